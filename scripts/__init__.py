@@ -1,0 +1,1 @@
+"""One script per rule, and the modules that they share."""

@@ -1,0 +1,102 @@
+"""The style that all figures share, and how they are saved."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scripts.job import replacing
+from scripts.tables import read_schema, read_table
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+PALETTE = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "svg.hashsalt": "lineup",
+    "svg.fonttype": "path",
+    # A column name may hold a dollar sign; it does not start a formula.
+    "text.parse_math": False,
+}
+
+
+def new_figure(width: float = 6.3, height: float = 3.9) -> tuple[Figure, Axes]:
+    """Makes a figure with one pair of axes.
+
+    Args:
+        width: Width in inches. The default is that of a page of text.
+        height: Height in inches.
+    """
+    rcParams.update(STYLE)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
+    """Saves a figure as SVG and as PNG, with the same bytes on every run."""
+    with replacing(svg) as temporary:
+        figure.savefig(temporary, metadata={"Date": None, "Creator": None})
+    with replacing(png) as temporary:
+        figure.savefig(temporary, dpi=200, metadata={"Software": None})
+
+
+def label(name: str) -> str:
+    """Turns the name of a model into words."""
+    return name.replace("_", " ")
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Adds a unit to the label of an axis, if there is one."""
+    return f"{text} ({unit})" if unit else text
+
+
+def plot_predictions(model: str, predictions: str, table: str, svg: str, png: str) -> None:
+    """Draws predicted against actual targets of the test rows.
+
+    The first split is in colour. The others, if there are any, lie behind it in grey.
+
+    Args:
+        model: Name of the model.
+        predictions: Its predictions.
+        table: The prepared table, for the name and unit of the target.
+        svg: SVG file to write.
+        png: PNG file to write.
+    """
+    target, columns = read_schema(table)["target"], read_table(predictions)
+    actual, predicted, seed = columns["actual"], columns["predicted"], columns["seed"]
+    first = seed == seed[0]
+    figure, axes = new_figure(4.6, 4.4)
+    low, high = min(actual.min(), predicted.min()), max(actual.max(), predicted.max())
+    axes.axline((low, low), (high, high), color=GREY, linewidth=1, linestyle="--", zorder=1)
+    if not first.all():
+        others = int(len(np.unique(seed)) - 1)
+        axes.scatter(
+            actual[~first], predicted[~first], s=6, color=GREY, alpha=0.15, linewidths=0, rasterized=True,
+            label=f"{others} other splits",
+        )
+    axes.scatter(
+        actual[first], predicted[first], s=20, color=BLUE, alpha=0.75, linewidths=0, label=f"test rows, split seed {seed[0]}"
+    )
+    mae = np.abs(predicted[first] - actual[first]).mean()
+    axes.set(
+        title=f"{label(model)}: test MAE {mae:.1f} {target['unit']}".rstrip(),
+        xlabel=with_unit(f"{target['name']}, actual", target["unit"]),
+        ylabel=with_unit(f"{target['name']}, predicted", target["unit"]),
+    )
+    axes.legend(loc="upper left")
+    save_figure(figure, svg, png)

@@ -1,0 +1,51 @@
+"""Fits least squares on every split."""
+
+import logging
+
+import numpy as np
+
+from scripts.evaluation import write_evaluation
+from scripts.job import job
+from scripts.tables import read_design, read_splits, write_coefficients
+
+
+def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Fits least squares with an intercept.
+
+    Args:
+        X: Features, shape (n, p).
+        y: Target, shape (n,).
+
+    Returns:
+        The p coefficients and the intercept. Where the features are linearly dependent, the
+        coefficients are those of smallest norm.
+    """
+    centre = X.mean(axis=0)
+    coefficients = np.linalg.lstsq(X - centre, y - y.mean(), rcond=None)[0]
+    return coefficients, float(y.mean() - centre @ coefficients)
+
+
+def fit_linear(table: str, splits: str, predictions: str, scores: str, coefficients: str, logger: logging.Logger) -> None:
+    """Fits least squares on the training rows of every split and writes what it gives.
+
+    Args:
+        table: The prepared table.
+        splits: The table of splits.
+        predictions: Parquet file to write, see ``write_evaluation``.
+        scores: Parquet file to write, see ``write_evaluation``.
+        coefficients: Parquet file to write, see ``write_coefficients``.
+        logger: Where to report.
+    """
+    design, drawn = read_design(table), list(read_splits(splits))
+    fits = [least_squares(design.X[split.train], design.y[split.train]) for split in drawn]
+    predicted = [
+        design.X[split.test] @ slope + intercept for split, (slope, intercept) in zip(drawn, fits, strict=True)
+    ]
+    write_evaluation(design, drawn, predicted, predictions, scores)
+    write_coefficients(drawn, design.features, fits, coefficients)
+    logger.info("Least squares fitted on %d splits.", len(drawn))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]) as logger:
+        fit_linear(**snakemake.input, **snakemake.output, logger=logger)

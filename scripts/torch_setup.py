@@ -1,0 +1,56 @@
+"""The one door to PyTorch, Lightning and torchmetrics: import them from here.
+
+A CPU build of torch may stand beside a CUDA build of torchvision, as the package index gives on
+Linux. torchvision then cannot load its compiled operators, and importing it fails, and with it
+Lightning and torchmetrics, which import it where it is installed. Declaring the two operators
+that it describes at import mends that. Where torchvision can load its operators, nothing is done.
+"""
+
+import importlib.util
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
+
+import torch
+
+OPERATORS = {
+    "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+
+
+def torchvision_is_broken(package: str = "torchvision") -> bool:
+    """Tells whether torchvision is installed but cannot load its compiled operators into this torch."""
+    found = importlib.util.find_spec(package)
+    if found is None:
+        return False
+    folder = found.submodule_search_locations[0]
+    extension = FileFinder(folder, (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_C")
+    if extension is None:
+        return True
+    try:
+        torch.ops.load_library(extension.origin)
+    except OSError:
+        return True
+    return False
+
+
+def declare_operators() -> None:
+    """Declares torchvision's operators, without an implementation, so that its import goes through."""
+    for name, signature in OPERATORS.items():
+        torch.library.define(f"torchvision::{name}", signature)
+
+
+def set_threads(threads: int) -> None:
+    """Sets the number of threads that torch computes with.
+
+    It changes the last digits of the weights, so it comes from the config, not from the machine.
+    """
+    torch.set_num_threads(threads)
+
+
+# This has to happen before the imports below, and once in a process.
+if torchvision_is_broken():
+    declare_operators()
+
+import pytorch_lightning as lightning  # noqa: E402, F401
+import torchmetrics  # noqa: E402, F401
+from pytorch_lightning.plugins.environments import LightningEnvironment  # noqa: E402, F401

@@ -1,0 +1,55 @@
+# What the rules ask of the config. It is checked here, before anything else looks at it.
+from snakemake.exceptions import WorkflowError
+
+from scripts.config import validate
+from scripts.job import InputError
+
+try:
+    validate(config, workflow.configfiles)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+
+def dataset_settings(*keys):
+    """Gives the params function of a rule that depends on these keys of its dataset."""
+    return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
+
+
+def model_settings(*left_out):
+    """Gives the params function of a rule that depends on the settings of its model."""
+    return lambda wildcards: {
+        key: value for key, value in sorted(config["models"][wildcards.model].items()) if key not in left_out
+    }
+
+
+def models_of_kind(kind):
+    """Matches the names of the models of a kind, so that each kind has a rule of its own."""
+    names = [name for name, model in config["models"].items() if model["kind"] == kind]
+    return "|".join(names) or "(?!)"
+
+
+def of_models(pattern):
+    """Gives the input function that lists a file for each model of a dataset."""
+    return lambda wildcards: expand(
+        pattern, dataset=wildcards.dataset, model=config["datasets"][wildcards.dataset]["models"]
+    )
+
+
+FIGURES = {
+    "linear": ["predictions"],
+    "lasso": ["grid", "path", "predictions"],
+    "mlp": ["learning_curves", "predictions"],
+}
+
+
+def figures_of(dataset):
+    """Lists the figures of a dataset, without their suffix."""
+    return [f"results/{dataset}/comparison"] + [
+        f"results/{dataset}/models/{model}/{figure}"
+        for model in config["datasets"][dataset]["models"]
+        for figure in FIGURES[config["models"][model]["kind"]]
+    ]
+
+
+wildcard_constraints:
+    dataset="|".join(config["datasets"]),

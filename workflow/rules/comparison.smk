@@ -1,0 +1,63 @@
+# What is made of all models together.
+# In:  the scores, figures and benchmark records of the models.
+# Out: results/{dataset}/: leaderboard.csv, scores.parquet, comparison.svg and .png, timings.csv;
+#      results/report.html, and results/rulegraph.svg when asked for.
+
+
+rule compare:
+    """Line up the scores of all models of a dataset beside a null model."""
+    input:
+        table=rules.preprocess.output.table,
+        splits=rules.split.output.splits,
+        model_scores=of_models("results/{dataset}/models/{model}/scores.parquet"),
+    output:
+        scores="results/{dataset}/scores.parquet",
+        leaderboard=report(
+            "results/{dataset}/leaderboard.csv",
+            caption="../report/leaderboard.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "leaderboard"},
+        ),
+    log:
+        "results/logs/compare/{dataset}.log",
+    benchmark:
+        "results/benchmarks/compare/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=dataset_settings("models", "reference", "null_model"),
+    script:
+        "../../scripts/compare.py"
+
+
+rule plot_comparison:
+    """Draw the scores of all models of a dataset side by side."""
+    input:
+        table=rules.preprocess.output.table,
+        scores=rules.compare.output.scores,
+    output:
+        svg=report(
+            "results/{dataset}/comparison.svg",
+            caption="../report/comparison.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "comparison"},
+        ),
+        png="results/{dataset}/comparison.png",
+    log:
+        "results/logs/plot_comparison/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_comparison/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=dataset_settings("null_model"),
+    script:
+        "../../scripts/plot_comparison.py"

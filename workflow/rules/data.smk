@@ -1,0 +1,72 @@
+# The data of each dataset.
+# In:  the sources in the config.
+# Out: results/{dataset}/raw.csv, table.parquet and splits.parquet.
+
+
+rule fetch:
+    """Get the CSV file from the first source that gives it with the right SHA-256."""
+    output:
+        raw=ensure(
+            "results/{dataset}/raw.csv",
+            sha256=lambda wildcards: config["datasets"][wildcards.dataset]["sha256"],
+        ),
+    log:
+        "results/logs/fetch/{dataset}.log",
+    benchmark:
+        "results/benchmarks/fetch/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=30,
+    params:
+        settings=dataset_settings("sources", "sha256", "max_megabytes"),
+    script:
+        "../../scripts/fetch.py"
+
+
+rule preprocess:
+    """Drop rows with missing values, code factors as 0/1 columns, and write Parquet."""
+    input:
+        raw=rules.fetch.output.raw,
+    output:
+        table="results/{dataset}/table.parquet",
+    log:
+        "results/logs/preprocess/{dataset}.log",
+    benchmark:
+        "results/benchmarks/preprocess/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=dataset_settings(
+            "target", "target_unit", "task", "missing_target", "missing_features"
+        ),
+    script:
+        "../../scripts/preprocess.py"
+
+
+rule split:
+    """Draw, for each split seed, which rows are trained on and which are tested on."""
+    input:
+        table=rules.preprocess.output.table,
+    output:
+        splits="results/{dataset}/splits.parquet",
+    log:
+        "results/logs/split/{dataset}.log",
+    benchmark:
+        "results/benchmarks/split/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: config["datasets"][wildcards.dataset]["splits"],
+    script:
+        "../../scripts/split.py"

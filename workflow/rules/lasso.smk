@@ -1,0 +1,77 @@
+# The lasso.
+# In:  the prepared table and the splits.
+# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, coefficients.parquet, grid.parquet, path.parquet, and their figures.
+
+
+rule fit_lasso:
+    """Fit the lasso on every split, with a penalty chosen by cross-validation."""
+    input:
+        table=rules.preprocess.output.table,
+        splits=rules.split.output.splits,
+    output:
+        predictions="results/{dataset}/models/{model}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/scores.parquet",
+        coefficients="results/{dataset}/models/{model}/coefficients.parquet",
+        grid="results/{dataset}/models/{model}/grid.parquet",
+        path="results/{dataset}/models/{model}/path.parquet",
+    log:
+        "results/logs/fit_lasso/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/fit_lasso/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("lasso"),
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        settings=model_settings("kind"),
+    script:
+        "../../scripts/fit_lasso.py"
+
+
+rule plot_lasso:
+    """Draw the cross-validation, the coefficient paths and the predictions of the lasso."""
+    input:
+        table=rules.preprocess.output.table,
+        grid=rules.fit_lasso.output.grid,
+        path=rules.fit_lasso.output.path,
+        predictions=rules.fit_lasso.output.predictions,
+    output:
+        grid_svg=report(
+            "results/{dataset}/models/{model}/grid.svg",
+            caption="../report/grid.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "grid"},
+        ),
+        grid_png="results/{dataset}/models/{model}/grid.png",
+        path_svg=report(
+            "results/{dataset}/models/{model}/path.svg",
+            caption="../report/path.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "path"},
+        ),
+        path_png="results/{dataset}/models/{model}/path.png",
+        predictions_svg=report(
+            "results/{dataset}/models/{model}/predictions.svg",
+            caption="../report/predictions.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "predictions"},
+        ),
+        predictions_png="results/{dataset}/models/{model}/predictions.png",
+    log:
+        "results/logs/plot_lasso/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/plot_lasso/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("lasso"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../../scripts/plot_lasso.py"

@@ -1,0 +1,57 @@
+# Least squares.
+# In:  the prepared table and the splits.
+# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, coefficients.parquet, and their figures.
+
+
+rule fit_linear:
+    """Fit least squares on every split."""
+    input:
+        table=rules.preprocess.output.table,
+        splits=rules.split.output.splits,
+    output:
+        predictions="results/{dataset}/models/{model}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/scores.parquet",
+        coefficients="results/{dataset}/models/{model}/coefficients.parquet",
+    log:
+        "results/logs/fit_linear/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/fit_linear/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("linear"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    script:
+        "../../scripts/fit_linear.py"
+
+
+rule plot_linear:
+    """Draw the predictions of least squares."""
+    input:
+        table=rules.preprocess.output.table,
+        predictions=rules.fit_linear.output.predictions,
+    output:
+        svg=report(
+            "results/{dataset}/models/{model}/predictions.svg",
+            caption="../report/predictions.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "predictions"},
+        ),
+        png="results/{dataset}/models/{model}/predictions.png",
+    log:
+        "results/logs/plot_linear/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/plot_linear/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("linear"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../../scripts/plot_linear.py"

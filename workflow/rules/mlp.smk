@@ -1,0 +1,74 @@
+# The neural network.
+# In:  the prepared table and the splits.
+# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, training_log.csv, learning_curves.parquet, summary.txt, weights.safetensors, and their figures.
+
+
+rule fit_mlp:
+    """Train the neural network on every split."""
+    input:
+        table=rules.preprocess.output.table,
+        splits=rules.split.output.splits,
+    output:
+        predictions="results/{dataset}/models/{model}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/scores.parquet",
+        training_log="results/{dataset}/models/{model}/training_log.csv",
+        learning_curves="results/{dataset}/models/{model}/learning_curves.parquet",
+        summary="results/{dataset}/models/{model}/summary.txt",
+        weights="results/{dataset}/models/{model}/weights.safetensors",
+    log:
+        "results/logs/fit_mlp/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/fit_mlp/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("mlp"),
+    threads: lambda wildcards: config["models"][wildcards.model]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=model_settings("kind"),
+    script:
+        "../../scripts/fit_mlp.py"
+
+
+rule plot_mlp:
+    """Draw the learning curve and the predictions of the neural network."""
+    input:
+        table=rules.preprocess.output.table,
+        learning_curves=rules.fit_mlp.output.learning_curves,
+        predictions=rules.fit_mlp.output.predictions,
+    output:
+        learning_curves_svg=report(
+            "results/{dataset}/models/{model}/learning_curves.svg",
+            caption="../report/learning_curves.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "learning curves"},
+        ),
+        learning_curves_png="results/{dataset}/models/{model}/learning_curves.png",
+        predictions_svg=report(
+            "results/{dataset}/models/{model}/predictions.svg",
+            caption="../report/predictions.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "predictions"},
+        ),
+        predictions_png="results/{dataset}/models/{model}/predictions.png",
+    log:
+        "results/logs/plot_mlp/{dataset}.{model}.log",
+    benchmark:
+        "results/benchmarks/plot_mlp/{dataset}.{model}.tsv"
+    conda:
+        "../../environment.yml"
+    wildcard_constraints:
+        model=models_of_kind("mlp"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: {
+            "validation": config["models"][wildcards.model]["validation"]
+        },
+    script:
+        "../../scripts/plot_mlp.py"
