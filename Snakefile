@@ -18,4 +18,6 @@ include: "workflow/rules/comparison.smk"
 rule all:
     default_target: True
     input:
-        expand("results/{dataset}/comparison.svg", dataset=config["build"]),
+        "results/report.html",
+        expand(rules.timings.output.timings, dataset=config["build"]),
+        [f"{figure}.png" for dataset in config["build"] for figure in figures_of(dataset)],

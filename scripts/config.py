@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +81,7 @@ def _key(path: list) -> str:
     return text or "the config"
 
 
+_NUMBER = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
 _TYPES = {
     "array": "a list",
     "object": "a block of keys",
@@ -104,27 +106,36 @@ def _sentence(error: ValidationError) -> str:
         return f"In the config, {_key([*path, missing])} is missing: docs/config.md describes it."
     if "propertyNames" in error.absolute_schema_path:
         return f"In the config, the name {value!r} under {_key(path)} is not allowed: use lower-case letters, digits and underscores, starting with a letter."
+    types = [rule] if isinstance(rule, str) else rule
+    entries = "entry" if rule == 1 else "entries"
     problem = {
         "enum": lambda: f"has to be one of {', '.join(map(str, rule))}",
-        "type": lambda: f"has to be {' or '.join(_TYPES[t] for t in ([rule] if isinstance(rule, str) else rule))}",
+        "type": lambda: f"has to be {' or '.join(_TYPES[name] for name in types)}",
         "minimum": lambda: f"has to be at least {rule}",
         "maximum": lambda: f"has to be at most {rule}",
         "exclusiveMinimum": lambda: f"has to be more than {rule}",
         "exclusiveMaximum": lambda: f"has to be less than {rule}",
-        "minItems": lambda: f"needs at least {rule} {'entry' if rule == 1 else 'entries'}",
+        "minItems": lambda: f"needs at least {rule} {entries}",
+        "minProperties": lambda: f"needs at least {rule} {entries}",
         "minLength": lambda: "must not be empty",
-        "minProperties": lambda: f"needs at least {rule} {'entry' if rule == 1 else 'entries'}",
         "uniqueItems": lambda: "names something twice",
         "anyOf": lambda: "needs one of the keys file, url, wheel and npm",
-    }.get(error.validator, lambda: f"is not valid. {error.schema.get('description', error.message)}")()
-    if error.validator == "type" and isinstance(value, str) and {"number", "integer"} & {rule if isinstance(rule, str) else ""}:
-        try:
-            float(value)
-            problem += ", and YAML reads this as text (write 1.0e-8 for 1e-8, and no quotes)"
-        except ValueError:
-            pass
-    shown = "" if isinstance(value, dict | list) and value else f", not {'empty' if value is None else repr(value)}"
-    return f"In the config, {_key(path)} {problem}{shown}.".replace("..", ".")
+    }.get(
+        error.validator, lambda: f"does not fit its description, {error.schema['description'].rstrip('.')!r}"
+    )()
+    if (
+        error.validator == "type"
+        and "string" not in types
+        and isinstance(value, str)
+        and _NUMBER.fullmatch(value)
+    ):
+        problem += ", and YAML reads this as text: take off the quotes, and write 1.0e-8 for 1e-8"
+    shown = (
+        ""
+        if isinstance(value, dict | list) and value
+        else f", not {'empty' if value is None else repr(value)}"
+    )
+    return f"In the config, {_key(path)} {problem}{shown}."
 
 
 def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:

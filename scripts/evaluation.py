@@ -55,7 +55,8 @@ def write_evaluation(
 def score_columns(design: Design, splits: list[Split], predicted: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Scores one model over all splits: the column ``seed`` and one for each metric."""
     rows = [
-        regression_scores(design.y[split.test], values) for split, values in zip(splits, predicted, strict=True)
+        regression_scores(design.y[split.test], values)
+        for split, values in zip(splits, predicted, strict=True)
     ]
     columns = {"seed": np.array([split.seed for split in splits], dtype=np.int64)}
     return columns | {metric: np.array([row[metric] for row in rows]) for metric in METRICS}

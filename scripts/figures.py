@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from scripts.job import replacing
 from scripts.tables import read_schema, read_table
@@ -47,6 +48,14 @@ def new_figure(width: float = 6.3, height: float = 3.9) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def logarithmic_x(axes: Axes) -> None:
+    """Makes the x axis logarithmic, with plain numbers at 1, 2 and 5 times the powers of ten."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
 def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
     """Saves a figure as SVG and as PNG, with the same bytes on every run."""
     with replacing(svg) as temporary:
@@ -84,19 +93,30 @@ def plot_predictions(model: str, predictions: str, table: str, svg: str, png: st
     low, high = min(actual.min(), predicted.min()), max(actual.max(), predicted.max())
     axes.axline((low, low), (high, high), color=GREY, linewidth=1, linestyle="--", zorder=1)
     if not first.all():
-        others = int(len(np.unique(seed)) - 1)
+        others = len(np.unique(seed)) - 1
         axes.scatter(
-            actual[~first], predicted[~first], s=6, color=GREY, alpha=0.15, linewidths=0, rasterized=True,
+            actual[~first],
+            predicted[~first],
+            s=6,
+            color=GREY,
+            alpha=0.2,
+            linewidths=0,
+            rasterized=True,
             label=f"{others} other splits",
         )
     axes.scatter(
-        actual[first], predicted[first], s=20, color=BLUE, alpha=0.75, linewidths=0, label=f"test rows, split seed {seed[0]}"
+        actual[first],
+        predicted[first],
+        s=22,
+        color=BLUE,
+        alpha=0.7,
+        linewidths=0,
+        label=f"split seed {seed[0]}",
     )
+    if not first.all():
+        axes.legend(loc="upper left")
     mae = np.abs(predicted[first] - actual[first]).mean()
-    axes.set(
-        title=f"{label(model)}: test MAE {mae:.1f} {target['unit']}".rstrip(),
-        xlabel=with_unit(f"{target['name']}, actual", target["unit"]),
-        ylabel=with_unit(f"{target['name']}, predicted", target["unit"]),
-    )
-    axes.legend(loc="upper left")
+    axes.set_title(f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.1f}")
+    axes.set_xlabel(with_unit(f"actual {target['name']}", target["unit"]))
+    axes.set_ylabel(with_unit(f"predicted {target['name']}", target["unit"]))
     save_figure(figure, svg, png)

@@ -68,7 +68,12 @@ def penalty_grid(X: np.ndarray, y: np.ndarray, number: int, smallest: float, sta
 
 
 def fit_path(
-    X: np.ndarray, y: np.ndarray, penalties: np.ndarray, standardize: bool, tolerance: float, max_iterations: int
+    X: np.ndarray,
+    y: np.ndarray,
+    penalties: np.ndarray,
+    standardize: bool,
+    tolerance: float,
+    max_iterations: int,
 ) -> LassoPath:
     """Fits the lasso with an intercept at each penalty, by coordinate descent on the Gram matrix.
 
@@ -131,7 +136,9 @@ def cross_validate(
     kfold = KFold(folds["number"], shuffle=True, random_state=folds["seed"])
     return np.array(
         [
-            np.abs(fit_path(X[kept], y[kept], penalties, **solver).predict(X[held]) - y[held, None]).mean(axis=0)
+            np.abs(fit_path(X[kept], y[kept], penalties, **solver).predict(X[held]) - y[held, None]).mean(
+                axis=0
+            )
             for kept, held in kfold.split(X)
         ]
     )

@@ -25,7 +25,9 @@ def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     return coefficients, float(y.mean() - centre @ coefficients)
 
 
-def fit_linear(table: str, splits: str, predictions: str, scores: str, coefficients: str, logger: logging.Logger) -> None:
+def fit_linear(
+    table: str, splits: str, predictions: str, scores: str, coefficients: str, logger: logging.Logger
+) -> None:
     """Fits least squares on the training rows of every split and writes what it gives.
 
     Args:
@@ -39,7 +41,8 @@ def fit_linear(table: str, splits: str, predictions: str, scores: str, coefficie
     design, drawn = read_design(table), list(read_splits(splits))
     fits = [least_squares(design.X[split.train], design.y[split.train]) for split in drawn]
     predicted = [
-        design.X[split.test] @ slope + intercept for split, (slope, intercept) in zip(drawn, fits, strict=True)
+        design.X[split.test] @ slope + intercept
+        for split, (slope, intercept) in zip(drawn, fits, strict=True)
     ]
     write_evaluation(design, drawn, predicted, predictions, scores)
     write_coefficients(drawn, design.features, fits, coefficients)

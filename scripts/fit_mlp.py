@@ -78,12 +78,16 @@ def validation_rows(
         return train, test
     held = math.ceil(validation * len(train))
     if held >= len(train):
-        raise InputError(f"A validation share of {validation} leaves none of the {len(train)} training rows: lower it.")
+        raise InputError(
+            f"A validation share of {validation} leaves none of the {len(train)} training rows: lower it."
+        )
     shuffled = generator.permutation(train)
     return shuffled[held:], shuffled[:held]
 
 
-def train_network(network: MLP, batches: dict[str, DataLoader], settings: dict, folder: str) -> list[dict[str, str]]:
+def train_network(
+    network: MLP, batches: dict[str, DataLoader], settings: dict, folder: str
+) -> list[dict[str, str]]:
     """Trains a network, then tests it.
 
     Args:
@@ -118,7 +122,7 @@ def train_network(network: MLP, batches: dict[str, DataLoader], settings: dict, 
         sys.exit(143)  # Lightning itself would end with status 0, as if the training were complete.
     trainer.test(module, batches["test"], verbose=False)
     logger.save()
-    with open(logger.experiment.metrics_file_path, newline="", encoding="utf-8") as file:
+    with Path(logger.experiment.metrics_file_path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -171,7 +175,9 @@ def fit_mlp(
         SystemExit: With status 143 if a signal stopped the training.
     """
     if settings["accelerator"] == "gpu" and not torch.accelerator.is_available():
-        raise InputError("The config asks for accelerator: gpu, and this machine has none: set it to auto or cpu.")
+        raise InputError(
+            "The config asks for accelerator: gpu, and this machine has none: set it to auto or cpu."
+        )
     set_threads(settings["threads"])
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), list(read_splits(splits))
@@ -197,7 +203,11 @@ def fit_mlp(
         curves.append(learning_curve(records, settings["epochs"]))
         logger.info("Split %d: trained, test MAE %.6g.", split.seed, float(records[-1]["test_mae"]))
 
-    description = {"seeds": [split.seed for split in drawn], "features": design.features, "target": design.target}
+    description = {
+        "seeds": [split.seed for split in drawn],
+        "features": design.features,
+        "target": design.target,
+    }
     description |= {key: settings[key] for key in ("hidden", "dropout")}
     with replacing(weights) as temporary:
         save_weights(networks, description, str(temporary))
@@ -237,6 +247,4 @@ def column_order(name: str) -> tuple[int, str]:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
-        fit_mlp(
-            **snakemake.input, **snakemake.output, settings=snakemake.params.settings, logger=logger
-        )
+        fit_mlp(**snakemake.input, **snakemake.output, settings=snakemake.params.settings, logger=logger)

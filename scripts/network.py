@@ -52,14 +52,18 @@ class Regression(lightning.LightningModule):
         self.loss = LOSSES[loss]
         self.optimizer = OPTIMIZERS[optimizer]
         self.learning_rate = learning_rate
-        self.mae = torch.nn.ModuleDict({f"{stage}_mae": torchmetrics.MeanAbsoluteError() for stage in ("train", "valid", "test")})
+        self.mae = torch.nn.ModuleDict(
+            {f"{stage}_mae": torchmetrics.MeanAbsoluteError() for stage in ("train", "valid", "test")}
+        )
 
     def _step(self, batch: tuple[torch.Tensor, torch.Tensor], stage: str) -> torch.Tensor:
         x, y = batch
         predicted = self.network(x)
         loss, mae = self.loss(predicted, y), self.mae[f"{stage}_mae"]
         mae.update(predicted, y)
-        self.log_dict({f"{stage}_loss": loss, f"{stage}_mae": mae}, on_step=False, on_epoch=True, batch_size=len(y))
+        self.log_dict(
+            {f"{stage}_loss": loss, f"{stage}_mae": mae}, on_step=False, on_epoch=True, batch_size=len(y)
+        )
         return loss
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:

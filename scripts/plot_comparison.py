@@ -28,12 +28,16 @@ def plot_comparison(scores: str, table: str, null_model: str, svg: str, png: str
         mean, color = errors[name].mean(), GREY if name == NULL_MODEL else BLUE
         if splits > 1:
             height = place + jitter.uniform(-0.22, 0.22, splits)
-            axes.scatter(errors[name], height, s=9, color=color, alpha=0.35, linewidths=0, rasterized=splits > 500)
+            axes.scatter(
+                errors[name], height, s=9, color=color, alpha=0.35, linewidths=0, rasterized=splits > 500
+            )
         axes.scatter([mean], [place], s=60, color=color, edgecolors="white", zorder=3)
         axes.annotate(
             f"{mean:.1f}", (mean, place), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8
         )
-    axes.set_yticks(range(len(ranked)), [null_label(null_model) if name == NULL_MODEL else label(name) for name in ranked])
+    axes.set_yticks(
+        range(len(ranked)), [null_label(null_model) if name == NULL_MODEL else label(name) for name in ranked]
+    )
     axes.set_ylim(-0.6, len(ranked) - 0.3)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)

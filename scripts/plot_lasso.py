@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from scripts.figures import BLUE, GREY, ORANGE, PALETTE, label, new_figure, plot_predictions, save_figure, with_unit
+from scripts.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALETTE,
+    label,
+    logarithmic_x,
+    new_figure,
+    plot_predictions,
+    save_figure,
+    with_unit,
+)
 from scripts.job import job
 from scripts.tables import read_schema, read_table
 
@@ -40,12 +51,18 @@ def plot_grid(model: str, grid: str, table: str, svg: str, png: str) -> None:
     for k in range(1, min(len(seeds), 200)):
         axes.plot(penalties[k], mean[k], color=GREY, linewidth=0.5, alpha=0.3)
     axes.fill_between(
-        penalties[0], mean[0] - error, mean[0] + error, color=BLUE, alpha=0.18, linewidth=0, label="one standard error"
+        penalties[0],
+        mean[0] - error,
+        mean[0] + error,
+        color=BLUE,
+        alpha=0.18,
+        linewidth=0,
+        label="one standard error",
     )
     axes.plot(penalties[0], mean[0], color=BLUE, label=f"mean over {folds} folds")
     best = float(penalties[0][chosen][0])
     axes.axvline(best, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chosen penalty {best:.4g}")
-    axes.set_xscale("log")
+    logarithmic_x(axes)
     axes.set(
         title=f"{label(model)}: cross-validation, split seed {columns['seed'][0]}",
         xlabel="penalty (log scale)",
@@ -84,7 +101,7 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
         axes.plot(penalties, coefficients[:, j], color=color, label=features[j])
     axes.axvline(best, color="#444444", linestyle="--", linewidth=1, label="chosen penalty")
     axes.axhline(0, color="#444444", linewidth=0.6)
-    axes.set_xscale("log")
+    logarithmic_x(axes)
     axes.set(
         title=f"{label(model)}: coefficient paths, split seed {columns['seed'][0]}",
         xlabel="penalty (log scale)",

@@ -7,7 +7,9 @@ from scripts.job import job
 from scripts.tables import read_schema, read_table
 
 
-def plot_learning_curve(model: str, learning_curves: str, table: str, validation: str | float, svg: str, png: str) -> None:
+def plot_learning_curve(
+    model: str, learning_curves: str, table: str, validation: str | float, svg: str, png: str
+) -> None:
     """Draws the mean absolute error by epoch, in training and on the validation rows.
 
     The first split is in colour; the validation curves of other splits lie behind it in grey.
@@ -22,7 +24,9 @@ def plot_learning_curve(model: str, learning_curves: str, table: str, validation
     """
     columns = read_table(learning_curves)
     seeds, unit = np.unique(columns["seed"]), read_schema(table)["target"]["unit"]
-    epoch, training, valid = (columns[name].reshape(len(seeds), -1) for name in ("epoch", "train_mae", "valid_mae"))
+    epoch, training, valid = (
+        columns[name].reshape(len(seeds), -1) for name in ("epoch", "train_mae", "valid_mae")
+    )
     rows = "the test rows" if validation == "test" else f"{validation:.0%} of the training rows, held out"
     figure, axes = new_figure()
     for k in range(1, min(len(seeds), 200)):

@@ -35,7 +35,9 @@ def read_csv(path: str) -> pa.Table:
         )
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise InputError(f"{path} cannot be read as a CSV file: {reason}. Mend the file, or name another source.") from error
+        raise InputError(
+            f"{path} cannot be read as a CSV file: {reason}. Mend the file, or name another source."
+        ) from error
     names = table.column_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -59,7 +61,9 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
         InputError: If a value is missing where that is an error, or if no row is left.
     """
     steps = [([target], missing_target, "missing_target")]
-    steps.append(([name for name in table.column_names if name != target], missing_features, "missing_features"))
+    steps.append(
+        ([name for name in table.column_names if name != target], missing_features, "missing_features")
+    )
     for names, what_to_do, key in steps:
         for name in names:
             missing = pc.is_null(table[name], nan_is_null=True)
@@ -72,7 +76,9 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
                 )
             table = table.filter(pc.invert(missing))
     if table.num_rows == 0:
-        raise InputError("No row is left when those with missing values are dropped: look at the columns of the file.")
+        raise InputError(
+            "No row is left when those with missing values are dropped: look at the columns of the file."
+        )
     return table
 
 
@@ -94,9 +100,13 @@ def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.Chunk
         refuse_infinity(name, values)
         return [({"name": name, "column": name, "coding": "number"}, values)]
     if pa.types.is_boolean(kind):
-        return [({"name": name, "column": name, "coding": "true is 1, false is 0"}, pc.cast(values, pa.int8()))]
+        return [
+            ({"name": name, "column": name, "coding": "true is 1, false is 0"}, pc.cast(values, pa.int8()))
+        ]
     if not pa.types.is_string(kind):
-        raise InputError(f"Column {name!r} holds values of type {kind}, which cannot be a feature: remove it or turn it into a number.")
+        raise InputError(
+            f"Column {name!r} holds values of type {kind}, which cannot be a feature: remove it or turn it into a number."
+        )
     # The first level alphabetically is the baseline, as in R and in the book.
     levels = sorted(pc.unique(values).to_pylist())
     if len(levels) > MAX_LEVELS:
@@ -105,7 +115,13 @@ def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.Chunk
         )
     return [
         (
-            {"name": f"{name}[{level}]", "column": name, "coding": "1 for the level, else 0", "level": level, "baseline": levels[0]},
+            {
+                "name": f"{name}[{level}]",
+                "column": name,
+                "coding": "1 for the level, else 0",
+                "level": level,
+                "baseline": levels[0],
+            },
             pc.cast(pc.equal(values, level), pa.int8()),
         )
         for level in levels[1:]
@@ -117,7 +133,9 @@ def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
     finite = np.isfinite(values.to_numpy().astype(float))
     if not finite.all():
         row = int(np.argmin(finite)) + 1
-        raise InputError(f"Column {name!r} is infinite in row {row} of the rows that are left: correct it or leave it empty.")
+        raise InputError(
+            f"Column {name!r} is infinite in row {row} of the rows that are left: correct it or leave it empty."
+        )
 
 
 def preprocess(
@@ -149,30 +167,50 @@ def preprocess(
     """
     table = read_csv(raw)
     if target not in table.column_names:
-        raise InputError(f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}.")
+        raise InputError(
+            f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}."
+        )
     if not (pa.types.is_integer(table[target].type) or pa.types.is_floating(table[target].type)):
-        raise InputError(f"Column {target!r}, the target of a regression, holds {table[target].type} values and not numbers: name another target.")
+        raise InputError(
+            f"Column {target!r}, the target of a regression, holds {table[target].type} values and not numbers: name another target."
+        )
     complete = drop_missing(table, target, missing_target, missing_features)
     refuse_infinity(target, complete[target])
-    coded = [one for name in complete.column_names if name != target for one in code_column(name, complete[name])]
+    coded = [
+        one for name in complete.column_names if name != target for one in code_column(name, complete[name])
+    ]
     names = [description["name"] for description, _ in coded] + [target]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InputError(f"Coding the factors makes two columns named {repeated[0]!r}: rename one in the file.")
+        raise InputError(
+            f"Coding the factors makes two columns named {repeated[0]!r}: rename one in the file."
+        )
     if not coded:
-        raise InputError(f"{raw} has no feature that takes two values or more beside the target {target!r}: add columns.")
+        raise InputError(
+            f"{raw} has no feature that takes two values or more beside the target {target!r}: add columns."
+        )
     schema = {
         "task": task,
         "target": {"name": target, "unit": target_unit},
         "features": [description for description, _ in coded],
-        "rows": {"read": table.num_rows, "dropped": table.num_rows - complete.num_rows, "kept": complete.num_rows},
+        "rows": {
+            "read": table.num_rows,
+            "dropped": table.num_rows - complete.num_rows,
+            "kept": complete.num_rows,
+        },
     }
     prepared = pa.table([values for _, values in coded] + [complete[target]], names=names)
-    prepared = prepared.replace_schema_metadata({SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)})
+    prepared = prepared.replace_schema_metadata(
+        {SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)}
+    )
     write_table(prepared.combine_chunks(), output)
-    logger.info("%d of %d rows kept, %d features, target %s.", complete.num_rows, table.num_rows, len(coded), target)
+    logger.info(
+        "%d of %d rows kept, %d features, target %s.", complete.num_rows, table.num_rows, len(coded), target
+    )
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
-        preprocess(raw=snakemake.input.raw, output=snakemake.output.table, logger=logger, **snakemake.params.settings)
+        preprocess(
+            raw=snakemake.input.raw, output=snakemake.output.table, logger=logger, **snakemake.params.settings
+        )

@@ -32,7 +32,9 @@ def draw_split(rows: int, test_share: float, seed: int) -> tuple[np.ndarray, np.
     return permutation[tests:], permutation[:tests]
 
 
-def split(table: str, output: str, test_share: float | str, seeds: list[int] | dict, logger: logging.Logger) -> None:
+def split(
+    table: str, output: str, test_share: float | str, seeds: list[int] | dict, logger: logging.Logger
+) -> None:
     """Writes the table of splits, one record for each split and row.
 
     Its columns are ``seed``, ``row``, ``test`` and ``order``, the place of the row among the
@@ -77,4 +79,9 @@ def split(table: str, output: str, test_share: float | str, seeds: list[int] | d
 
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
-        split(table=snakemake.input.table, output=snakemake.output.splits, logger=logger, **snakemake.params.settings)
+        split(
+            table=snakemake.input.table,
+            output=snakemake.output.splits,
+            logger=logger,
+            **snakemake.params.settings,
+        )

@@ -51,5 +51,23 @@ def figures_of(dataset):
     ]
 
 
+def fit_benchmarks(wildcards):
+    """Lists the benchmark record of fitting each model of a dataset."""
+    return [
+        f"results/benchmarks/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.tsv"
+        for model in config["datasets"][wildcards.dataset]["models"]
+    ]
+
+
+def report_settings():
+    """Gives the settings that the report shows: of the built datasets, and of the models that they name."""
+    datasets = {name: config["datasets"][name] for name in config["build"]}
+    used = {model for dataset in datasets.values() for model in dataset["models"]}
+    return {
+        "datasets": datasets,
+        "models": {name: model for name, model in config["models"].items() if name in used},
+    }
+
+
 wildcard_constraints:
     dataset="|".join(config["datasets"]),

@@ -61,3 +61,72 @@ rule plot_comparison:
         settings=dataset_settings("null_model"),
     script:
         "../../scripts/plot_comparison.py"
+
+
+rule timings:
+    """Collect what each model of a dataset cost to fit, in seconds and memory."""
+    input:
+        benchmarks=fit_benchmarks,
+    output:
+        timings="results/{dataset}/timings.csv",
+    log:
+        "results/logs/timings/{dataset}.log",
+    benchmark:
+        "results/benchmarks/timings/{dataset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        settings=dataset_settings("models"),
+    script:
+        "../../scripts/timings.py"
+
+
+rule report:
+    """Write the page with the comparison, the figures, the settings and the versions."""
+    input:
+        tables=expand(rules.preprocess.output.table, dataset=config["build"]),
+        leaderboards=expand(rules.compare.output.leaderboard, dataset=config["build"]),
+        scores=expand(rules.compare.output.scores, dataset=config["build"]),
+        figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
+        template=f"{workflow.basedir}/workflow/report/report.html.j2",
+    output:
+        html="results/report.html",
+    log:
+        "results/logs/report/report.log",
+    benchmark:
+        "results/benchmarks/report/report.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=report_settings(),
+    script:
+        "../../scripts/report.py"
+
+
+rule rulegraph:
+    """Draw which rule needs the results of which."""
+    output:
+        svg="results/rulegraph.svg",
+    log:
+        "results/logs/rulegraph/rulegraph.log",
+    benchmark:
+        "results/benchmarks/rulegraph/rulegraph.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        snakefile=str(workflow.main_snakefile),
+        configfiles=[str(file) for file in workflow.overwrite_configfiles],
+    script:
+        "../../scripts/rulegraph.py"

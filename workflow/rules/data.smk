@@ -43,9 +43,7 @@ rule preprocess:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=dataset_settings(
-            "target", "target_unit", "task", "missing_target", "missing_features"
-        ),
+        settings=dataset_settings("target", "target_unit", "task", "missing_target", "missing_features"),
     script:
         "../../scripts/preprocess.py"
 

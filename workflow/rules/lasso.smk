@@ -18,10 +18,10 @@ rule fit_lasso:
         "results/logs/fit_lasso/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/fit_lasso/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("lasso"),
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -65,10 +65,10 @@ rule plot_lasso:
         "results/logs/plot_lasso/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/plot_lasso/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("lasso"),
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

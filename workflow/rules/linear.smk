@@ -16,10 +16,10 @@ rule fit_linear:
         "results/logs/fit_linear/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/fit_linear/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("linear"),
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -45,10 +45,10 @@ rule plot_linear:
         "results/logs/plot_linear/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/plot_linear/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("linear"),
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

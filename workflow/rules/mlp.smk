@@ -19,10 +19,10 @@ rule fit_mlp:
         "results/logs/fit_mlp/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/fit_mlp/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("mlp"),
+    conda:
+        "../../environment.yml"
     threads: lambda wildcards: config["models"][wildcards.model]["threads"]
     resources:
         mem_mb=4000,
@@ -58,17 +58,15 @@ rule plot_mlp:
         "results/logs/plot_mlp/{dataset}.{model}.log",
     benchmark:
         "results/benchmarks/plot_mlp/{dataset}.{model}.tsv"
-    conda:
-        "../../environment.yml"
     wildcard_constraints:
         model=models_of_kind("mlp"),
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=lambda wildcards: {
-            "validation": config["models"][wildcards.model]["validation"]
-        },
+        settings=lambda wildcards: {"validation": config["models"][wildcards.model]["validation"]},
     script:
         "../../scripts/plot_mlp.py"
