@@ -113,6 +113,8 @@ rule report:
 
 rule rulegraph:
     """Draw which rule needs the results of which."""
+    input:
+        snakefiles=[str(file) for file in workflow.included],
     output:
         svg="results/rulegraph.svg",
     log:
