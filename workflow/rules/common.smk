@@ -1,8 +1,14 @@
 # What the rules ask of the config. It is checked here, before anything else looks at it.
+import sys
+
 from snakemake.exceptions import WorkflowError
 
 from scripts.config import validate
 from scripts.job import InputError
+
+# Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
+# it takes a quarter of a second at every start. The scripts are processes of their own.
+sys.modules.setdefault("pandas", None)
 
 try:
     validate(config, workflow.configfiles)
