@@ -18,6 +18,19 @@ include: "workflow/rules/comparison.smk"
 rule all:
     default_target: True
     input:
-        "results/report.html",
-        expand(rules.timings.output.timings, dataset=config["build"]),
-        [f"{figure}.png" for dataset in config["build"] for figure in figures_of(dataset)],
+        rules.report.output,
+        # Every file is asked for: of a job that failed, Snakemake runs again only what is missing here.
+        [
+            expand(getattr(rules, rule).output, dataset=config["build"])
+            for rule in ["fetch", "preprocess", "split", "compare", "plot_comparison", "timings"]
+        ],
+        [
+            expand(
+                getattr(rules, f"{step}_{config['models'][model]['kind']}").output,
+                dataset=dataset,
+                model=model,
+            )
+            for dataset in config["build"]
+            for model in config["datasets"][dataset]["models"]
+            for step in ["fit", "plot"]
+        ],

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
     if errors:
         raise InputError(_sentence(errors[0]))
     for key, problem in _problems_across_keys(config):
-        raise InputError(f"In the config, {key} {problem}.")
+        raise InputError(_ended(f"In the config, {key} {problem}"))
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
@@ -70,15 +70,49 @@ def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
 
 
 def _place(error: ValidationError) -> tuple:
-    # The outermost mistake comes first: a wrong type explains what is wrong inside it.
-    return len(error.absolute_path), [str(part) for part in error.absolute_path], str(error.validator)
+    # The outermost mistake comes first: a wrong type explains what is wrong inside it. Then the
+    # outermost rule: that a source is of one kind stands above the keys of each kind.
+    path = [str(part) for part in error.absolute_path]
+    return len(path), path, error.validator != "type", len(error.absolute_schema_path), str(error.validator)
 
 
 def _key(path: list) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "the config"
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = part if isinstance(part, str) and re.fullmatch(r"[\w-]+", part) else _shown(part)
+            text += f".{plain}" if text else plain
+    return text
+
+
+def _shown(value: object) -> str:
+    """Writes a value on one line, about as it stands in YAML."""
+    if value is None:
+        return "empty"
+    if isinstance(value, dict | list) and value:
+        return "a list" if isinstance(value, list) else "a block of keys"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def _listed(words: Iterable, last: str = "and") -> str:
+    *first, final = map(str, words)
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
+def _hint(name: object, known: Collection[str], what: str) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"the {what}s are {_listed(known)}" if len(known) > 1 else f"the only {what} is {_listed(known)}"
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 _NUMBER = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
@@ -95,47 +129,52 @@ _TYPES = {
 def _sentence(error: ValidationError) -> str:
     """Puts an error of the schema into one sentence that names the key."""
     path, value, rule = list(error.absolute_path), error.instance, error.validator_value
+    schema = error.schema
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
+        known = schema["properties"]
         extra = next(key for key in value if key not in known)
-        near = difflib.get_close_matches(str(extra), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}."
-        return f"In the config, {_key([*path, extra])} is not a known key: {hint}"
-    if error.validator == "required":
+        problem = f"{_key([*path, str(extra)])} is not a known key: {_hint(extra, known, 'key')}"
+    elif error.validator == "required":
         missing = next(key for key in rule if key not in value)
-        return f"In the config, {_key([*path, missing])} is missing: docs/config.md describes it."
-    if "propertyNames" in error.absolute_schema_path:
-        return f"In the config, the name {value!r} under {_key(path)} is not allowed: use lower-case letters, digits and underscores, starting with a letter."
-    types = [rule] if isinstance(rule, str) else rule
-    entries = "entry" if rule == 1 else "entries"
-    problem = {
-        "enum": lambda: f"has to be one of {', '.join(map(str, rule))}",
-        "type": lambda: f"has to be {' or '.join(_TYPES[name] for name in types)}",
-        "minimum": lambda: f"has to be at least {rule}",
-        "maximum": lambda: f"has to be at most {rule}",
-        "exclusiveMinimum": lambda: f"has to be more than {rule}",
-        "exclusiveMaximum": lambda: f"has to be less than {rule}",
-        "minItems": lambda: f"needs at least {rule} {entries}",
-        "minProperties": lambda: f"needs at least {rule} {entries}",
-        "minLength": lambda: "must not be empty",
-        "uniqueItems": lambda: "names something twice",
-        "anyOf": lambda: "needs one of the keys file, url, wheel and npm",
-    }.get(
-        error.validator, lambda: f"does not fit its description, {error.schema['description'].rstrip('.')!r}"
-    )()
-    if (
-        error.validator == "type"
-        and "string" not in types
-        and isinstance(value, str)
-        and _NUMBER.fullmatch(value)
-    ):
-        problem += ", and YAML reads this as text: take off the quotes, and write 1.0e-8 for 1e-8"
-    shown = (
-        ""
-        if isinstance(value, dict | list) and value
-        else f", not {'empty' if value is None else repr(value)}"
-    )
-    return f"In the config, {_key(path)} {problem}{shown}."
+        problem = f"{_key([*path, missing])} is missing: docs/config.md describes it"
+    elif "propertyNames" in error.absolute_schema_path:
+        problem = f"the name {_shown(value)} under {_key(path)} is not allowed: use {schema['words']}"
+    else:
+        problem = f"{_key(path)} {_wrong(error)}"
+    return _ended(f"In the config, {problem}")
+
+
+def _wrong(error: ValidationError) -> str:
+    """Says what is wrong with the value of a key."""
+    value, rule, schema = error.instance, error.validator_value, error.schema
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if error.validator in ("minItems", "minProperties"):
+        return f"needs at least {rule} {'entry' if rule == 1 else 'entries'}"
+    if error.validator == "minLength":
+        return "must not be empty"
+    if error.validator == "uniqueItems":
+        return f"has {_shown(next(one for place, one in enumerate(value) if one in value[:place]))} twice"
+    if error.validator == "oneOf":
+        kinds = [kind["required"][0] for kind in rule]
+        given = [kind for kind in kinds if kind in value]
+        if not given:
+            return f"needs one of the keys {_listed(kinds)}"
+        return f"has the keys {_listed(given)}: make a source of each"
+    wanted = {
+        "enum": lambda: _listed(rule, "or"),
+        "type": lambda: schema.get("words") or _listed((_TYPES[name] for name in types), "or"),
+        "minimum": lambda: f"at least {rule}",
+        "maximum": lambda: f"at most {rule}",
+        "exclusiveMinimum": lambda: f"more than {rule}",
+        "exclusiveMaximum": lambda: f"less than {rule}",
+    }.get(error.validator, lambda: schema["words"])()
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and {"number", "integer"} & set(types):
+        return (
+            f"has to be {wanted}, not the text {_shown(value)}: leave out quotes, and write an exponent "
+            "with a point and a sign, as in 1.0e-8"
+        )
+    return f"has to be {wanted}, not {_shown(value)}"
 
 
 def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
@@ -150,7 +189,7 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
         if model["kind"] == "mlp" and len(model["hidden"]) != len(model["dropout"]):
             yield (
                 f"models.{name}.dropout",
-                f"needs one entry for each of the {len(model['hidden'])} hidden layers, not {len(model['dropout'])}",
+                f"needs as many entries as hidden, which has {len(model['hidden'])}, not {len(model['dropout'])}",
             )
     for name, dataset in datasets.items():
         key = f"datasets.{name}"
@@ -158,7 +197,8 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             if model not in models:
                 yield f"{key}.models[{place}]", _unknown(model, "model", models)
         if dataset["reference"] not in dataset["models"]:
-            yield f"{key}.reference", f"is {dataset['reference']!r}, which is not among the dataset's models"
+            hint = _hint(dataset["reference"], dataset["models"], "model")
+            yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
         share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
         if isinstance(share, str) and Fraction(share) >= 1:
             yield f"{key}.splits.test_share", f"has to be less than 1, not {share}"
@@ -171,9 +211,7 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
 
 
 def _unknown(name: str, what: str, known: dict) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the {what}s are {', '.join(known)}"
-    return f"names the {what} {name!r}, which is not described under {what}s: {hint}".removesuffix(".")
+    return f"names the {what} {name!r}, which is not described under {what}s: {_hint(name, known, what)}"
 
 
 class _UniqueKeyLoader(yaml.CSafeLoader):

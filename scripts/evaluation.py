@@ -20,7 +20,7 @@ def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, fl
         there is.
     """
     error = predicted - actual
-    total = np.square(actual - actual.mean()).sum()
+    total = np.square(actual - actual.mean()).sum() if actual.min() < actual.max() else 0.0
     return {
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt(np.square(error).mean())),

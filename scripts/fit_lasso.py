@@ -33,8 +33,9 @@ class LassoPath:
 
 def standardization(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Computes the mean and the population standard deviation of each feature, 1 for a constant one."""
-    scale = X.std(axis=0)
-    return X.mean(axis=0), np.where(scale > 0, scale, 1.0)
+    # Rounding can give a constant feature a standard deviation of 1e-17, and its mean a last digit too many.
+    constant = X.min(axis=0) == X.max(axis=0)
+    return np.where(constant, X[0], X.mean(axis=0)), np.where(constant, 1.0, X.std(axis=0))
 
 
 def penalty_grid(X: np.ndarray, y: np.ndarray, number: int, smallest: float, standardize: bool) -> np.ndarray:
@@ -59,7 +60,7 @@ def penalty_grid(X: np.ndarray, y: np.ndarray, number: int, smallest: float, sta
     centre, scale = standardization(X)
     Z = (X - centre) / scale if standardize else X - centre
     largest = np.abs(Z.T @ (y - y.mean())).max() / len(y)
-    if largest == 0:
+    if y.min() == y.max() or largest == 0:
         raise InputError(
             "The lasso has no penalty to choose: in the training rows of a split the target is constant, or no "
             "feature varies with it. Look at the target column."

@@ -117,10 +117,15 @@ def train_network(
         enable_model_summary=False,
     )
     module = Regression(network, settings["loss"], settings["optimizer"], settings["learning_rate"])
-    trainer.fit(module, batches["train"], batches["valid"])
-    if trainer.interrupted or trainer.received_sigterm or trainer.current_epoch < settings["epochs"]:
-        sys.exit(143)  # Lightning itself would end with status 0, as if the training were complete.
-    trainer.test(module, batches["test"], verbose=False)
+    try:
+        trainer.fit(module, batches["train"], batches["valid"])
+        if trainer.received_sigterm or trainer.current_epoch < settings["epochs"]:
+            sys.exit(143)
+        trainer.test(module, batches["test"], verbose=False)
+    finally:
+        # Lightning's own exception would end the process with status 0, as if the training were complete.
+        if trainer.received_sigterm:
+            sys.exit(143)
     logger.save()
     with Path(logger.experiment.metrics_file_path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -171,7 +176,8 @@ def fit_mlp(
         logger: Where to report.
 
     Raises:
-        InputError: If the config asks for a GPU and there is none, or too few rows are left.
+        InputError: If the config asks for a GPU and there is none, if too few rows are left, or if
+            a training diverges.
         SystemExit: With status 143 if a signal stopped the training.
     """
     if settings["accelerator"] == "gpu" and not torch.accelerator.is_available():
@@ -198,6 +204,11 @@ def fit_mlp(
         }
         with tempfile.TemporaryDirectory() as folder:
             records = train_network(network, batches, settings, folder)
+        if not math.isfinite(float(records[-1]["test_mae"])):
+            raise InputError(
+                f"The training on split {split.seed} diverged, and the network predicts no numbers: lower learning_rate "
+                "of the model in the config, set standardize: true, or choose another optimizer."
+            )
         networks.append(network)
         log += [{"seed": split.seed, **record} for record in records]
         curves.append(learning_curve(records, settings["epochs"]))
@@ -234,9 +245,10 @@ def fit_mlp(
 
 def standardize(network: MLP, X: torch.Tensor) -> None:
     """Sets the centre and the scale of a network to the mean and the population standard deviation of X."""
-    scale = X.std(dim=0, correction=0)
-    network.centre.copy_(X.mean(dim=0))
-    network.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
+    # Rounding can give a constant feature a standard deviation just above 0.
+    constant = X.amin(dim=0) == X.amax(dim=0)
+    network.centre.copy_(torch.where(constant, X[0], X.mean(dim=0)))
+    network.scale.copy_(torch.where(constant, torch.ones_like(X[0]), X.std(dim=0, correction=0)))
 
 
 def column_order(name: str) -> tuple[int, str]:

@@ -97,9 +97,11 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
     largest = np.argsort(-np.abs(coefficients).max(axis=0), kind="stable")
     for j in largest[NAMED_PATHS:]:
         axes.plot(penalties, coefficients[:, j], color=GREY, linewidth=0.8, alpha=0.7)
-    for color, j in zip(PALETTE, largest[:NAMED_PATHS], strict=False):
-        axes.plot(penalties, coefficients[:, j], color=color, label=features[j])
-    axes.axvline(best, color="#444444", linestyle="--", linewidth=1, label="chosen penalty")
+    named = [
+        axes.plot(penalties, coefficients[:, j], color=color)[0]
+        for color, j in zip(PALETTE, largest[:NAMED_PATHS], strict=False)
+    ]
+    named.append(axes.axvline(best, color="#444444", linestyle="--", linewidth=1))
     axes.axhline(0, color="#444444", linewidth=0.6)
     logarithmic_x(axes)
     axes.set(
@@ -107,7 +109,9 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
         xlabel="penalty (log scale)",
         ylabel=with_unit("coefficient per standard deviation", schema["target"]["unit"]),
     )
-    axes.legend(ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
+    # Named here, because matplotlib leaves a line out whose own label starts with an underscore.
+    names = [*(features[j] for j in largest[:NAMED_PATHS]), "chosen penalty"]
+    axes.legend(named, names, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
     save_figure(figure, svg, png)
 
 

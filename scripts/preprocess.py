@@ -33,12 +33,14 @@ def read_csv(path: str) -> pa.Table:
             read_options=pyarrow.csv.ReadOptions(use_threads=False),
             convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True),
         )
+        names = table.column_names
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InputError(
             f"{path} cannot be read as a CSV file: {reason}. Mend the file, or name another source."
         ) from error
-    names = table.column_names
+    except UnicodeDecodeError as error:
+        raise InputError(f"The header of {path} is not UTF-8 text: save the file as UTF-8.") from error
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(f"{path} has more than one column named {repeated[0]!r}: rename all but one.")
@@ -60,13 +62,14 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
     Raises:
         InputError: If a value is missing where that is an error, or if no row is left.
     """
+    complete = table
     steps = [([target], missing_target, "missing_target")]
     steps.append(
         ([name for name in table.column_names if name != target], missing_features, "missing_features")
     )
     for names, what_to_do, key in steps:
         for name in names:
-            missing = pc.is_null(table[name], nan_is_null=True)
+            missing = pc.is_null(complete[name], nan_is_null=True)
             count = pc.sum(missing).as_py() or 0
             if count and what_to_do == "error":
                 row = pc.index(missing, True).as_py() + 1
@@ -74,12 +77,14 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
                     f"Column {name!r} has {count} missing {'value' if count == 1 else 'values'}, the first in row "
                     f"{row} of the rows that are left: fill it, or set {key}: drop in the config."
                 )
-            table = table.filter(pc.invert(missing))
-    if table.num_rows == 0:
+            complete = complete.filter(pc.invert(missing))
+    if complete.num_rows == 0:
+        emptiest = max(table.column_names, key=lambda name: table[name].null_count)
         raise InputError(
-            "No row is left when those with missing values are dropped: look at the columns of the file."
+            f"No row is left when those with missing values are dropped: look first at column {emptiest!r}, which is "
+            f"empty in {table[emptiest].null_count} of {table.num_rows} rows."
         )
-    return table
+    return complete
 
 
 def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.ChunkedArray]]:
@@ -103,6 +108,8 @@ def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.Chunk
         return [
             ({"name": name, "column": name, "coding": "true is 1, false is 0"}, pc.cast(values, pa.int8()))
         ]
+    if pa.types.is_binary(kind):
+        raise InputError(f"Column {name!r} holds text that is not UTF-8: save the file as UTF-8.")
     if not pa.types.is_string(kind):
         raise InputError(
             f"Column {name!r} holds values of type {kind}, which cannot be a feature: remove it or turn it into a number."
@@ -169,6 +176,10 @@ def preprocess(
     if target not in table.column_names:
         raise InputError(
             f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}."
+        )
+    if pa.types.is_null(table[target].type):
+        raise InputError(
+            f"Column {target!r}, the target, is empty in every row of {raw}: name another target."
         )
     if not (pa.types.is_integer(table[target].type) or pa.types.is_floating(table[target].type)):
         raise InputError(

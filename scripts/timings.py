@@ -22,7 +22,7 @@ def timings(models: list[str], benchmarks: list[str], output: str, logger: loggi
     Args:
         models: Names of the models.
         benchmarks: Their benchmark files, in the same order.
-        output: CSV file to write: ``model``, ``wall_seconds``, ``cpu_seconds``, ``peak_memory_mb`` (10^6 bytes).
+        output: CSV file to write: ``model``, ``wall_seconds``, ``cpu_seconds``, ``peak_memory_mb`` (2^20 bytes).
         logger: Where to report.
     """
     with replacing(output) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

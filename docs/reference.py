@@ -1,0 +1,170 @@
+"""Writes docs/config.md from the schema of the config, and docs/outputs.md from the rules.
+
+Of each page, what stands outside the two marks is written by hand, and stays.
+"""
+
+import re
+from pathlib import Path
+
+import yaml
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN = "<!-- Written by docs/reference.py, from here to the end mark: `make docs` renews it. -->\n"
+END = "<!-- End. -->\n"
+
+# Headings, and the blocks of the schema whose keys stand in the table below them.
+BLOCKS = {
+    "Top level": [""],
+    "A dataset": ["dataset"],
+    "A source of a dataset": ["source", "source_file", "source_url", "source_wheel", "source_npm"],
+    "The splits of a dataset": ["splits"],
+    "Published figures of a dataset": ["published"],
+} | {f"A model of kind {kind}": [kind] for kind in ("linear", "lasso", "mlp")}
+KINDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than"}
+BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
+
+# What each output is, and its columns. The PNG file of a figure stands beside its SVG file.
+OUTPUTS = {
+    "results/{dataset}": {
+        "raw.csv": ("The file from the source, as it came.", ""),
+        "table.parquet": ("The prepared table: the features as numbers, the target last.", ""),
+        "splits.parquet": ("Which rows each split trains on and tests on.", "seed row test order"),
+        "scores.parquet": ("The scores of all models and the null model.", "model seed mae rmse r2"),
+        "leaderboard.csv": (
+            "The scores over the splits, a line for each model, lowest mean absolute error first.",
+            "model splits mae mae_sd rmse rmse_sd r2 r2_sd mae_difference mae_difference_sd splits_better source",
+        ),
+        "comparison.svg": ("Mean absolute error of each model.", ""),
+        "timings.csv": ("Cost of fitting each model.", "model wall_seconds cpu_seconds peak_memory_mb"),
+    },
+    "results/{dataset}/models/{model}": {
+        "predictions.parquet": ("Predictions for the test rows.", "seed row actual predicted"),
+        "scores.parquet": ("Scores on the test rows.", "seed mae rmse r2"),
+        "coefficients.parquet": ("Intercept and coefficients of the fit.", "seed term coefficient"),
+        "predictions.svg": ("Predicted against actual targets of the test rows.", ""),
+        "grid.parquet": ("The whole grid search.", "seed penalty fold mae chosen"),
+        "path.parquet": ("Fits on all training rows, by penalty.", "seed penalty feature coefficient"),
+        "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
+        "path.svg": ("Coefficients by penalty.", ""),
+        "training_log.csv": (
+            "What Lightning's CSVLogger wrote. The last line of a split is that of its test.",
+            "seed epoch step test_loss test_mae train_loss train_mae valid_loss valid_mae",
+        ),
+        "learning_curves.parquet": (
+            "Errors by epoch.",
+            "seed epoch train_mae train_loss valid_mae valid_loss",
+        ),
+        "learning_curves.svg": ("Mean absolute error by epoch.", ""),
+        "summary.txt": ("The layers of the network, with their shapes and parameters.", ""),
+        "weights.safetensors": ("The weights. The first axis of each tensor is the split.", ""),
+    },
+    "results": {
+        "report.html": ("The report, one page that needs no other file and no network.", ""),
+        "rulegraph.svg": ("Which rule needs the results of which. Drawn only when asked for.", ""),
+    },
+}
+
+
+def resolved(node: dict, schema: dict) -> dict:
+    """Joins what a node of the schema says with what it refers to; its own words come first."""
+    return schema["$defs"][node["$ref"].rpartition("/")[2]] | node if "$ref" in node else node
+
+
+def keys(block: dict, schema: dict, prefix: str = "") -> dict[str, dict]:
+    """Lists the keys of a block by dotted path, with those of blocks inside it that have no table of their own."""
+    found = {}
+    for key, node in block.get("properties", {}).items():
+        if isinstance(node, dict):
+            found[prefix + key] = resolved(node, schema)
+            found |= keys(node, schema, f"{prefix}{key}.")
+    return found
+
+
+def words(node: dict, schema: dict) -> str:
+    """Says what a value has to be."""
+    node = resolved(node, schema)
+    if "title" in node or "words" in node:
+        return node.get("title") or node["words"]
+    if "enum" in node or "const" in node:
+        return code(*node.get("enum", [node.get("const")])).replace(", ", " or ")
+    if node["type"] == "array":
+        number = " of one or more" if node.get("minItems") else ""
+        return f"a list{number}, each entry {words(node['items'], schema)}"
+    if node["type"] == "object":
+        each = node.get("additionalProperties")
+        return f"names, each with {words(each, schema)}" if each else "a block of keys"
+    bounds = " and ".join(f"{text} {node[bound]}" for bound, text in BOUNDS.items() if bound in node)
+    return f"{KINDS[node['type']]}{', not empty' if 'minLength' in node else ''}{bounds and ', ' + bounds}"
+
+
+def code(*names: str) -> str:
+    """Sets names as code."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def table(*lines: list[str]) -> str:
+    """Writes a Markdown table; the first line is its head."""
+    head, *body = [f"| {' | '.join(line)} |\n" for line in lines]
+    return head + "|---" * len(lines[0]) + "|\n" + "".join(body)
+
+
+def config_page() -> str:
+    """Describes every key of the config."""
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    page = ""
+    for heading, places in BLOCKS.items():
+        blocks = [schema["$defs"][place] if place else schema for place in places]
+        found = {key: node for block in blocks for key, node in keys(block, schema).items()}
+        lines = [
+            [code(key), words(node, schema), node.get("unit", ""), node["description"]]
+            for key, node in found.items()
+        ]
+        page += f"\n### {heading}\n\n{blocks[0]['description']}\n\n"
+        page += table(["Key", "Value", "Unit", "What it is"], *lines)
+    return page
+
+
+def rule_outputs() -> dict[str, list[str]]:
+    """Asks Snakemake for the path of each output, with the names of the rules that write it."""
+    found = {}
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(resource_settings=ResourceSettings(), snakefile=ROOT / "Snakefile")
+        for rule in workflow._workflow.rules:
+            for output in rule.output:
+                # A wildcard stands there with the names that it may take, as {dataset,hitters}.
+                path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(output))
+                found.setdefault(path, []).append(rule.name)
+    return found
+
+
+def outputs_page() -> str:
+    """Describes every output of every rule."""
+    rules, page = rule_outputs(), ""
+    for folder, files in OUTPUTS.items():
+        lines = [["File", "Rule", "What it is", "Columns"]]
+        for file, (description, columns) in files.items():
+            names = [file, file.replace(".svg", ".png")] if f"{folder}/{file[:-4]}.png" in rules else [file]
+            writers = {rule: None for name in names for rule in rules.pop(f"{folder}/{name}")}
+            lines.append([code(*names), code(*writers), description, code(*columns.split())])
+        page += f"\n### {folder}/\n\n{table(*lines)}"
+    if rules:
+        raise KeyError(f"OUTPUTS in docs/reference.py says nothing of {', '.join(rules)}.")
+    return page
+
+
+def pages() -> dict[Path, str]:
+    """Gives the text of each page: what stands outside its marks, and between them what is written anew."""
+    texts = {}
+    for path, written in (("docs/config.md", config_page()), ("docs/outputs.md", outputs_page())):
+        before, begin, rest = (ROOT / path).read_text(encoding="utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        texts[ROOT / path] = before + (begin or BEGIN) + written + "\n" + (end or END) + after
+    return texts
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

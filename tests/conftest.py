@@ -1,0 +1,108 @@
+"""What several test files share: the real table, its split of the book, and small tables made up for a test."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from scripts.fetch import fetch
+from scripts.preprocess import preprocess
+from scripts.split import split
+from scripts.tables import Design, Split, read_design, read_splits
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def logger():
+    return logging.getLogger("tests")
+
+
+@pytest.fixture(scope="session")
+def hitters_csv(tmp_path_factory, logger):
+    """The raw file: a copy that is here already, or else from the sources of the config."""
+    dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["hitters"]
+    here = [ROOT / "data" / "Hitters.csv", ROOT / "results" / "hitters" / "raw.csv"]
+    sources = [{"file": str(path)} for path in here if path.exists()]
+    sources += [source for source in dataset["sources"] if "file" not in source]
+    raw = tmp_path_factory.mktemp("hitters") / "raw.csv"
+    fetch(
+        sources=sources,
+        sha256=dataset["sha256"],
+        max_megabytes=dataset["max_megabytes"],
+        output=raw,
+        logger=logger,
+    )
+    return str(raw)
+
+
+@pytest.fixture(scope="session")
+def hitters_settings():
+    """The settings of the prepared table that the book uses."""
+    return {
+        "target": "Salary",
+        "target_unit": "thousand dollars",
+        "task": "regression",
+        "missing_target": "drop",
+        "missing_features": "error",
+    }
+
+
+@pytest.fixture(scope="session")
+def hitters_table(tmp_path_factory, hitters_csv, hitters_settings, logger):
+    """The prepared table: 263 rows, 19 features."""
+    table = str(tmp_path_factory.mktemp("hitters") / "table.parquet")
+    preprocess(raw=hitters_csv, output=table, logger=logger, **hitters_settings)
+    assert pq.read_metadata(table).num_rows == 263
+    return table
+
+
+@pytest.fixture(scope="session")
+def hitters_splits(tmp_path_factory, hitters_table, logger):
+    """The book's split: a third to test on, drawn with the seed 1."""
+    splits = str(tmp_path_factory.mktemp("hitters") / "splits.parquet")
+    split(table=hitters_table, output=splits, test_share="1/3", seeds=[1], logger=logger)
+    return splits
+
+
+@pytest.fixture(scope="session")
+def hitters(hitters_table) -> Design:
+    return read_design(hitters_table)
+
+
+@pytest.fixture(scope="session")
+def book_split(hitters_splits) -> Split:
+    return next(read_splits(hitters_splits))
+
+
+@pytest.fixture(scope="session")
+def prepare(logger):
+    """Gives a function that writes the prepared table and the splits of columns made up for a test."""
+
+    def write(folder, columns, seeds=(1,), target="y", unit="", test_share=0.25):
+        raw, table, splits = (
+            str(folder / name) for name in ("made.csv", "made_table.parquet", "made_splits.parquet")
+        )
+        pd.DataFrame(columns).to_csv(raw, index=False)
+        preprocess(raw, table, target, unit, "regression", "drop", "error", logger)
+        split(table, splits, test_share, list(seeds), logger)
+        return table, splits
+
+    return write
+
+
+@pytest.fixture
+def quiet_logging():
+    """Takes away the handlers that ``job`` adds: in a run, they end with the process of the job."""
+    loggers = [logging.getLogger(name) for name in ("lineup", "py.warnings")]
+    before = [(logger.handlers[:], logger.level) for logger in loggers]
+    yield
+    logging.captureWarnings(False)
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        for handler in set(logger.handlers) - set(handlers):
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(level)

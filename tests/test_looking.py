@@ -1,0 +1,151 @@
+"""Looking at the workflow without running it, as in a fresh checkout: no results, no data, no network."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.cli import get_argument_parser
+from workflow_helpers import ROOT, contents, copy_of_tree, environment, files_of_tree, snakemake
+
+NO_NETWORK = {
+    name: "http://127.0.0.1:9"
+    for proxy in ("http_proxy", "https_proxy", "all_proxy")
+    for name in (proxy, proxy.upper())
+}
+SMK = [ROOT / path for path in files_of_tree() if path.suffix == ".smk"]
+PROFILES = [path for path in files_of_tree() if path.parts[0] == "profiles"]
+
+# Each rule, with its source: from its name to the next thing that is not indented.
+RULES = {
+    name: body
+    for path in SMK
+    for name, body in re.findall(
+        r"^rule (\w+):\n((?:(?: .*)?\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    return copy_of_tree(tmp_path_factory.mktemp("fresh"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_written(fresh):
+    """Looking must not leave anything in the tree but what snakemake notes down for itself."""
+    before = contents(fresh)
+    yield
+    after = contents(fresh)
+    assert {name: data for name, data in after.items() if not name.startswith(".snakemake/")} == before
+
+
+@pytest.fixture(scope="module")
+def look(fresh):
+    """Gives a function that runs snakemake in the fresh tree."""
+    return lambda *options: snakemake(*options, cwd=fresh, **NO_NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("--dry-run", "This was a dry-run"),
+        ("--dag", "digraph snakemake_dag"),
+        ("--rulegraph", "digraph snakemake_dag"),
+        ("--summary", "results/report.html\t-\treport"),
+        ("--lint", "Congratulations, your workflow is in a good condition!"),
+    ],
+)
+def test_looks(look, option, shown):
+    run = look(option)
+    assert run.status == 0, run.text
+    assert shown in run.text
+
+
+def test_lists_each_rule_with_a_sentence(look):
+    run = look("--list-rules")
+    assert run.status == 0, run.text
+    listed = dict(re.findall(r"^(\w+)(?: \((.+)\))?$", run.text, re.MULTILINE))
+    assert set(listed) == {"all", *RULES}
+    for rule in RULES:
+        assert re.fullmatch(r"[A-Z].*\.", listed[rule]), f"{rule}: {listed[rule]!r}"
+
+
+def test_dry_run_plans_all_rules_but_the_picture(look):
+    planned = {job.split(".")[0] for job in look("--dry-run").jobs}
+    assert planned == set(RULES) - {"rulegraph"}
+
+
+def test_dry_run_imports_no_heavy_package(fresh):
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "--dry-run"]
+    run = subprocess.run(command, cwd=fresh, env=environment(), capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    imported = {line.rsplit("|", 1)[1].strip() for line in run.stderr.splitlines() if "import time:" in line}
+    assert "snakemake" in imported
+    assert not imported & {
+        "pandas",
+        "torch",
+        "pytorch_lightning",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "pyarrow.parquet",
+    }
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_says_what_it_takes(rule):
+    body = RULES[rule]
+    for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "script"):
+        assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
+    for resource in ("mem_mb", "runtime"):
+        assert re.search(rf"^        {resource}=\d+,$", body, re.MULTILINE), f"{rule} has no {resource}"
+    for folder in ("logs", "benchmarks"):
+        assert f'"results/{folder}/{rule}/' in body
+    assert '"../../environment.yml"' in body
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rule_script_and_test_have_one_name(rule):
+    assert f'"../../scripts/{rule}.py"' in RULES[rule]
+    assert (ROOT / "scripts" / f"{rule}.py").is_file()
+    # The rules that draw share their code, and so their tests.
+    test = "figures" if rule.startswith("plot_") else rule
+    assert (ROOT / "tests" / f"test_{test}.py").is_file()
+
+
+def test_no_rule_is_hidden():
+    found = [
+        name for path in SMK for name in re.findall(r"^ *(?:rule|checkpoint) +(\w+)", path.read_text(), re.M)
+    ]
+    assert sorted(found) == sorted(RULES) and len(found) == len(set(found))
+
+
+def test_profiles_are_files_that_snakemake_finds():
+    assert Path("profiles/default/profile.yaml") in PROFILES
+    assert all(len(path.parts) == 3 for path in PROFILES)
+    assert {path.parts[1] for path in PROFILES} == {
+        path.parts[1] for path in PROFILES if path.name == "profile.yaml"
+    }
+
+
+@pytest.mark.parametrize("path", [path for path in PROFILES if path.suffix == ".yaml"], ids=str)
+def test_profile_has_known_keys_only(path):
+    """Snakemake itself passes over a key or a rule name that it does not know."""
+    profile = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    options = {name for action in get_argument_parser()._actions for name in action.option_strings}
+    unknown = [key for key in profile if f"--{key}" not in options]
+    assert not unknown, f"{path} has unknown keys: {', '.join(unknown)}"
+    for key in ("set-resources", "set-threads", "groups"):
+        settings = profile.get(key) or []
+        named = {str(entry).partition("=")[0].partition(":")[0] for entry in settings}
+        assert named <= set(RULES), f"{path} names rules that do not exist under {key}"
+
+
+@pytest.mark.parametrize("profile", sorted({path.parts[1] for path in PROFILES}))
+def test_profile_is_used(look, profile):
+    run = look("--dry-run", "--workflow-profile", f"profiles/{profile}")
+    assert run.status == 0, run.text
+    assert f"profiles/{profile}" in run.text

@@ -1,0 +1,217 @@
+"""The prepared table: its rows, its columns, their coding, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from scripts.job import InputError
+from scripts.preprocess import MAX_LEVELS, preprocess
+from scripts.tables import read_design, read_schema
+
+FEATURES = [
+    "AtBat", "Hits", "HmRun", "Runs", "RBI", "Walks", "Years", "CAtBat", "CHits", "CHmRun", "CRuns", "CRBI",
+    "CWalks", "League[N]", "Division[W]", "PutOuts", "Assists", "Errors", "NewLeague[N]",
+]  # fmt: skip
+FACTORS = {"League": ("A", "N"), "Division": ("E", "W"), "NewLeague": ("A", "N")}
+
+
+@pytest.fixture
+def prepared(tmp_path, logger):
+    """Gives a function that prepares a table from the text of a CSV file, with the target y."""
+
+    def prepare(text, **settings):
+        raw, output = tmp_path / "raw.csv", tmp_path / "table.parquet"
+        raw.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+        settings = {
+            "target": "y",
+            "target_unit": "",
+            "task": "regression",
+            "missing_target": "drop",
+            "missing_features": "error",
+        } | settings
+        preprocess(raw=str(raw), output=str(output), logger=logger, **settings)
+        return pq.read_table(output)
+
+    return prepare
+
+
+def test_the_rows_with_a_salary_are_kept_in_their_order(hitters_csv, hitters_table):
+    frame = pd.read_csv(hitters_csv)
+    known = frame[frame["Salary"].notna()]
+    table = pq.read_table(hitters_table)
+    assert (len(frame), table.num_rows, len(frame) - table.num_rows) == (322, 263, 59)
+    np.testing.assert_array_equal(table["Salary"].to_numpy(), known["Salary"].to_numpy())
+    np.testing.assert_array_equal(table["CAtBat"].to_numpy(), known["CAtBat"].to_numpy())
+
+
+def test_the_features_stand_in_the_order_of_the_file_and_the_target_last(hitters_table, hitters):
+    assert pq.read_schema(hitters_table).names == [*FEATURES, "Salary"]
+    assert hitters.features == FEATURES
+    assert hitters.X.shape == (263, 19)
+    assert (hitters.target, hitters.unit) == ("Salary", "thousand dollars")
+
+
+def test_the_types_of_the_columns_are_kept(hitters_table):
+    types = {field.name: field.type for field in pq.read_schema(hitters_table)}
+    coded = {name for name in FEATURES if name.endswith("]")}
+    assert {name: types[name] for name in coded} == dict.fromkeys(coded, pa.int8())
+    counts = set(FEATURES) - coded
+    assert {name: types[name] for name in counts} == dict.fromkeys(counts, pa.int64())
+    assert types["Salary"] == pa.float64()
+
+
+def test_the_values_are_those_of_an_independent_coding(hitters_csv, hitters):
+    frame = pd.read_csv(hitters_csv).dropna(subset="Salary")
+    coded = pd.get_dummies(frame, columns=list(FACTORS), drop_first=True, prefix_sep="[", dtype=float)
+    coded.columns = [f"{name}]" if "[" in name else name for name in coded.columns]
+    np.testing.assert_array_equal(hitters.X, coded[FEATURES].to_numpy(float))
+    # Each factor takes both levels, or equal columns of zeros would pass.
+    for name in (feature for feature in FEATURES if feature.endswith("]")):
+        assert set(hitters.X[:, FEATURES.index(name)]) == {0.0, 1.0}
+
+
+def test_the_table_says_what_its_columns_are(hitters_table):
+    schema = read_schema(hitters_table)
+    assert set(schema) == {"task", "target", "features", "rows"}
+    assert schema["task"] == "regression"
+    assert schema["target"] == {"name": "Salary", "unit": "thousand dollars"}
+    assert schema["rows"] == {"read": 322, "dropped": 59, "kept": 263}
+    assert [feature["name"] for feature in schema["features"]] == FEATURES
+    described = {feature["name"]: feature for feature in schema["features"]}
+    assert described["AtBat"] == {"name": "AtBat", "column": "AtBat", "coding": "number"}
+    for name, (baseline, level) in FACTORS.items():
+        assert described[f"{name}[{level}]"] == {
+            "name": f"{name}[{level}]",
+            "column": name,
+            "coding": "1 for the level, else 0",
+            "level": level,
+            "baseline": baseline,
+        }
+    # Nothing else is in the metadata, pandas' index for one.
+    assert list(pq.read_schema(hitters_table).metadata) == [b"lineup"]
+
+
+def test_the_same_bytes_are_written_twice(tmp_path, hitters_csv, hitters_table, hitters_settings, logger):
+    again = tmp_path / "again.parquet"
+    preprocess(raw=hitters_csv, output=str(again), logger=logger, **hitters_settings)
+    assert again.read_bytes() == Path(hitters_table).read_bytes()
+
+
+def test_a_factor_of_several_levels_equals_pandas_dummies(tmp_path, prepared):
+    levels = np.random.default_rng(0).choice(["red", "Blue", "é", "10", "a b", "zz"], 60)
+    table = prepared("colour,y\n" + "".join(f"{level},{place}\n" for place, level in enumerate(levels)))
+    dummies = pd.get_dummies(pd.Series(levels), dtype=int)
+    assert table.column_names == [f"colour[{level}]" for level in dummies.columns[1:]] + ["y"]
+    for level in dummies.columns[1:]:
+        np.testing.assert_array_equal(table[f"colour[{level}]"].to_numpy(), dummies[level])
+    assert read_schema(tmp_path / "table.parquet")["features"][0]["baseline"] == dummies.columns[0] == "10"
+
+
+def test_true_and_false_become_1_and_0(prepared):
+    assert prepared("a,y\ntrue,1\nfalse,2\nTRUE,3\n").to_pydict() == {"a": [1, 0, 1], "y": [1, 2, 3]}
+
+
+def test_a_text_column_of_one_value_is_no_feature(prepared):
+    assert prepared("a,b,y\nx,1,2\nx,2,4\n").column_names == ["b", "y"]
+
+
+def test_as_many_levels_as_allowed(prepared):
+    rows = "".join(f"k{place:03},{place}\n" for place in range(MAX_LEVELS))
+    assert prepared("a,y\n" + rows).num_columns == MAX_LEVELS
+
+
+def test_numbers_of_a_large_file_are_read_alike_from_first_to_last(prepared, tmp_path):
+    """The reader takes a megabyte at a time: what shows late in the file counts for all of it."""
+    rows = 200_000
+    lines = [f"{place},{place % 7},{place}" for place in range(rows)]
+    lines[-1] = f"{rows - 1}.5,6,{rows - 1}"
+    text = "a,b,y\n" + "\n".join(lines) + "\n"
+    assert len(text) > 2**20
+    table = prepared(text)
+    assert [table[name].type for name in table.column_names] == [pa.float64(), pa.int64(), pa.int64()]
+    assert table["a"][-1].as_py() == rows - 0.5
+    assert pc.sum(table["y"]).as_py() == rows * (rows - 1) // 2
+    lines[-1] = f",6,{rows - 1}"
+    with pytest.raises(InputError, match=f"'a' has 1 missing value, the first in row {rows} of"):
+        prepared("a,b,y\n" + "\n".join(lines) + "\n")
+
+
+def test_missing_values_are_dropped_where_the_config_says_so(prepared):
+    text = "a,b,y\n1,x,1\n,x,2\n3,,3\n4,z,\n5,NA,5\n6,z,6\n"
+    table = prepared(text, missing_features="drop")
+    assert table.to_pydict() == {"a": [1, 6], "b[z]": [0, 1], "y": [1, 6]}
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(prepared):
+    plain = prepared("a,y\n1,2\n3,4\n")
+    assert prepared(b"\xef\xbb\xbf" + b"a,y\r\n1,2\r\n3,4\r\n") == plain
+
+
+def test_the_file_says_the_same_of_text_outside_ascii(prepared, tmp_path):
+    prepared("größe,y\n1,2\n3,4\n", target_unit="€")
+    assert read_schema(tmp_path / "table.parquet")["target"]["unit"] == "€"
+    raw = pq.read_schema(tmp_path / "table.parquet").metadata[b"lineup"]
+    assert json.loads(raw)["features"][0]["name"] == "größe"
+    assert read_design(tmp_path / "table.parquet").features == ["größe"]
+
+
+# What is refused: the text of the file, the settings, and what the sentence has to say.
+REFUSED = {
+    "no such target": ("a,b\n1,2\n", {}, ["no column 'y'", "a, b"]),
+    "a target of text": ("a,y\n1,x\n2,z\n", {}, ["Column 'y'", "string"]),
+    "a target of true and false": ("a,y\n1,true\n2,false\n", {}, ["Column 'y'", "bool"]),
+    "a target with no values": ("a,y\n1,\n2,\n", {}, ["Column 'y'", "empty in every row"]),
+    "a header only": ("a,y\n", {}, ["Column 'y'", "empty in every row"]),
+    "an empty file": ("", {}, ["raw.csv", "Empty CSV file"]),
+    "a short row": ("a,y\n1,2\n3\n", {}, ["raw.csv", "Row #3", "Expected 2 columns, got 1"]),
+    "a long row": ("a,y\n1,2\n3,4,5\n", {}, ["raw.csv", "Row #3", "Expected 2 columns, got 3"]),
+    "two columns of a name": ("a,b,a,y\n1,2,3,4\n", {}, ["raw.csv", "'a'", "rename"]),
+    "two columns of a name, coded": ('"A[z]",A,y\n1,x,3\n1,z,3\n', {}, ["'A[z]'", "rename"]),
+    "an infinite feature": ("a,y\n1,2\n2,3\ninf,4\n", {}, ["Column 'a'", "infinite in row 3"]),
+    "an infinite target": ("a,y\n1,2\n2,-inf\n", {}, ["Column 'y'", "infinite in row 2"]),
+    "too many levels": (
+        "a,y\n" + "".join(f"k{place},{place}\n" for place in range(MAX_LEVELS + 1)),
+        {},
+        ["Column 'a'", f"{MAX_LEVELS + 1} levels"],
+    ),
+    "dates": ("day,y\n2020-01-01,2\n2021-01-01,3\n", {}, ["Column 'day'", "date32"]),
+    "times": ("t,y\n2020-01-01 10:00:00,2\n2020-01-01 11:00:00,3\n", {}, ["Column 't'", "timestamp"]),
+    "no row left": (
+        "a,b,y\n,1,2\n,,3\n",
+        {"missing_features": "drop"},
+        ["No row", "column 'a'", "in 2 of 2 rows"],
+    ),
+    "no feature": ("y\n1\n2\n", {}, ["no feature", "'y'"]),
+    "only a text of one value": ("a,y\nx,1\nx,2\n", {}, ["no feature", "'y'"]),
+    "a target missing": (
+        "a,y\n1,2\n2,\n3,\n",
+        {"missing_target": "error"},
+        ["Column 'y' has 2 missing values", "row 2 of", "missing_target: drop"],
+    ),
+    "a feature missing": (
+        "a,b,y\n1,x,\n2,x,1\n3,,2\n4,,3\n5,x,3\n",
+        {},
+        ["Column 'b' has 2 missing values", "row 2 of", "missing_features: drop"],
+    ),
+    "text that is not UTF-8": (b"a,y\n\xe9,2\nx,3\n", {}, ["Column 'a'", "UTF-8"]),
+    "a header that is not UTF-8": (b"\xe9,y\n1,2\n", {}, ["raw.csv", "header", "UTF-8"]),
+    "a quote that never ends": ('"a,y\n1,2\n', {}, ["raw.csv", "CSV"]),
+}
+
+
+@pytest.mark.parametrize(("text", "settings", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_is_wrong_is_said_in_one_line(prepared, tmp_path, text, settings, said):
+    with pytest.raises(InputError) as caught:
+        prepared(text, **settings)
+    message = str(caught.value)
+    for part in said:
+        assert part in message
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert not (tmp_path / "table.parquet").exists()

@@ -1,0 +1,221 @@
+"""The pages that docs/reference.py writes: up to date, complete, and true of the files of a run."""
+
+import csv
+import importlib.util
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from snakemake.benchmark import BenchmarkRecord
+from snakemake.utils import update_config
+
+from scripts.compare import compare
+from scripts.config import SCHEMA, validate
+from scripts.fit_lasso import fit_lasso
+from scripts.fit_linear import fit_linear
+from scripts.fit_mlp import fit_mlp
+from scripts.job import InputError
+from scripts.timings import timings
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG_PAGE = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+OUTPUTS_PAGE = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", CONFIG_PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def table_of(page, heading):
+    """Reads the cells of the Markdown table below a heading."""
+    lines = page.partition(f" {heading}\n")[2].splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    table = []
+    for line in lines[first + 2 :]:
+        if not line.startswith("|"):
+            break
+        table.append([cell.strip() for cell in line.strip("|").split("|")])
+    return table
+
+
+def names_in(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def columns_in(folder, file):
+    """Gives the columns that docs/outputs.md lists for a file."""
+    return next(names_in(line[3]) for line in table_of(OUTPUTS_PAGE, folder) if file in names_in(line[0]))
+
+
+def test_pages_are_up_to_date(reference):
+    handlers = logging.getLogger().handlers[:]
+    for path, text in reference.pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path} is out of date: run `make docs`"
+    assert logging.getLogger().handlers == handlers
+
+
+def test_a_page_keeps_what_is_written_by_hand(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(reference, "config_page", lambda: "\nnew\n")
+    monkeypatch.setattr(reference, "outputs_page", lambda: "\nnew\n")
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    for page in ("config.md", "outputs.md"):
+        text = f"before\n{reference.BEGIN}\nold\n{reference.END}after\n"
+        (tmp_path / "docs" / page).write_text(text, encoding="utf-8")
+    assert set(reference.pages().values()) == {
+        f"before\n{reference.BEGIN}\nnew\n\n{reference.END}after\n",
+    }
+
+
+def test_config_page_has_every_key():
+    keys = re.findall(r"^ +(\w+):(?: \{\$ref| *$)", SCHEMA.read_text(encoding="utf-8"), re.MULTILINE)
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    told = {name.rpartition(".")[2] for name in re.findall(r"^\| `([\w.]+)` \|", CONFIG_PAGE, re.MULTILINE)}
+    blocks = [schema, *schema["$defs"].values()]
+    known = {key for block in blocks for key in block.get("properties", {})}
+    assert told - known == {"first", "last", "number", "smallest"}  # in blocks inside these
+    assert known <= told and {"first", "last", "smallest"} < set(keys)
+
+
+def test_outputs_page_has_every_output():
+    """Looked up in the text of the rules, as docs/reference.py asks Snakemake."""
+    told = {
+        f"{folder}{file}"
+        for folder in re.findall(r"^### (results/.*)$", OUTPUTS_PAGE, re.MULTILINE)
+        for line in table_of(OUTPUTS_PAGE, folder)
+        for file in names_in(line[0])
+    }
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    written = {
+        path
+        for block in re.findall(r"^    output:\n(.*?)^    \w+:", rules, re.DOTALL | re.MULTILINE)
+        for path in re.findall(r'"(results/[^"]+)"', block)
+    }
+    assert told == written and len(told) > 20
+
+
+def test_an_output_that_is_not_described_stops_it(reference, monkeypatch):
+    found = reference.rule_outputs()
+    monkeypatch.setattr(reference, "rule_outputs", lambda: found | {"results/{dataset}/new.parquet": ["new"]})
+    with pytest.raises(KeyError, match="new.parquet"):
+        reference.outputs_page()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_fit_the_schema(example):
+    """Each example is put over config.yaml, as ``--configfile`` does."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    change = yaml.safe_load(example)
+    before = yaml.safe_dump(config)
+    update_config(config, change)
+    assert yaml.safe_dump(config) != before
+    validate(config)
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 4
+
+
+def test_config_page_quotes_the_check():
+    sentence = re.search(r"^In the config, .*\?$", CONFIG_PAGE, re.MULTILINE)[0]
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    splits = config["datasets"]["hitters"]["splits"]
+    splits["test_shares"] = splits.pop("test_share")
+    with pytest.raises(InputError) as caught:
+        validate(config)
+    assert str(caught.value) == sentence
+
+
+def test_yaml_is_as_the_config_page_says():
+    read = yaml.safe_load("[1.0e-8, 1e-8, 1.0e8, 50, 50.0, yes, no, 'on', \"no\", 1/3]")
+    assert read == [1e-8, "1e-8", "1.0e8", 50, 50.0, True, False, "on", "no", "1/3"]
+    assert yaml.safe_load("on") is True and yaml.safe_load("off") is False
+    assert yaml.safe_load("{a: 1, a: 2}") == {"a": 2}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, prepare, logger):
+    """Writes the tables of a small run over two splits, with the paths that they have under results/{dataset}/."""
+    folder = tmp_path_factory.mktemp("run")
+    random = np.random.default_rng(0)
+    x = random.normal(size=(24, 2))
+    y = x @ [3, -1] + random.normal(size=24)
+    table, splits = prepare(folder, {"a": x[:, 0], "b": x[:, 1], "y": y}, seeds=(1, 2))
+
+    def outputs(model, *names):
+        return {Path(name).stem: str(folder / model / name) for name in names}
+
+    both = ("predictions.parquet", "scores.parquet")
+    linear = outputs("linear", *both, "coefficients.parquet")
+    lasso = outputs("lasso", *both, "coefficients.parquet", "grid.parquet", "path.parquet")
+    lines = ("training_log.csv", "learning_curves.parquet", "summary.txt", "weights.safetensors")
+    network = outputs("mlp", *both, *lines)
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
+    for model in settings.values():
+        del model["kind"]
+    fit_linear(table, splits, **linear, logger=logger)
+    settings["lasso"] |= {"penalties": {"number": 4, "smallest": 0.01, "standardize": True}}
+    settings["lasso"] |= {"folds": {"number": 3, "seed": 1}}
+    fit_lasso(table, splits, **lasso, **settings["lasso"], logger=logger)
+    short = settings["network"] | {"epochs": 2, "accelerator": "cpu"}
+    fit_mlp(table, splits, **network, settings=short, logger=logger)
+
+    models = ["linear", "lasso", "mlp"]
+    scores = [written["scores"] for written in (linear, lasso, network)]
+    summaries = {"scores": str(folder / "scores.parquet"), "leaderboard_csv": str(folder / "leaderboard.csv")}
+    compare(
+        table,
+        splits,
+        scores,
+        **summaries,
+        models=models,
+        reference="linear",
+        null_model="mean",
+        logger=logger,
+    )
+    record = BenchmarkRecord(running_time=1.5, max_rss=20.5, cpu_time=1.25)
+    record.data_collected = True
+    benchmark = folder / "benchmark.tsv"
+    header = "\t".join(BenchmarkRecord.get_header())
+    benchmark.write_text(f"{header}\n{record.to_tsv(extended_fmt=False)}\n", encoding="utf-8")
+    timings(models, [str(benchmark)] * 3, str(folder / "timings.csv"), logger)
+    return {
+        "results/{dataset}/": [splits, *summaries.values(), str(folder / "timings.csv")],
+        "results/{dataset}/models/{model}/": [*linear.values(), *lasso.values(), *network.values()],
+    }
+
+
+def test_columns_are_those_of_a_run(files):
+    types = {names_in(name)[0]: kind for name, kind, *_ in table_of(OUTPUTS_PAGE, "Columns")}
+    seen = set()
+    for folder, paths in files.items():
+        for path in map(Path, paths):
+            if path.suffix not in (".parquet", ".csv"):
+                continue
+            file = "splits.parquet" if path.name.endswith("splits.parquet") else path.name
+            schema = pq.read_schema(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path).schema
+            assert schema.names == columns_in(folder, file), file
+            for field in schema:
+                # CSV files have no types: a whole number is read with as many bits as there are.
+                kind = str(field.type) if path.suffix == ".parquet" or field.name != "epoch" else "int32"
+                assert kind == types[field.name], (file, field)
+            seen |= set(schema.names)
+    assert seen == set(types) and list(types) == sorted(types)
+
+
+def test_counts_start_where_the_page_says(files):
+    paths = {Path(path).name: path for paths in files.values() for path in paths}
+    with Path(paths["training_log.csv"]).open(newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["epoch"] == "0"
+    assert pq.read_table(paths["learning_curves.parquet"])["epoch"][0].as_py() == 1
+    assert pq.read_table(paths["grid.parquet"])["fold"][0].as_py() == 1

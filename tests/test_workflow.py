@@ -1,0 +1,385 @@
+"""The whole workflow, on small tables of its own: what it makes, what a change makes anew, and how it fails."""
+
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from workflow_helpers import (
+    Project,
+    contents,
+    copy_of_tree,
+    environment,
+    small_csv,
+    small_dataset,
+    small_models,
+)
+
+MODELS = {"plain": "linear", "lasso_one": "lasso", "lasso_two": "lasso", "net": "mlp"}
+TABLES = {
+    "linear": ["predictions.parquet", "scores.parquet", "coefficients.parquet"],
+    "lasso": [
+        "predictions.parquet",
+        "scores.parquet",
+        "coefficients.parquet",
+        "grid.parquet",
+        "path.parquet",
+    ],
+    "mlp": [
+        "predictions.parquet",
+        "scores.parquet",
+        "training_log.csv",
+        "learning_curves.parquet",
+        "summary.txt",
+        "weights.safetensors",
+    ],
+}
+FIGURES = {
+    "linear": ["predictions"],
+    "lasso": ["grid", "path", "predictions"],
+    "mlp": ["learning_curves", "predictions"],
+}
+# What stands on every model.
+TOGETHER = ["compare.trial", "plot_comparison.trial", "report", "timings.trial"]
+
+
+def jobs_of(*models):
+    """Lists the jobs to fit and to draw some models, and what stands on them."""
+    steps = [f"{step}_{MODELS[model]}.trial.{model}" for model in models for step in ("fit", "plot")]
+    return sorted(steps + TOGETHER)
+
+
+PREPARE = ["fetch.trial", "preprocess.trial", "split.trial"]
+ALL = sorted(PREPARE + jobs_of(*MODELS))
+
+
+def files_of(dataset, models):
+    """Lists what is made of a dataset with some models, under results/."""
+    names = ["raw.csv", "table.parquet", "splits.parquet", "scores.parquet", "leaderboard.csv", "timings.csv"]
+    names += ["comparison.svg", "comparison.png"]
+    for model, kind in models.items():
+        names += [f"models/{model}/{name}" for name in TABLES[kind]]
+        names += [f"models/{model}/{name}{ending}" for name in FIGURES[kind] for ending in (".svg", ".png")]
+    return {f"{dataset}/{name}" for name in names}
+
+
+def records_of(jobs):
+    """Lists the log and the benchmark record of some jobs, under results/."""
+    names = [job.replace(".", "/", 1) if "." in job else f"{job}/{job}" for job in jobs]
+    return {f"logs/{name}.log" for name in names} | {f"benchmarks/{name}.tsv" for name in names}
+
+
+def reproducible(project):
+    """Maps the results that are the same in every run to their bytes: all that records no time."""
+    return {
+        name: data
+        for name, data in contents(project.results).items()
+        if not name.startswith(("logs/", "benchmarks/")) and not name.endswith("/timings.csv")
+    }
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory):
+    return copy_of_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory):
+    csv = small_csv(tmp_path_factory.mktemp("data") / "trial.csv", seed=1)
+    return {"build": ["trial"], "datasets": {"trial": small_dataset(csv)}, "models": small_models()}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, tree, config):
+    """A project after its first run, with that run and what the tree held before."""
+    before = contents(tree)
+    project = Project(tmp_path_factory.mktemp("finished") / "work", tree, config)
+    run = project.run("--cores", "2")
+    assert run.status == 0, run.text
+    return project, run, before
+
+
+@pytest.fixture
+def project(tmp_path, tree, config):
+    """A project in an empty folder, with a config to change."""
+    return Project(tmp_path / "work", tree, copy.deepcopy(config))
+
+
+@pytest.fixture
+def again(finished, project):
+    """A copy of the finished project, with a config to change."""
+    shutil.copytree(finished[0].folder, project.folder, dirs_exist_ok=True)
+    return project
+
+
+def test_makes_everything_and_nothing_else(finished):
+    project, run, before = finished
+    assert run.jobs == ALL
+    made = contents(project.results)
+    assert set(made) == {"report.html"} | files_of("trial", MODELS) | records_of(ALL)
+    assert not [name for name, data in made.items() if not data and not name.startswith("logs/")]
+    assert {path.name for path in project.folder.iterdir()} == {"results", ".snakemake"}
+    assert contents(project.tree) == before
+    assert contents(project.temporary) == {}
+
+
+def test_report_shows_this_dataset(finished):
+    page = (finished[0].results / "report.html").read_text(encoding="utf-8")
+    assert "hitters" not in page.lower()
+    for text in ("Strength of made-up beams", "strength", "newton", *MODELS):
+        assert text in page
+    assert page.count("data:image/svg+xml") == 1 + sum(len(FIGURES[kind]) for kind in MODELS.values())
+
+
+def test_second_run_has_nothing_to_do(again):
+    run = again.run()
+    assert run.status == 0 and run.jobs == [], run.text
+    assert "Nothing to be done" in run.text
+
+
+def add_lasso(config):
+    config["models"]["lasso_three"] = config["models"]["lasso_one"] | {"folds": {"number": 4, "seed": 1}}
+    config["datasets"]["trial"]["models"].append("lasso_three")
+
+
+def change_penalties(config):
+    config["models"]["lasso_one"]["penalties"]["number"] = 9
+
+
+def change_dropout(config):
+    config["models"]["net"]["dropout"] = [0.4]
+
+
+@pytest.mark.parametrize(
+    ("change", "model", "kind"),
+    [
+        (change_penalties, "lasso_one", "lasso"),
+        (change_dropout, "net", "mlp"),
+        (add_lasso, "lasso_three", "lasso"),
+    ],
+)
+def test_computes_one_model_and_what_stands_on_all(again, change, model, kind):
+    before = reproducible(again)
+    change(again.config)
+    run = again.run()
+    assert run.status == 0, run.text
+    assert run.jobs == sorted([f"fit_{kind}.trial.{model}", f"plot_{kind}.trial.{model}", *TOGETHER])
+    after = reproducible(again)
+    mine = f"trial/models/{model}/"
+    changed = {name for name, data in after.items() if before.get(name) != data}
+    together = {"report.html", "trial/scores.parquet", "trial/leaderboard.csv", "trial/comparison.svg"}
+    assert {name for name in changed if not name.startswith(mine)} == together | {"trial/comparison.png"}
+    assert mine + "predictions.parquet" in changed
+    assert set(before) <= set(after)
+    assert again.run().jobs == []
+
+
+COMPARISON = ["compare.trial", "plot_comparison.trial", "report"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "jobs"),
+    [
+        (["datasets", "trial", "title"], "Another title", ["report"]),
+        (["datasets", "trial", "published"], [{"source": "a", "seed": 3, "mae": {"net": 1.0}}], ["report"]),
+        (["datasets", "trial", "null_model"], "mean", COMPARISON),
+        (["datasets", "trial", "reference"], "net", COMPARISON),
+        (["datasets", "trial", "models"], ["plain", "net", "lasso_one", "lasso_two"], TOGETHER),
+        (["datasets", "trial", "models"], ["plain", "net"], TOGETHER),
+        (["datasets", "trial", "splits", "seeds"], [3, 4, 5], sorted({*ALL} - {*PREPARE[:2]})),
+        (["datasets", "trial", "splits", "test_share"], 0.3, sorted({*ALL} - {*PREPARE[:2]})),
+        (["datasets", "trial", "target_unit"], "kilonewton", sorted({*ALL} - {"fetch.trial"})),
+        (["datasets", "trial", "target"], "age", sorted({*ALL} - {"fetch.trial"})),
+        (["models", "lasso_two", "tolerance"], 1.0e-7, jobs_of("lasso_two")),
+        (["models", "net", "validation"], 0.2, jobs_of("net")),
+        (["models", "unused"], {"kind": "linear"}, []),
+    ],
+)
+def test_plans_what_depends_on_a_setting(again, keys, value, jobs):
+    place = again.config
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    run = again.dry_run()
+    assert run.status == 0, run.text
+    assert run.jobs == sorted(jobs)
+
+
+def test_plans_an_added_network_alone(again):
+    again.config["models"]["wide"] = again.config["models"]["net"] | {"hidden": [9]}
+    again.config["datasets"]["trial"]["models"].append("wide")
+    assert again.dry_run().jobs == sorted(["fit_mlp.trial.wide", "plot_mlp.trial.wide", *TOGETHER])
+
+
+def test_plans_nothing_for_a_dataset_that_is_not_built(again, tmp_path):
+    again.config["datasets"]["other"] = small_dataset(small_csv(tmp_path / "other.csv", seed=2))
+    assert again.dry_run().jobs == []
+
+
+def test_plans_what_depends_on_a_script(again, tmp_path):
+    again.tree = copy_of_tree(tmp_path / "tree")
+    (again.tree / "scripts" / "plot_lasso.py").touch()
+    jobs = ["plot_lasso.trial.lasso_one", "plot_lasso.trial.lasso_two", "report"]
+    assert again.dry_run().jobs == jobs
+
+
+@pytest.mark.parametrize("cores", ["1", "4"])
+def test_same_bytes_on_any_number_of_cores(finished, project, cores):
+    run = project.run("--cores", cores)
+    assert run.status == 0, run.text
+    on_two, on_these = reproducible(finished[0]), reproducible(project)
+    assert set(on_two) == set(on_these)
+    differ = [name for name in on_two if on_two[name] != on_these[name]]
+    assert not differ, f"With --cores {cores}, these differ: {', '.join(differ)}"
+
+
+def bad_target(config):
+    config["datasets"]["trial"]["target"] = "weight"
+    return "preprocess", "results/trial/raw.csv has no column 'weight', the target: its columns are width, "
+
+
+def bad_digest(config):
+    config["datasets"]["trial"]["sha256"] = "0" * 64
+    return "fetch", f"No source gave the file with the SHA-256 {'0' * 64}:"
+
+
+def bad_split(config):
+    config["datasets"]["trial"]["splits"]["test_share"] = 0.001
+    return (
+        "split",
+        "The splits need at least 2 rows on each side, and 40 rows with a test share of 0.001 give ",
+    )
+
+
+def bad_solver(config):
+    config["models"]["lasso_one"] |= {"max_iterations": 1, "tolerance": 1.0e-15}
+    return "fit_lasso", "The lasso did not converge to a tolerance of 1e-15 within 1 sweeps: "
+
+
+def fails_with(run, rule, sentence):
+    """Tells whether a run stopped at a rule, with a sentence on the terminal and no traceback."""
+    lines = run.text.splitlines()
+    said = [line for line in lines if line.startswith("Error: ")]
+    return (
+        run.status == 1
+        and run.jobs[-1].startswith(rule)
+        and f"Error in rule {rule}:" in lines
+        and len(said) == 1
+        and said[0].startswith(f"Error: {sentence}")
+        and "Traceback" not in run.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "left"), [(bad_target, {"trial/raw.csv"}), (bad_digest, set())], ids=["target", "digest"]
+)
+def test_bad_data_ends_with_one_sentence(project, spoil, left):
+    rule, sentence = spoil(project.config)
+    run = project.run()
+    assert fails_with(run, rule, sentence), run.text
+    assert set(reproducible(project)) == left
+    log = (project.results / "logs" / rule / "trial.log").read_text(encoding="utf-8")
+    assert sentence in log and "Traceback" not in log
+
+
+@pytest.mark.parametrize("spoil", [bad_target, bad_digest, bad_split, bad_solver])
+def test_a_failure_stays_one_beside_older_results(again, spoil):
+    """A second try has to fail as the first did: it must not take the older results for current ones."""
+    before = contents(again.results)["report.html"]
+    rule, sentence = spoil(again.config)
+    for _ in range(2):
+        run = again.run()
+        assert fails_with(run, rule, sentence), run.text
+    assert contents(again.results)["report.html"] == before
+
+
+def test_mended_after_a_failure(finished, again):
+    good = copy.deepcopy(again.config)
+    bad_solver(again.config)
+    assert again.run().status == 1
+    again.config = good
+    run = again.run()
+    assert run.status == 0, run.text
+    assert run.jobs == jobs_of("lasso_one")
+    assert reproducible(again) == reproducible(finished[0])
+
+
+def test_refuses_a_wrong_config_before_anything_runs(project):
+    project.config["datasets"]["trial"]["models"].append("lasso_tow")
+    run = project.run()
+    assert run.status == 1 and run.jobs == []
+    sentence = "In the config, datasets.trial.models[4] names the model 'lasso_tow', which is not described"
+    assert sum(sentence in line for line in run.text.splitlines()) == 1, run.text
+    assert "did you mean lasso_two?" in run.text and "Traceback" not in run.text
+    assert not project.results.exists()
+
+
+def test_second_dataset_by_config_alone(again, tmp_path):
+    csv = small_csv(tmp_path / "other.csv", seed=2, rows=33, target="yield")
+    again.config["datasets"]["other"] = small_dataset(
+        csv, title="Yield of made-up fields", target="yield", target_unit="ton", models=["plain", "lasso_one"]
+    )
+    again.config["build"].append("other")
+    run = again.run()
+    assert run.status == 0, run.text
+    models = {"plain": "linear", "lasso_one": "lasso"}
+    jobs = [f"{step}_{kind}.other.{model}" for model, kind in models.items() for step in ("fit", "plot")]
+    steps = ("fetch", "preprocess", "split", "compare", "plot_comparison", "timings")
+    assert run.jobs == sorted([*jobs, *(f"{step}.other" for step in steps), "report"])
+    assert set(reproducible(again)) | {"trial/timings.csv", "other/timings.csv"} == (
+        {"report.html"} | files_of("trial", MODELS) | files_of("other", models)
+    )
+    page = (again.results / "report.html").read_text(encoding="utf-8")
+    for text in ("Strength of made-up beams", "newton", "Yield of made-up fields", "ton"):
+        assert text in page
+
+
+def start(project, log, *options):
+    """Starts a run that leads a process group of its own, and waits until it has started to fit."""
+    command = [sys.executable, "-m", "snakemake", *project.command("--cores", "2", *options)]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command,
+            cwd=project.folder.parent,
+            env=environment(TMPDIR=str(project.temporary)),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    until = time.monotonic() + 120
+    while "rule fit_" not in log.read_text() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    return process
+
+
+def test_two_runs_at_once_are_refused(project, tmp_path):
+    project.config["datasets"]["trial"]["models"] = ["plain"]
+    process = start(project, tmp_path / "first.log")
+    second = project.run()
+    assert second.status == 1 and second.jobs == []
+    assert "Directory cannot be locked" in second.text
+    assert process.wait(timeout=120) == 0, (tmp_path / "first.log").read_text()
+    assert project.run().jobs == []
+
+
+def test_a_killed_run_goes_on(finished, project, tmp_path):
+    process = start(project, tmp_path / "first.log")
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert project.run("--unlock").status == 0
+    run = project.run()
+    assert run.status == 0, run.text
+    assert not {*PREPARE} & {*run.jobs} and {*jobs_of(*MODELS)} == {*run.jobs}
+    assert reproducible(project) == reproducible(finished[0])
+
+
+def test_only_what_was_asked_for_is_read(finished):
+    """The config of these tests is laid over the shipped one, which must not show through."""
+    shipped = yaml.safe_load((finished[0].tree / "config.yaml").read_text(encoding="utf-8"))
+    folders = {path.name for path in finished[0].results.iterdir() if path.is_dir()}
+    assert folders == {"trial", "logs", "benchmarks"} and not folders & set(shipped["build"])

@@ -1,0 +1,218 @@
+"""What the tests of the whole workflow share: a copy of the tree, a small dataset, and runs of snakemake."""
+
+import copy
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+# What stands in the tree and is no part of it, where there is no git to tell.
+LEFT_BY_USE = {
+    ".git",
+    ".venv",
+    ".snakemake",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "data",
+    "results",
+}
+
+
+def tracked_files():
+    """Lists the files in git, relative to the root; skips the test where the tree is no checkout."""
+    listed = _git("--cached")
+    if listed is None:
+        pytest.skip("this is not a git checkout")
+    return listed
+
+
+def files_of_tree():
+    """Lists the files that make up the tree, relative to the root: those in git, and new ones not ignored."""
+    listed = _git("--cached", "--others", "--exclude-standard")
+    if listed is None:
+        every = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        listed = sorted(path for path in every if not LEFT_BY_USE & set(path.parts))
+    return listed
+
+
+def _git(*options):
+    command = ["git", "ls-files", "-z", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        return None
+    return sorted(
+        path for path in map(Path, filter(None, listed.stdout.split("\0"))) if (ROOT / path).is_file()
+    )
+
+
+def copy_of_tree(folder):
+    """Copies the tree, with its modification times, so that nothing that happens to it meanwhile is seen."""
+    for path in files_of_tree():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, folder / path)
+    return folder
+
+
+def contents(folder):
+    """Maps each file under a folder, but compiled modules, to its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def small_csv(path, seed, rows=40, target="strength"):
+    """Writes a table of four numbers, a factor of two levels, one of three and a target."""
+    random = np.random.default_rng(seed)
+    numbers = random.normal(size=(rows, 4))
+    treated, dose = random.choice(["no", "yes"], rows), random.choice(["high", "low", "mid"], rows)
+    y = 10 + numbers @ [1.0, -2.0, 0.0, 0.5] + 3 * (treated == "yes") + random.normal(size=rows)
+    lines = [f"width,depth,heat,age,treated,dose,{target}"]
+    for row, *factors, value in zip(numbers, treated, dose, y, strict=True):
+        lines.append(",".join([*(f"{number:.4f}" for number in row), *factors, f"{value:.4f}"]))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def small_dataset(csv, **changes):
+    """Describes a table of ``small_csv`` as config.yaml does, with two splits."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    dataset = next(iter(shipped["datasets"].values()))
+    return dataset | {
+        "sources": [{"file": str(csv)}],
+        "sha256": hashlib.sha256(csv.read_bytes()).hexdigest(),
+        "title": "Strength of made-up beams",
+        "target": "strength",
+        "target_unit": "newton",
+        "splits": {"test_share": 0.25, "seeds": [3, 4]},
+        "models": ["plain", "lasso_one", "lasso_two", "net"],
+        "reference": "plain",
+        "published": [],
+        **changes,
+    }
+
+
+def small_models():
+    """Describes a model of each kind and a second lasso, of config.yaml but soon fitted."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
+    first = {model["kind"]: model for model in reversed(shipped.values())}
+    lasso = first["lasso"] | {
+        "penalties": {"number": 8, "smallest": 0.01, "standardize": True},
+        "folds": {"number": 3, "seed": 1},
+    }
+    net = first["mlp"] | {
+        "hidden": [6],
+        "dropout": [0.2],
+        "epochs": 2,
+        "batch_size": 8,
+        "threads": 2,
+        "accelerator": "cpu",
+    }
+    models = {
+        "plain": first["linear"],
+        "lasso_one": lasso,
+        "lasso_two": lasso | {"standardize": not lasso["standardize"]},
+        "net": net,
+    }
+    return {name: copy.deepcopy(model) for name, model in models.items()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of snakemake gave.
+
+    Attributes:
+        status: Its exit status.
+        text: What it printed.
+    """
+
+    status: int
+    text: str
+
+    @property
+    def jobs(self):
+        """The jobs that it started, or would have, but ``all``: each as its rule and wildcards."""
+        found = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", self.text, re.MULTILINE)
+        names = []
+        for rule, block in found:
+            wildcards = re.search(r"^ {4}wildcards: (.*)$", block, re.MULTILINE)
+            values = [pair.split("=")[1] for pair in wildcards[1].split(", ")] if wildcards else []
+            names.append(".".join([rule, *values]))
+        return sorted(name for name in names if name != "all")
+
+
+def environment(**more):
+    """Gives the environment for a run: that of the tests, without settings for snakemake."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
+    return kept | {"XDG_CONFIG_DIRS": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent"} | more
+
+
+def snakemake(*options, cwd, timeout=300, **more):
+    """Runs snakemake in a folder, with more environment variables, and waits for it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, options)],
+        cwd=cwd,
+        env=environment(**more),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+@dataclass
+class Project:
+    """A folder to run the workflow in, with a config of its own.
+
+    Attributes:
+        folder: The working directory of the runs. It holds what they write, and nothing else.
+        tree: The tree of the workflow.
+        config: The config, complete.
+    """
+
+    folder: Path
+    tree: Path
+    config: dict
+
+    def __post_init__(self):
+        """Makes the folders."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
+
+    @property
+    def results(self):
+        """The folder of the results."""
+        return self.folder / "results"
+
+    @property
+    def temporary(self):
+        """The folder for temporary files of the runs."""
+        return self.folder.with_name(f"{self.folder.name}_temporary")
+
+    def command(self, *options):
+        """Writes the config and gives the options of a run with it."""
+        configfile = self.folder.with_name(f"{self.folder.name}.yaml")
+        configfile.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
+        where = ["--snakefile", self.tree / "Snakefile", "--directory", self.folder]
+        return [str(part) for part in [*where, "--configfile", configfile, *options]]
+
+    def run(self, *options):
+        """Runs the workflow on two cores, unless the options say otherwise."""
+        options = options or ("--cores", "2")
+        return snakemake(*self.command(*options), cwd=self.folder.parent, TMPDIR=str(self.temporary))
+
+    def dry_run(self):
+        """Lists what would run."""
+        return self.run("--dry-run")
