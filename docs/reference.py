@@ -38,7 +38,7 @@ OUTPUTS = {
             "model splits mae mae_sd rmse rmse_sd r2 r2_sd mae_difference mae_difference_sd splits_better source",
         ),
         "comparison.svg": ("Mean absolute error of each model.", ""),
-        "timings.csv": ("Cost of fitting each model.", "model wall_seconds cpu_seconds peak_memory_mb"),
+        "timings.csv": ("Cost of fitting each model.", "model wall_seconds cpu_seconds peak_memory_mib"),
     },
     "results/{dataset}/models/{model}": {
         "predictions.parquet": ("Predictions for the test rows.", "seed row actual predicted"),

@@ -22,12 +22,12 @@ def timings(models: list[str], benchmarks: list[str], output: str, logger: loggi
     Args:
         models: Names of the models.
         benchmarks: Their benchmark files, in the same order.
-        output: CSV file to write: ``model``, ``wall_seconds``, ``cpu_seconds``, ``peak_memory_mb`` (2^20 bytes).
+        output: CSV file to write: ``model``, ``wall_seconds``, ``cpu_seconds``, ``peak_memory_mib`` (2^20 bytes).
         logger: Where to report.
     """
     with replacing(output) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["model", "wall_seconds", "cpu_seconds", "peak_memory_mb"])
+        writer.writerow(["model", "wall_seconds", "cpu_seconds", "peak_memory_mib"])
         for model, path in zip(models, benchmarks, strict=True):
             record = read_benchmark(path)
             writer.writerow([model, record["s"], record["cpu_time"], record["max_rss"]])

@@ -52,6 +52,11 @@ OUTPUTS = {
     "summary": "summary.txt",
     "weights": "weights.safetensors",
 }
+# Lightning's advice about its own logging, and a deprecation inside it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+]
 NULL_MAE = 333.28  # of the median of the training targets, on the same rows
 
 
@@ -288,9 +293,16 @@ def test_the_saved_weights_predict_what_the_test_loop_logged(book_fit, hitters, 
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "learning_rate"), [("rmsprop", 0.01), ("adam", 0.01), ("sgd", 1e-7)], ids=str
+    ("optimizer", "loss", "learning_rate"),
+    [
+        ("rmsprop", "squared_error", 0.01),
+        ("rmsprop", "absolute_error", 0.01),
+        ("adam", "squared_error", 0.01),
+        ("adam", "absolute_error", 0.01),
+        ("sgd", "squared_error", 1e-7),
+        ("sgd", "absolute_error", 1e-5),
+    ],
 )
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
 @pytest.mark.parametrize(("hidden", "dropout"), [([50], [0.4]), ([8, 5], [0.2, 0.0])], ids=str)
 def test_a_plain_loop_gives_the_same_network(
     fitted,
@@ -299,15 +311,15 @@ def test_a_plain_loop_gives_the_same_network(
     hitters,
     book_split,
     optimizer,
-    learning_rate,
     loss,
+    learning_rate,
     hidden,
     dropout,
 ):
     """A plain loop without Lightning, with the optimizer written out.
 
-    In the order that torch computes in, RMSprop is bitwise the same. Elsewhere the rounding of 32-bit
-    numbers, 6e-8, grows over the 60 steps: a thousand times that is allowed.
+    Only the rounding of 32-bit numbers differs, 6e-8 in each of 60 steps. Of the largest weight of a
+    layer 1e-6 was measured; ten times that is allowed.
     """
     settings = BOOK | {
         "optimizer": optimizer,
@@ -318,14 +330,15 @@ def test_a_plain_loop_gives_the_same_network(
         "epochs": 10,
     }
     paths = fitted(hitters_table, hitters_splits, settings)
-    train = book_split.train
-    expected, curve = plain_training(hitters.X[train], hitters.y[train], settings, split_seed=1)
+    X, y = hitters.X[book_split.train], hitters.y[book_split.train]
+    expected, curve = plain_training(X, y, settings, split_seed=1)
+    start, _ = plain_training(X, y, settings | {"epochs": 0}, split_seed=1)
     trained = list(load_network(paths["weights"], 1).parameters())
-    start, _ = plain_training(hitters.X[train], hitters.y[train], settings | {"epochs": 0}, split_seed=1)
     for mine, reference, before in zip(trained, expected, start, strict=True):
-        np.testing.assert_allclose(mine.detach(), reference, rtol=6e-5, atol=6e-5 * reference.abs().max())
-        assert not torch.equal(reference, before)
-    np.testing.assert_allclose(read_table(paths["learning_curves"])["train_mae"], curve, rtol=6e-5)
+        tolerance = 1e-5 * reference.abs().max()
+        np.testing.assert_allclose(mine.detach(), reference, rtol=0, atol=tolerance)
+        assert (reference - before).abs().max() > 10 * tolerance
+    np.testing.assert_allclose(read_table(paths["learning_curves"])["train_mae"], curve, rtol=1e-5)
 
 
 # The same bytes
@@ -448,13 +461,13 @@ def test_the_features_are_standardized_by_the_rows_trained_on(
     _, generator = split_stream(settings["seed"], 1)
     trained, _ = validation_rows(book_split.train, book_split.test, 0.2, generator)
     X = hitters.X[trained]
-    np.testing.assert_allclose(network.centre, X.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(network.scale, X.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(network.centre, X.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(network.scale, X.std(axis=0), rtol=1e-6)
     expected, _ = plain_training(
         (X - X.mean(axis=0)) / X.std(axis=0), hitters.y[trained], settings, split_seed=1
     )
     for mine, reference in zip(network.parameters(), expected, strict=True):
-        np.testing.assert_allclose(mine.detach(), reference, rtol=1e-3, atol=1e-3 * reference.abs().max())
+        np.testing.assert_allclose(mine.detach(), reference, rtol=0, atol=1e-5 * reference.abs().max())
 
 
 def test_the_book_does_not_standardize(book_fit):
@@ -602,7 +615,9 @@ with job(sys.argv[2]) as logger:
 
 
 @pytest.mark.parametrize(
-    ("stop", "workers"), [(signal.SIGTERM, 0), (signal.SIGTERM, 1), (signal.SIGINT, 0)], ids=str
+    ("stop", "workers"),
+    [(signal.SIGTERM, 0), (signal.SIGTERM, 1), (signal.SIGINT, 0)],
+    ids=["SIGTERM", "SIGTERM with a worker", "SIGINT"],
 )
 def test_a_training_that_is_stopped_fails_and_writes_nothing(
     tmp_path, hitters_table, hitters_splits, stop, workers

@@ -34,7 +34,7 @@ def test_the_costs_stand_in_the_order_of_the_models(tmp_path, benchmark, logger)
     timings(["network", "lasso"], paths, str(output), logger)
     with output.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["model", "wall_seconds", "cpu_seconds", "peak_memory_mb"]
+    assert rows[0] == ["model", "wall_seconds", "cpu_seconds", "peak_memory_mib"]
     assert [row[0] for row in rows[1:]] == ["network", "lasso"]
     figures = [[float(value) for value in row[1:]] for row in rows[1:]]
     assert figures == [[4.25, 3.5, 512.5], [1.5, 1.25, 128.25]]

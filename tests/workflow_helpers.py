@@ -172,6 +172,17 @@ def snakemake(*options, cwd, timeout=300, **more):
     return Run(done.returncode, done.stdout)
 
 
+def heavy_imports(*options, cwd):
+    """Lists the packages that snakemake loads on a dry run though it needs them for a job at most."""
+    run = snakemake("--dry-run", *options, cwd=cwd, PYTHONPROFILEIMPORTTIME="1")
+    assert run.status == 0, run.text
+    lines = [line for line in run.text.splitlines() if line.startswith("import time:")]
+    imported = {line.rsplit("|", 1)[1].strip() for line in lines}
+    assert "snakemake" in imported
+    heavy = {"pandas", "torch", "pytorch_lightning", "sklearn", "scipy", "matplotlib", "pyarrow.parquet"}
+    return sorted(imported & heavy)
+
+
 @dataclass
 class Project:
     """A folder to run the workflow in, with a config of its own.
