@@ -111,6 +111,7 @@ def train_network(
         logger=logger,
         # One process, also where a Slurm job or an MPI launcher stands around it.
         plugins=[LightningEnvironment()],
+        log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
