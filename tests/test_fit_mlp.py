@@ -52,11 +52,8 @@ OUTPUTS = {
     "summary": "summary.txt",
     "weights": "weights.safetensors",
 }
-# Lightning's advice about its own logging, and a deprecation inside it.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
-]
+# Of a deprecation inside Lightning.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec")
 NULL_MAE = 333.28  # of the median of the training targets, on the same rows
 
 
@@ -264,12 +261,15 @@ def test_the_learning_curve_falls_over_50_epochs(book_fit):
     np.testing.assert_array_equal(curve["epoch"], np.arange(1, 51))
     assert set(curve["seed"]) == {1}
     for stage in ("train", "valid"):
-        assert curve[f"{stage}_mae"][-1] < curve[f"{stage}_mae"][0]
         # The square of a mean is at most the mean of the squares.
         assert (curve[f"{stage}_mae"] ** 2 <= curve[f"{stage}_loss"]).all()
+        # Of 12 seeds the mean over the last ten epochs was 262 at most, on either rows.
+        assert curve[f"{stage}_mae"][-10:].mean() < 308
+    # Their first epochs gave 472 and more in training.
+    assert curve["train_mae"][0] > 1.3 * curve["train_mae"][-10:].mean()
     # Here the validation rows are the test rows: after the last epoch both loops see one network.
     assert curve["valid_mae"][-1] == float(log_of(book_fit)[-1]["test_mae"])
-    # The axis of the book's figure ends at 400.
+    # The axis of the book's figure ends at 400; of the 12 seeds the largest was 351.
     assert curve["valid_mae"].max() < 400
 
 
@@ -387,6 +387,16 @@ def test_a_process_that_loads_batches_changes_nothing_and_does_not_stay(
         assert Path(helped[key]).read_bytes() == Path(alone[key]).read_bytes(), key
     after = {process.pid for process in psutil.Process().children(recursive=True)}
     assert after <= before
+
+
+def test_the_threads_are_those_of_the_settings(fitted, hitters_table, hitters_splits):
+    before = torch.get_num_threads()
+    try:
+        for threads in (2, 1):
+            fitted(hitters_table, hitters_splits, SHORT | {"threads": threads, "epochs": 1})
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_seed_of_the_network_and_that_of_the_split_both_count():

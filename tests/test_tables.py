@@ -57,7 +57,7 @@ def test_the_splits_are_read_in_the_order_of_the_file_and_the_rows_in_that_drawn
     """The orders are written by hand; neither the seeds nor the rows are sorted."""
     write_table(
         {
-            "seed": np.array([9] * 5 + [-1] * 5 + [0] * 5),
+            "seed": np.array([0] * 5 + [9] * 5 + [-1] * 5),
             "row": np.array([0, 1, 2, 3, 4] * 3),
             "test": np.array([0, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1], dtype=bool),
             "order": np.array([2, 0, 0, 1, 1, 1, 0, 0, 1, 2, 1, 2, 0, 1, 0]),
@@ -67,7 +67,7 @@ def test_the_splits_are_read_in_the_order_of_the_file_and_the_rows_in_that_drawn
     read = [
         (one.seed, one.train.tolist(), one.test.tolist()) for one in read_splits(tmp_path / "splits.parquet")
     ]
-    assert read == [(9, [2, 4, 0], [1, 3]), (-1, [2, 3, 4], [1, 0]), (0, [2, 0, 1], [4, 3])]
+    assert read == [(0, [2, 4, 0], [1, 3]), (9, [2, 3, 4], [1, 0]), (-1, [2, 0, 1], [4, 3])]
 
 
 def test_a_design_has_the_features_that_the_table_names(tmp_path):

@@ -47,6 +47,9 @@ FIGURES = {
 }
 # What stands on every model.
 TOGETHER = ["compare.trial", "plot_comparison.trial", "report", "timings.trial"]
+COMPARED = {"report.html"} | {
+    f"trial/{name}" for name in ("scores.parquet", "leaderboard.csv", "comparison.svg", "comparison.png")
+}
 
 
 def jobs_of(*models):
@@ -178,8 +181,7 @@ def test_computes_one_model_and_what_stands_on_all(again, change, model, kind):
     after = reproducible(again)
     mine = f"trial/models/{model}/"
     changed = {name for name, data in after.items() if before.get(name) != data}
-    together = {"report.html", "trial/scores.parquet", "trial/leaderboard.csv", "trial/comparison.svg"}
-    assert {name for name in changed if not name.startswith(mine)} == together | {"trial/comparison.png"}
+    assert {name for name in changed if not name.startswith(mine)} == COMPARED
     assert mine + "predictions.parquet" in changed
     assert set(before) <= set(after)
     assert again.run().jobs == []
@@ -361,6 +363,8 @@ def start(project, log):
 
 
 def test_a_second_run_is_refused_and_a_killed_one_goes_on(finished, project, tmp_path):
+    models = ["plain", "lasso_one"]
+    project.config["datasets"]["trial"]["models"] = models
     process = start(project, tmp_path / "first.log")
     second = project.run()
     assert second.status == 1 and second.jobs == []
@@ -371,9 +375,13 @@ def test_a_second_run_is_refused_and_a_killed_one_goes_on(finished, project, tmp
     assert project.run("--unlock").status == 0
     run = project.run()
     assert run.status == 0, run.text
-    assert not {*PREPARE} & {*run.jobs} and {*TOGETHER} <= {*run.jobs}
-    assert "fit_mlp.trial.net" in run.jobs  # it takes longest
-    assert reproducible(project) == reproducible(finished[0])
+    assert not {*PREPARE} & {*run.jobs} and {*TOGETHER} <= {*run.jobs} <= {*jobs_of(*models)}
+    after, never_killed = reproducible(project), reproducible(finished[0])
+    assert set(after) == {"report.html"} | files_of("trial", {model: MODELS[model] for model in models}) - {
+        "trial/timings.csv"
+    }
+    for name, data in after.items():
+        assert data == never_killed[name] or name in COMPARED, name
 
 
 def test_only_what_was_asked_for_is_read(finished):
