@@ -106,5 +106,5 @@ if __name__ == "__main__":
             scores=snakemake.output.scores,
             leaderboard_csv=snakemake.output.leaderboard,
             logger=logger,
-            **snakemake.params.settings,
+            **snakemake.params.spec["settings"],
         )

@@ -413,9 +413,8 @@ if __name__ == "__main__":
     # Snakemake puts the object `snakemake` into this script.
     with job(snakemake.log[0]) as logger:
         fetch(
-            sources=snakemake.params.settings["sources"],
-            sha256=snakemake.params.settings["sha256"],
-            max_megabytes=snakemake.params.settings["max_megabytes"],
+            **snakemake.params.spec["settings"],
+            **snakemake.params.ladder,
             output=snakemake.output.raw,
             logger=logger,
         )

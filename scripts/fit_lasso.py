@@ -229,4 +229,4 @@ def fit_lasso(
 
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
-        fit_lasso(**snakemake.input, **snakemake.output, **snakemake.params.settings, logger=logger)
+        fit_lasso(**snakemake.input, **snakemake.output, **snakemake.params.spec["settings"], logger=logger)

@@ -260,4 +260,6 @@ def column_order(name: str) -> tuple[int, str]:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
-        fit_mlp(**snakemake.input, **snakemake.output, settings=snakemake.params.settings, logger=logger)
+        fit_mlp(
+            **snakemake.input, **snakemake.output, settings=snakemake.params.spec["settings"], logger=logger
+        )

@@ -54,5 +54,5 @@ def null_label(null_model: str) -> str:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         plot_comparison(
-            **snakemake.input, **snakemake.output, null_model=snakemake.params.settings["null_model"]
+            **snakemake.input, **snakemake.output, null_model=snakemake.params.spec["settings"]["null_model"]
         )

@@ -52,7 +52,7 @@ if __name__ == "__main__":
             model,
             files.learning_curves,
             files.table,
-            snakemake.params.settings["validation"],
+            snakemake.params.spec["settings"]["validation"],
             out.learning_curves_svg,
             out.learning_curves_png,
         )

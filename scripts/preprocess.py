@@ -223,5 +223,8 @@ def preprocess(
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
         preprocess(
-            raw=snakemake.input.raw, output=snakemake.output.table, logger=logger, **snakemake.params.settings
+            raw=snakemake.input.raw,
+            output=snakemake.output.table,
+            logger=logger,
+            **snakemake.params.spec["settings"],
         )

@@ -172,7 +172,7 @@ def report(
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
         report(
-            **snakemake.params.settings,
+            **snakemake.params.spec["settings"],
             tables=list(snakemake.input.tables),
             leaderboards=list(snakemake.input.leaderboards),
             scores=list(snakemake.input.scores),

@@ -83,5 +83,5 @@ if __name__ == "__main__":
             table=snakemake.input.table,
             output=snakemake.output.splits,
             logger=logger,
-            **snakemake.params.settings,
+            **snakemake.params.spec["settings"],
         )

@@ -37,7 +37,7 @@ def timings(models: list[str], benchmarks: list[str], output: str, logger: loggi
 if __name__ == "__main__":
     with job(snakemake.log[0]) as logger:
         timings(
-            models=snakemake.params.settings["models"],
+            models=snakemake.params.spec["settings"]["models"],
             benchmarks=list(snakemake.input.benchmarks),
             output=snakemake.output.timings,
             logger=logger,

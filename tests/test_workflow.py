@@ -229,11 +229,56 @@ def test_plans_nothing_for_a_dataset_that_is_not_built(again, tmp_path):
     assert again.dry_run().jobs == []
 
 
-def test_plans_what_depends_on_a_script(again, tmp_path):
+LASSO_PLOTS = ["plot_lasso.trial.lasso_one", "plot_lasso.trial.lasso_two"]
+PLOTS = [*LASSO_PLOTS, "plot_linear.trial.plain", "plot_mlp.trial.net", "plot_comparison.trial"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "jobs"),
+    [
+        ("fit_lasso.py", "", "", []),  # touched
+        ("fit_lasso.py", "import logging\n", "import logging  # for messages\n\n", []),
+        ("tables.py", '"""Reads a prepared table as', '"""Gives a prepared table as', []),
+        ("tables.py", "def read_design(", "def unused() -> None:\n    pass\n\n\ndef read_design(", []),
+        ("tables.py", '"(intercept)"', '"intercept"', jobs_of("plain", "lasso_one", "lasso_two")),
+        ("network.py", "torch.nn.ReLU()", "torch.nn.Tanh()", jobs_of("net")),
+        ("figures.py", '"font.size": 9', '"font.size": 10', sorted([*PLOTS, "report"])),
+        ("plot_lasso.py", "NAMED_PATHS = 6", "NAMED_PATHS = 5", sorted([*LASSO_PLOTS, "report"])),
+        ("report.py", "<= 12", "<= 13", ["report"]),
+    ],
+)
+def test_plans_what_reaches_an_edit(again, tmp_path, file, old, new, jobs):
     again.tree = copy_of_tree(tmp_path / "tree")
-    (again.tree / "scripts" / "plot_lasso.py").touch()
-    jobs = ["plot_lasso.trial.lasso_one", "plot_lasso.trial.lasso_two", "report"]
-    assert again.dry_run().jobs == jobs
+    path = again.tree / "scripts" / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    # An older time, as `cp -p` and archives give, must not hide an edit.
+    times = path.stat()
+    path.write_text(text.replace(old, new, 1) if old else text, encoding="utf-8")
+    if old:
+        os.utime(path, (times.st_atime - 10_000, times.st_mtime - 10_000))
+    run = again.dry_run()
+    assert run.status == 0, run.text
+    assert run.jobs == jobs
+
+
+def test_plans_nothing_for_another_order_of_keys(again):
+    again.config = yaml.safe_load(yaml.safe_dump(again.config, sort_keys=True))
+    for model in again.config["models"].values():
+        for key in reversed(list(model)):
+            model[key] = model.pop(key)
+    assert again.dry_run().jobs == []
+
+
+def test_plans_the_report_alone_for_another_place_to_look(again):
+    again.config["datasets"]["trial"]["sources"].append({"file": "elsewhere.csv"})
+    assert again.dry_run().jobs == ["report"]
+
+
+def test_plans_nothing_for_newer_files_with_the_same_bytes(again):
+    for path in again.results.rglob("*.parquet"):
+        path.touch()
+    assert again.dry_run().jobs == []
 
 
 @pytest.mark.parametrize("cores", ["1", "4"])

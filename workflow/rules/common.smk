@@ -5,6 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.config import validate
 from scripts.job import InputError
+from scripts.specification import specification
 
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
 # it takes a quarter of a second at every start. The scripts are processes of their own.
@@ -16,13 +17,22 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 
+def spec(rule, settings=lambda wildcards: {}):
+    """Gives the params function of a rule: all that its result depends on beside its input files.
+
+    The rule runs again when the value changes, see scripts/specification.py. A rule must not use a
+    setting that is not in it.
+    """
+    return lambda wildcards: specification(f"scripts/{rule}.py", settings(wildcards))
+
+
 def dataset_settings(*keys):
-    """Gives the params function of a rule that depends on these keys of its dataset."""
+    """Picks these keys of a job's dataset."""
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
 def model_settings(*left_out):
-    """Gives the params function of a rule that depends on the settings of its model."""
+    """Picks the settings of a job's model, less some."""
     return lambda wildcards: {
         key: value for key, value in sorted(config["models"][wildcards.model].items()) if key not in left_out
     }
@@ -65,8 +75,8 @@ def fit_benchmarks(wildcards):
     ]
 
 
-def report_settings():
-    """Gives the settings that the report shows: of the built datasets, and of the models that they name."""
+def report_settings(wildcards):
+    """Picks the settings that the report shows: of the built datasets, and of the models that they name."""
     datasets = {name: config["datasets"][name] for name in config["build"]}
     used = {model for dataset in datasets.values() for model in dataset["models"]}
     return {

@@ -29,7 +29,7 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=dataset_settings("models", "reference", "null_model"),
+        spec=spec("compare", dataset_settings("models", "reference", "null_model")),
     script:
         "../../scripts/compare.py"
 
@@ -58,7 +58,7 @@ rule plot_comparison:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=dataset_settings("null_model"),
+        spec=spec("plot_comparison", dataset_settings("null_model")),
     script:
         "../../scripts/plot_comparison.py"
 
@@ -80,7 +80,7 @@ rule timings:
         mem_mb=500,
         runtime=5,
     params:
-        settings=dataset_settings("models"),
+        spec=spec("timings", dataset_settings("models")),
     script:
         "../../scripts/timings.py"
 
@@ -106,7 +106,7 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=report_settings(),
+        spec=spec("report", report_settings),
     script:
         "../../scripts/report.py"
 
@@ -128,6 +128,7 @@ rule rulegraph:
         mem_mb=1000,
         runtime=10,
     params:
+        spec=spec("rulegraph"),
         # A plain path would be taken for the prefix of an input by --lint.
         snakefile=lambda wildcards: str(workflow.main_snakefile),
         configfiles=[str(file) for file in workflow.overwrite_configfiles],

@@ -21,7 +21,10 @@ rule fetch:
         mem_mb=500,
         runtime=30,
     params:
-        settings=dataset_settings("sources", "sha256", "max_megabytes"),
+        spec=spec("fetch", dataset_settings("sha256")),
+        # The digest alone decides what the file is. Snakemake leaves a function of the output out of
+        # its comparison, so another place to look for the same file is no reason to fetch it again.
+        ladder=lambda wildcards, output: dataset_settings("sources", "max_megabytes")(wildcards),
     script:
         "../../scripts/fetch.py"
 
@@ -43,7 +46,10 @@ rule preprocess:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=dataset_settings("target", "target_unit", "task", "missing_target", "missing_features"),
+        spec=spec(
+            "preprocess",
+            dataset_settings("target", "target_unit", "task", "missing_target", "missing_features"),
+        ),
     script:
         "../../scripts/preprocess.py"
 
@@ -65,6 +71,6 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=lambda wildcards: config["datasets"][wildcards.dataset]["splits"],
+        spec=spec("split", lambda wildcards: config["datasets"][wildcards.dataset]["splits"]),
     script:
         "../../scripts/split.py"

@@ -27,7 +27,7 @@ rule fit_lasso:
         mem_mb=2000,
         runtime=120,
     params:
-        settings=model_settings("kind"),
+        spec=spec("fit_lasso", model_settings("kind")),
     script:
         "../../scripts/fit_lasso.py"
 
@@ -73,5 +73,7 @@ rule plot_lasso:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec("plot_lasso"),
     script:
         "../../scripts/plot_lasso.py"

@@ -24,6 +24,8 @@ rule fit_linear:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        spec=spec("fit_linear"),
     script:
         "../../scripts/fit_linear.py"
 
@@ -53,5 +55,7 @@ rule plot_linear:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        spec=spec("plot_linear"),
     script:
         "../../scripts/plot_linear.py"

@@ -28,7 +28,7 @@ rule fit_mlp:
         mem_mb=4000,
         runtime=240,
     params:
-        settings=model_settings("kind"),
+        spec=spec("fit_mlp", model_settings("kind")),
     script:
         "../../scripts/fit_mlp.py"
 
@@ -67,6 +67,8 @@ rule plot_mlp:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=lambda wildcards: {"validation": config["models"][wildcards.model]["validation"]},
+        spec=spec(
+            "plot_mlp", lambda wildcards: {"validation": config["models"][wildcards.model]["validation"]}
+        ),
     script:
         "../../scripts/plot_mlp.py"
