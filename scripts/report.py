@@ -177,7 +177,7 @@ if __name__ == "__main__":
             leaderboards=list(snakemake.input.leaderboards),
             scores=list(snakemake.input.scores),
             figures=list(snakemake.input.figures),
-            template=snakemake.input.template,
+            template=snakemake.params.template,
             output=snakemake.output.html,
             logger=logger,
         )

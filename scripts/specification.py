@@ -11,6 +11,7 @@ import json
 import math
 import platform
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -30,15 +31,16 @@ EXECUTED = ""
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "pytorch_lightning": "pytorch-lightning"}
 
 
-def specification(script: str, settings: dict) -> dict:
+def specification(script: str, settings: dict, files: Sequence[str] = ()) -> dict:
     """Writes down what the result of a job depends on, beside its input files.
 
     Args:
         script: Path of its script, relative to the root of the project.
         settings: All settings that it uses, by name.
+        files: Other files of the project that it reads, such as a template.
 
     Returns:
-        ``settings``; ``code``, a digest for each file of the project that the script reaches; and
+        ``settings``; ``files``, a digest for each; ``code``, a digest for each file of the project that the script reaches; and
         ``libraries``, a version for each package that this code imports, and for Python. Keys are
         sorted, so that equal specifications are equal as text.
 
@@ -46,7 +48,8 @@ def specification(script: str, settings: dict) -> dict:
         TypeError: If a setting is not a plain value of JSON, so that it has no canonical form.
     """
     code, libraries = _reach(script)
-    return {"code": code, "libraries": libraries, "settings": canonical(settings)}
+    digests = {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in sorted(files)}
+    return {"code": code, "files": digests, "libraries": libraries, "settings": canonical(settings)}
 
 
 def canonical(value: object, key: str = "settings") -> object:

@@ -113,6 +113,14 @@ def test_refuses_what_is_not_python(project):
         project("scripts/deep.py", "constant = 4", "constant = = 4")
 
 
+def test_counts_the_other_files_that_it_names(project, tmp_path):
+    (tmp_path / "page.html").write_text("one", encoding="utf-8")
+    before = specification("scripts/run.py", {}, ["page.html"])["files"]
+    (tmp_path / "page.html").write_text("two", encoding="utf-8")
+    assert list(before) == ["page.html"]
+    assert before != specification("scripts/run.py", {}, ["page.html"])["files"]
+
+
 def test_a_spoiled_cache_is_made_again(project, tmp_path):
     before = project()
     cached = list((tmp_path / ".snakemake" / "lineup").glob("*.json"))

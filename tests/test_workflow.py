@@ -245,6 +245,7 @@ PLOTS = [*LASSO_PLOTS, "plot_linear.trial.plain", "plot_mlp.trial.net", "plot_co
         ("figures.py", '"font.size": 9', '"font.size": 10', sorted([*PLOTS, "report"])),
         ("plot_lasso.py", "NAMED_PATHS = 6", "NAMED_PATHS = 5", sorted([*LASSO_PLOTS, "report"])),
         ("report.py", "<= 12", "<= 13", ["report"]),
+        ("../workflow/report/report.html.j2", "Lineup: comparison", "Comparison", ["report"]),
     ],
 )
 def test_plans_what_reaches_an_edit(again, tmp_path, file, old, new, jobs):

@@ -17,13 +17,13 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 
-def spec(rule, settings=lambda wildcards: {}):
+def spec(rule, settings=lambda wildcards: {}, files=()):
     """Gives the params function of a rule: all that its result depends on beside its input files.
 
     The rule runs again when the value changes, see scripts/specification.py. A rule must not use a
     setting that is not in it.
     """
-    return lambda wildcards: specification(f"scripts/{rule}.py", settings(wildcards))
+    return lambda wildcards: specification(f"scripts/{rule}.py", settings(wildcards), files)
 
 
 def dataset_settings(*keys):

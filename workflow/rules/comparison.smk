@@ -92,7 +92,6 @@ rule report:
         leaderboards=expand(rules.compare.output.leaderboard, dataset=config["build"]),
         scores=expand(rules.compare.output.scores, dataset=config["build"]),
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
-        template=f"{workflow.basedir}/workflow/report/report.html.j2",
     output:
         html="results/report.html",
     log:
@@ -106,7 +105,9 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("report", report_settings),
+        spec=spec("report", report_settings, ["workflow/report/report.html.j2"]),
+        # Its place is no reason to write the report again: what it says is in the specification.
+        template=lambda wildcards, output: f"{workflow.basedir}/workflow/report/report.html.j2",
     script:
         "../../scripts/report.py"
 
