@@ -573,8 +573,11 @@ def test_as_a_script(tmp_path):
     code = """
 import runpy
 from types import SimpleNamespace as Space
-settings = {"sources": [{"file": "here.csv"}], "sha256": "%s", "max_megabytes": %s, "title": "T"}
-snakemake = Space(log=["log"], params=Space(settings=settings), output=Space(raw="raw.csv"))
+params = Space(
+    spec={"settings": {"sha256": "%s"}},
+    ladder={"sources": [{"file": "here.csv"}], "max_megabytes": %s},
+)
+snakemake = Space(log=["log"], params=params, output=Space(raw="raw.csv"))
 runpy.run_path(r"%s", init_globals={"snakemake": snakemake}, run_name="__main__")
 """
     (tmp_path / "here.csv").write_bytes(DATA)
