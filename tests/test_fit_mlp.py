@@ -619,6 +619,8 @@ def training_step(self, batch, place):
         print("training", flush=True)
     return begun(self, batch, place)
 module.Regression.training_step = training_step
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 with job(sys.argv[2]) as logger:
     module.fit_mlp(**json.loads(sys.argv[1]), logger=logger)
 """
