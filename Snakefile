@@ -13,6 +13,7 @@ include: "workflow/rules/linear.smk"
 include: "workflow/rules/lasso.smk"
 include: "workflow/rules/mlp.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:

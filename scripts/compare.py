@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from scripts.config import NULL_MODEL
 from scripts.evaluation import METRICS, score_columns
-from scripts.job import job, replacing
+from scripts.files import replacing
+from scripts.job import job
 from scripts.tables import Design, Split, read_design, read_splits, read_table, write_table
 
 
@@ -98,7 +99,7 @@ def compare(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         compare(
             table=snakemake.input.table,
             splits=snakemake.input.splits,

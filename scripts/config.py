@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from scripts.job import InputError
+from scripts.errors import InputError
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -67,6 +67,13 @@ def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
         The seeds, in the order given.
     """
     return list(range(seeds["first"], seeds["last"] + 1)) if isinstance(seeds, dict) else list(seeds)
+
+
+def shortest(seeds: list[int] | dict[str, int]) -> list[int] | dict[str, int]:
+    """Writes seeds as a range where they are one, so that the same splits are the same setting."""
+    drawn = split_seeds(seeds)
+    whole = drawn == list(range(drawn[0], drawn[-1] + 1))
+    return {"first": drawn[0], "last": drawn[-1]} if whole else drawn
 
 
 def _place(error: ValidationError) -> tuple:

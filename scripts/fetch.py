@@ -24,7 +24,9 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError
 from urllib3.util import Retry
 
-from scripts.job import InputError, job, replacing
+from scripts.errors import InputError
+from scripts.files import replacing
+from scripts.job import job
 
 Source = Mapping[str, str]
 
@@ -411,7 +413,7 @@ def _without_secrets(text: str) -> str:
 
 if __name__ == "__main__":
     # Snakemake puts the object `snakemake` into this script.
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         fetch(
             **snakemake.params.spec["settings"],
             **snakemake.params.ladder,

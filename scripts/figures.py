@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rcParams
+from matplotlib import rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from scripts.job import replacing
+from scripts.files import replacing
 from scripts.tables import read_schema, read_table
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -43,6 +43,8 @@ def new_figure(width: float = 6.3, height: float = 3.9) -> tuple[Figure, Axes]:
         width: Width in inches. The default is that of a page of text.
         height: Height in inches.
     """
+    # What the user has set for matplotlib must not show.
+    rcdefaults()
     rcParams.update(STYLE)
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
@@ -74,7 +76,7 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def plot_predictions(model: str, predictions: str, table: str, svg: str, png: str) -> None:
+def plot_predictions(model: str, predictions: str, table: str, unit: str, svg: str, png: str) -> None:
     """Draws predicted against actual targets of the test rows.
 
     The first split is in colour. The others, if there are any, lie behind it in grey.
@@ -82,11 +84,12 @@ def plot_predictions(model: str, predictions: str, table: str, svg: str, png: st
     Args:
         model: Name of the model.
         predictions: Its predictions.
-        table: The prepared table, for the name and unit of the target.
+        table: The prepared table, for the name of the target.
+        unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    target, columns = read_schema(table)["target"], read_table(predictions)
+    target, columns = read_schema(table)["target"]["name"], read_table(predictions)
     actual, predicted, seed = columns["actual"], columns["predicted"], columns["seed"]
     first = seed == seed[0]
     figure, axes = new_figure(4.6, 4.4)
@@ -117,6 +120,6 @@ def plot_predictions(model: str, predictions: str, table: str, svg: str, png: st
         axes.legend(loc="upper left")
     mae = np.abs(predicted[first] - actual[first]).mean()
     axes.set_title(f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.1f}")
-    axes.set_xlabel(with_unit(f"actual {target['name']}", target["unit"]))
-    axes.set_ylabel(with_unit(f"predicted {target['name']}", target["unit"]))
+    axes.set_xlabel(with_unit(f"actual {target}", unit))
+    axes.set_ylabel(with_unit(f"predicted {target}", unit))
     save_figure(figure, svg, png)

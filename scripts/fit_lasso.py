@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 from sklearn.model_selection import KFold
 
+from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
-from scripts.job import InputError, job
+from scripts.job import job, outputs
 from scripts.tables import read_design, read_splits, write_coefficients, write_table
 
 
@@ -228,5 +229,5 @@ def fit_lasso(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
-        fit_lasso(**snakemake.input, **snakemake.output, **snakemake.params.spec["settings"], logger=logger)
+    with job(snakemake) as logger:
+        fit_lasso(**snakemake.input, **outputs(snakemake), **snakemake.params.spec["settings"], logger=logger)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from scripts.evaluation import write_evaluation
-from scripts.job import job
+from scripts.job import job, outputs
 from scripts.tables import read_design, read_splits, write_coefficients
 
 
@@ -50,5 +50,5 @@ def fit_linear(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
-        fit_linear(**snakemake.input, **snakemake.output, logger=logger)
+    with job(snakemake) as logger:
+        fit_linear(**snakemake.input, **outputs(snakemake), logger=logger)

@@ -12,8 +12,10 @@ import numpy as np
 import torchinfo
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
+from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
-from scripts.job import InputError, job, replacing
+from scripts.files import replacing
+from scripts.job import job, outputs
 from scripts.network import MLP, Regression, load_network, predict, save_weights
 from scripts.tables import read_design, read_splits, write_table
 from scripts.torch_setup import LightningEnvironment, lightning, set_threads, torch
@@ -259,7 +261,10 @@ def column_order(name: str) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         fit_mlp(
-            **snakemake.input, **snakemake.output, settings=snakemake.params.spec["settings"], logger=logger
+            **snakemake.input,
+            **outputs(snakemake),
+            settings=snakemake.params.spec["settings"] | {"workers": snakemake.params.workers},
+            logger=logger,
         )

@@ -1,67 +1,128 @@
-"""What every job does around its work: write its log, and say what is wrong in one sentence."""
+"""What every job does around its work: write its log and its record, and say what is wrong in one sentence."""
 
+import errno
 import logging
-import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import UTC, datetime
+from time import perf_counter
 
+from scripts.errors import InputError
+from scripts.files import file_digest, stamp
+from scripts.manifest import RECORD, write_record
+from scripts.run import follow_run
+from scripts.specification import code_of, files_of
 
-class InputError(Exception):
-    """Something the user gave is wrong. The message says what, where, and what to do."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
-def job(log: str) -> Iterator[logging.Logger]:
-    """Runs the body of a script as a job that logs to a file.
+def job(snakemake: object) -> Iterator[logging.Logger]:
+    """Runs the body of a script as a job: with a log, and at the end with a record of what it made.
+
+    The job ends with its run. It fails if its code or its inputs change while it runs, because nobody
+    could then say what its result was made of.
 
     Args:
-        log: Path of the log file.
+        snakemake: The object of this name that Snakemake gives to a script.
 
     Yields:
         The logger that the body should report to.
 
     Raises:
-        SystemExit: With status 1 after an ``InputError``; its message is then the last line of
-            the log and of standard error. Any other exception is logged with its traceback and
-            raised again.
+        SystemExit: With status 1 if something is wrong that the user can mend, see ``log_to``; with
+            status 143 after SIGTERM and 129 after SIGHUP.
+    """
+    started, clock = datetime.now(UTC), perf_counter()
+    follow_run()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    with log_to(snakemake.log[0]) as logger:
+        _check_code(snakemake)
+        stamps = {path: stamp(path) for path in _paths(snakemake.input)}
+        digests = {path: file_digest(path) for path in stamps}
+        yield logger
+        _check_code(snakemake)
+        for path, before in stamps.items():
+            if stamp(path) != before:
+                raise InputError(f"{path} was changed while this job read it: run again.")
+        write_record(
+            snakemake.output[RECORD],
+            rule=snakemake.rule,
+            wildcards=dict(snakemake.wildcards.items()),
+            specification=snakemake.params.spec,
+            inputs=digests,
+            outputs=_paths(outputs(snakemake)),
+            threads=snakemake.threads,
+            started=started,
+            seconds=perf_counter() - clock,
+        )
+
+
+@contextmanager
+def log_to(path: str) -> Iterator[logging.Logger]:
+    """Logs what the body reports, warnings, and how it fails, to a file.
+
+    Args:
+        path: The log file.
+
+    Yields:
+        The logger to report to.
+
+    Raises:
+        SystemExit: With status 1 after an ``InputError``, or when the disk is full; the message is then
+            the last line of the log and of standard error. Any other exception is logged with its
+            traceback and raised again.
     """
     logger = logging.getLogger("lineup")
     logger.setLevel(logging.INFO)
-    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(to_file)
-    logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addHandler(to_file)
     try:
+        to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(to_file)
+        logging.captureWarnings(True)
+        logging.getLogger("py.warnings").addHandler(to_file)
+        # A log that cannot be written on a full disk is no reason for a traceback on the terminal.
+        logging.raiseExceptions = False
         yield logger
     except InputError as error:
-        logger.error(str(error))
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(logger, str(error))
+    except OSError as error:
+        if error.errno not in FULL:
+            logger.exception("The job failed.")
+            raise
+        _fail(logger, f"The disk is full ({error.strerror}): free some space, then run again.")
     except Exception:
         logger.exception("The job failed.")
         raise
 
 
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` that takes its place when the body succeeds.
+def outputs(snakemake: object) -> dict[str, str]:
+    """Gives the outputs of a job by name, but for its record, which ``job`` writes."""
+    return {name: path for name, path in snakemake.output.items() if name != RECORD}
 
-    A reader thus sees the old file or the whole new one, never a part of it.
 
-    Args:
-        path: The file to write. Its folder is created.
+def _paths(files: object) -> list[str]:
+    """Lists the inputs or the outputs of a job."""
+    return [path for _, paths in files.items() for path in ([paths] if isinstance(paths, str) else paths)]
 
-    Yields:
-        The temporary path to write to, with the same suffix.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+def _check_code(snakemake: object) -> None:
+    """Raises an InputError if the code is not what the run was planned with."""
+    spec = snakemake.params.spec
+    now = code_of(f"scripts/{snakemake.rule}.py") | files_of(list(spec["files"]))
+    for file, digest in (spec["code"] | spec["files"]).items():
+        if now.get(file) != digest:
+            raise InputError(f"{file} was changed after this run was planned: run again.")
+
+
+def _stop(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _fail(logger: logging.Logger, sentence: str) -> None:
+    logger.error(sentence)
+    print(f"Error: {sentence}", file=sys.stderr)
+    sys.exit(1)

@@ -4,21 +4,21 @@ import numpy as np
 
 from scripts.config import NULL_MODEL
 from scripts.figures import BLUE, GREY, label, new_figure, save_figure, with_unit
-from scripts.job import job
-from scripts.tables import read_schema, read_table
+from scripts.job import job, outputs
+from scripts.tables import read_table
 
 
-def plot_comparison(scores: str, table: str, null_model: str, svg: str, png: str) -> None:
+def plot_comparison(scores: str, target_unit: str, null_model: str, svg: str, png: str) -> None:
     """Draws the mean absolute error of each model: a point a split, and the mean over the splits.
 
     Args:
         scores: The scores of all models, as ``compare`` wrote them.
-        table: The prepared table, for the unit of the target.
+        target_unit: Unit of the target, empty if it has none.
         null_model: ``mean`` or ``median``.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    columns, unit = read_table(scores), read_schema(table)["target"]["unit"]
+    columns = read_table(scores)
     errors = {name: columns["mae"][columns["model"] == name] for name in dict.fromkeys(columns["model"])}
     ranked = sorted(errors, key=lambda name: -errors[name].mean())
     splits = len(errors[ranked[0]])
@@ -42,7 +42,7 @@ def plot_comparison(scores: str, table: str, null_model: str, svg: str, png: str
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)
     seeds = f"split seed {columns['seed'][0]}" if splits == 1 else f"{splits} splits and their mean"
-    axes.set(title=f"Test MAE, {seeds}", xlabel=with_unit("MAE on the test rows", unit))
+    axes.set(title=f"Test MAE, {seeds}", xlabel=with_unit("MAE on the test rows", target_unit))
     save_figure(figure, svg, png)
 
 
@@ -52,7 +52,5 @@ def null_label(null_model: str) -> str:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
-        plot_comparison(
-            **snakemake.input, **snakemake.output, null_model=snakemake.params.spec["settings"]["null_model"]
-        )
+    with job(snakemake):
+        plot_comparison(**snakemake.input, **outputs(snakemake), **snakemake.params.spec["settings"])

@@ -27,7 +27,7 @@ def first_split(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: values[kept] for name, values in columns.items()}
 
 
-def plot_grid(model: str, grid: str, table: str, svg: str, png: str) -> None:
+def plot_grid(model: str, grid: str, unit: str, svg: str, png: str) -> None:
     """Draws the cross-validation curve of the first split, with the chosen penalty.
 
     The band is one standard error of the mean over the folds, ``sd / sqrt(folds)`` (Hastie,
@@ -36,7 +36,7 @@ def plot_grid(model: str, grid: str, table: str, svg: str, png: str) -> None:
     Args:
         model: Name of the model.
         grid: Its grid, as ``fit_lasso`` wrote it.
-        table: The prepared table, for the unit of the target.
+        unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
@@ -66,13 +66,13 @@ def plot_grid(model: str, grid: str, table: str, svg: str, png: str) -> None:
     axes.set(
         title=f"{label(model)}: cross-validation, split seed {columns['seed'][0]}",
         xlabel="penalty (log scale)",
-        ylabel=with_unit("held-out MAE", read_schema(table)["target"]["unit"]),
+        ylabel=with_unit("held-out MAE", unit),
     )
     axes.legend()
     save_figure(figure, svg, png)
 
 
-def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) -> None:
+def plot_path(model: str, path: str, grid: str, table: str, unit: str, svg: str, png: str) -> None:
     """Draws the coefficients of the first split against the penalty.
 
     Each coefficient is multiplied by the standard deviation of its feature over all rows, so that
@@ -82,7 +82,8 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
         model: Name of the model.
         path: Its coefficient paths, as ``fit_lasso`` wrote them.
         grid: Its grid, for the chosen penalty.
-        table: The prepared table, for the standard deviations and the unit of the target.
+        table: The prepared table, for the standard deviations of the features.
+        unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
@@ -107,7 +108,7 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
     axes.set(
         title=f"{label(model)}: coefficient paths, split seed {columns['seed'][0]}",
         xlabel="penalty (log scale)",
-        ylabel=with_unit("coefficient per standard deviation", schema["target"]["unit"]),
+        ylabel=with_unit("coefficient per standard deviation", unit),
     )
     # Named here, because matplotlib leaves a line out whose own label starts with an underscore.
     names = [*(features[j] for j in largest[:NAMED_PATHS]), "chosen penalty"]
@@ -116,8 +117,11 @@ def plot_path(model: str, path: str, grid: str, table: str, svg: str, png: str) 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         model, files, out = snakemake.wildcards.model, snakemake.input, snakemake.output
-        plot_grid(model, files.grid, files.table, out.grid_svg, out.grid_png)
-        plot_path(model, files.path, files.grid, files.table, out.path_svg, out.path_png)
-        plot_predictions(model, files.predictions, files.table, out.predictions_svg, out.predictions_png)
+        unit = snakemake.params.spec["settings"]["target_unit"]
+        plot_grid(model, files.grid, unit, out.grid_svg, out.grid_png)
+        plot_path(model, files.path, files.grid, files.table, unit, out.path_svg, out.path_png)
+        plot_predictions(
+            model, files.predictions, files.table, unit, out.predictions_svg, out.predictions_png
+        )

@@ -1,8 +1,13 @@
 """Draws the figures of least squares."""
 
 from scripts.figures import plot_predictions
-from scripts.job import job
+from scripts.job import job, outputs
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
-        plot_predictions(model=snakemake.wildcards.model, **snakemake.input, **snakemake.output)
+    with job(snakemake):
+        plot_predictions(
+            model=snakemake.wildcards.model,
+            unit=snakemake.params.spec["settings"]["target_unit"],
+            **snakemake.input,
+            **outputs(snakemake),
+        )

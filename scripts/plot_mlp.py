@@ -4,11 +4,11 @@ import numpy as np
 
 from scripts.figures import BLUE, GREY, ORANGE, label, new_figure, plot_predictions, save_figure, with_unit
 from scripts.job import job
-from scripts.tables import read_schema, read_table
+from scripts.tables import read_table
 
 
 def plot_learning_curve(
-    model: str, learning_curves: str, table: str, validation: str | float, svg: str, png: str
+    model: str, learning_curves: str, unit: str, validation: str | float, svg: str, png: str
 ) -> None:
     """Draws the mean absolute error by epoch, in training and on the validation rows.
 
@@ -17,13 +17,13 @@ def plot_learning_curve(
     Args:
         model: Name of the model.
         learning_curves: Its learning curves, as ``fit_mlp`` wrote them.
-        table: The prepared table, for the unit of the target.
+        unit: Unit of the target, empty if it has none.
         validation: ``test``, or the share of the training rows that is held out.
         svg: SVG file to write.
         png: PNG file to write.
     """
     columns = read_table(learning_curves)
-    seeds, unit = np.unique(columns["seed"]), read_schema(table)["target"]["unit"]
+    seeds = np.unique(columns["seed"])
     epoch, training, valid = (
         columns[name].reshape(len(seeds), -1) for name in ("epoch", "train_mae", "valid_mae")
     )
@@ -46,14 +46,22 @@ def plot_learning_curve(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         model, files, out = snakemake.wildcards.model, snakemake.input, snakemake.output
+        settings = snakemake.params.spec["settings"]
         plot_learning_curve(
             model,
             files.learning_curves,
-            files.table,
-            snakemake.params.spec["settings"]["validation"],
+            settings["target_unit"],
+            settings["validation"],
             out.learning_curves_svg,
             out.learning_curves_png,
         )
-        plot_predictions(model, files.predictions, files.table, out.predictions_svg, out.predictions_png)
+        plot_predictions(
+            model,
+            files.predictions,
+            files.table,
+            settings["target_unit"],
+            out.predictions_svg,
+            out.predictions_png,
+        )

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from scripts.job import InputError, job
+from scripts.errors import InputError
+from scripts.job import job
 from scripts.tables import SCHEMA_KEY, write_table
 
 # ASSUME: a text column with more levels than this is an identifier or free text, not a factor.
@@ -149,7 +150,6 @@ def preprocess(
     raw: str,
     output: str,
     target: str,
-    target_unit: str,
     task: str,
     missing_target: str,
     missing_features: str,
@@ -163,7 +163,6 @@ def preprocess(
         raw: The CSV file.
         output: The Parquet file to write.
         target: Name of the target.
-        target_unit: Its unit.
         task: The task, ``regression``.
         missing_target: ``drop`` or ``error``.
         missing_features: ``drop`` or ``error``.
@@ -202,7 +201,7 @@ def preprocess(
         )
     schema = {
         "task": task,
-        "target": {"name": target, "unit": target_unit},
+        "target": {"name": target},
         "features": [description for description, _ in coded],
         "rows": {
             "read": table.num_rows,
@@ -221,7 +220,7 @@ def preprocess(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         preprocess(
             raw=snakemake.input.raw,
             output=snakemake.output.table,

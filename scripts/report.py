@@ -11,7 +11,8 @@ import jinja2
 import yaml
 
 from scripts.config import NULL_MODEL, split_seeds
-from scripts.job import job, replacing
+from scripts.files import replacing
+from scripts.job import job
 from scripts.tables import read_schema, read_table
 
 # The packages whose version can change a result.
@@ -104,6 +105,7 @@ def read_leaderboard(path: str, null_model: str) -> list[dict]:
 
 
 def report(
+    build: list[str],
     datasets: dict[str, dict],
     models: dict[str, dict],
     tables: list[str],
@@ -117,9 +119,10 @@ def report(
     """Writes the page.
 
     Args:
+        build: Names of the built datasets, in the order of the page.
         datasets: The blocks of the built datasets in the config, by name.
         models: The blocks of the models that they name.
-        tables: The prepared tables, in the order of ``datasets``.
+        tables: The prepared tables, in the order of ``build``.
         leaderboards: The leaderboards, in that order.
         scores: The scores of all models, in that order.
         figures: All figures, as SVG files under ``results/{dataset}/``.
@@ -128,9 +131,8 @@ def report(
         logger: Where to report.
     """
     sections = []
-    for (name, settings), table, leaderboard, score in zip(
-        datasets.items(), tables, leaderboards, scores, strict=True
-    ):
+    for name, table, leaderboard, score in zip(build, tables, leaderboards, scores, strict=True):
+        settings = datasets[name]
         folder = Path(table).parent
         drawn = [figure(path) for path in figures if Path(path).is_relative_to(folder)]
         seeds = split_seeds(settings["splits"]["seeds"])
@@ -170,7 +172,7 @@ def report(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         report(
             **snakemake.params.spec["settings"],
             tables=list(snakemake.input.tables),

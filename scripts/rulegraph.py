@@ -1,5 +1,6 @@
 """Draws which rule needs the results of which; an arrow is left out where others lead to the same rule."""
 
+import logging
 import re
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 from matplotlib.textpath import TextPath
 
-from scripts.job import InputError, job, replacing
+from scripts.errors import InputError
+from scripts.files import replacing
+from scripts.job import job
 
 FONT = FontProperties(family="DejaVu Sans", size=9)
 TALL, PAD, GAP, MARGIN = 21, 8, 34, 6  # in points: a box, beside its text, between columns, around all
@@ -128,36 +131,36 @@ def draw(graph: nx.DiGraph) -> Figure:
     return figure
 
 
-def main(snakefile: str | Path, configfiles: list[str | Path], svg: str | Path, log: str) -> None:
+def rulegraph(
+    snakefile: str | Path, configfiles: list[str | Path], svg: str | Path, logger: logging.Logger
+) -> None:
     """Draws the rule graph of a workflow; a run of it may be under way, as this takes no lock.
 
     Args:
         snakefile: The Snakefile.
         configfiles: What the run was given with ``--configfile``, in that order.
         svg: The picture to write, with the same bytes for the same graph.
-        log: The log to write.
+        logger: Where to report.
     """
-    with job(log) as logger:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--rulegraph", "dot"]
-        command += ["--profile", "none", "--workflow-profile", "none"]
-        command += ["--configfile", *map(str, configfiles)] if configfiles else []
-        done = subprocess.run([*command, "--", "all"], capture_output=True, text=True)
-        if done.returncode:
-            raise InputError(
-                f"Snakemake cannot list the rules of {snakefile}. It says: {done.stderr.strip()}"
-            )
-        graph = read_dot(done.stdout)
-        logger.info("There are %d rules with %d edges between them.", len(graph), graph.number_of_edges())
-        fixed = {"svg.hashsalt": "rulegraph", "svg.fonttype": "path"}
-        with replacing(svg) as temporary, matplotlib.rc_context(fixed):
-            about = {"Date": None, "Creator": None, "Title": "Rules of the workflow"}
-            draw(graph).savefig(temporary, metadata=about)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--rulegraph", "dot"]
+    command += ["--profile", "none", "--workflow-profile", "none"]
+    command += ["--configfile", *map(str, configfiles)] if configfiles else []
+    done = subprocess.run([*command, "--", "all"], capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"Snakemake cannot list the rules of {snakefile}. It says: {done.stderr.strip()}")
+    graph = read_dot(done.stdout)
+    logger.info("There are %d rules with %d edges between them.", len(graph), graph.number_of_edges())
+    fixed = {"svg.hashsalt": "rulegraph", "svg.fonttype": "path"}
+    with replacing(svg) as temporary, matplotlib.rc_context(fixed):
+        about = {"Date": None, "Creator": None, "Title": "Rules of the workflow"}
+        draw(graph).savefig(temporary, metadata=about)
 
 
 if __name__ == "__main__":
-    main(
-        snakefile=snakemake.params.snakefile,
-        configfiles=snakemake.params.configfiles,
-        svg=snakemake.output.svg,
-        log=snakemake.log[0],
-    )
+    with job(snakemake) as logger:
+        rulegraph(
+            snakefile=snakemake.params.snakefile,
+            configfiles=snakemake.params.configfiles,
+            svg=snakemake.output.svg,
+            logger=logger,
+        )

@@ -1,55 +1,121 @@
 """Says, by name, everything that the result of a job depends on.
 
 A specification is one value that holds the settings of the job, the digest of the code that it
-runs, and the versions of the libraries that this code uses. Snakemake compares it with that of the
-last run, so a job runs again when something in it has changed, and only then.
+runs, the versions of the libraries that this code uses, and the environment variables that these
+look at. A job runs again when something in it has changed, and only then.
 """
 
 import ast
 import hashlib
 import json
 import math
+import os
 import platform
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import Distribution
 from pathlib import Path
 
-from scripts.job import InputError, replacing
+from scripts.errors import InputError
+from scripts.files import STATE, file_digest, replacing
 
 ROOT = Path(__file__).parents[1]
-
-# In the folder that Snakemake runs in. It can be deleted at any time.
-CACHE = Path(".snakemake") / "lineup"
 
 # Statements at the top of a module that define nothing stand under this name.
 EXECUTED = ""
 
 # Distributions whose name differs from that of the module.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "pytorch_lightning": "pytorch-lightning"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "pytorch_lightning": "pytorch-lightning"}
+
+# Environment variables that change what a library computes, by the library. Numbers of threads are
+# not among them: Snakemake sets these, from the threads of the rule. Matplotlib is reset to its
+# defaults before each figure, so its settings do not count.
+VARIABLES = {
+    "numpy": [
+        "MKL_CBWR",
+        "MKL_ENABLE_INSTRUCTIONS",
+        "NPY_DISABLE_CPU_FEATURES",
+        "NPY_ENABLE_CPU_FEATURES",
+        "OPENBLAS_CORETYPE",
+    ],
+    "torch": [
+        "ATEN_CPU_CAPABILITY",
+        "CUBLAS_WORKSPACE_CONFIG",
+        "DNNL_DEFAULT_FPMATH_MODE",
+        "DNNL_MAX_CPU_ISA",
+        "NVIDIA_TF32_OVERRIDE",
+        "ONEDNN_DEFAULT_FPMATH_MODE",
+        "ONEDNN_MAX_CPU_ISA",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    ],
+}
 
 
-def specification(script: str, settings: dict, files: Sequence[str] = ()) -> dict:
-    """Writes down what the result of a job depends on, beside its input files.
+def specification(
+    script: str,
+    settings: dict,
+    files: Sequence[str] = (),
+    inputs: dict[str, str | list[str]] | None = None,
+    outputs: dict[str, str | list[str]] | None = None,
+    contents: dict | None = None,
+) -> dict:
+    """Writes down what the result of a job depends on, beside the bytes of its input files.
 
     Args:
         script: Path of its script, relative to the root of the project.
         settings: All settings that it uses, by name.
         files: Other files of the project that it reads, such as a template.
+        inputs: Its input files, by their names in the rule.
+        outputs: Its output files, by their names in the rule.
+        contents: Digests of input files that are known before these are there.
 
     Returns:
-        ``settings``; ``files``, a digest for each; ``code``, a digest for each file of the project that the script reaches; and
-        ``libraries``, a version for each package that this code imports, and for Python. Keys are
-        sorted, so that equal specifications are equal as text.
+        ``settings``, ``inputs``, ``outputs`` and ``contents``; ``files``, a digest for each; ``code``,
+        a digest for each file of the project that the script reaches; ``libraries``, a version for
+        each package that this code imports, for those that they need in turn, and for Python, null for
+        one that is not installed; and ``environment``, the variables that are set and change what
+        these libraries compute. Keys are sorted, so that equal specifications are equal as text.
 
     Raises:
         TypeError: If a setting is not a plain value of JSON, so that it has no canonical form.
     """
-    code, libraries = _reach(script)
-    digests = {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in sorted(files)}
-    return {"code": code, "files": digests, "libraries": libraries, "settings": canonical(settings)}
+    libraries = libraries_of(script)
+    names = sorted(name for library in libraries for name in VARIABLES.get(library, []))
+    return {
+        "code": code_of(script),
+        "contents": canonical(contents or {}, "contents"),
+        "environment": {name: os.environ[name] for name in names if name in os.environ},
+        "files": files_of(files),
+        "inputs": canonical(inputs or {}, "inputs"),
+        "libraries": libraries,
+        "outputs": canonical(outputs or {}, "outputs"),
+        "settings": canonical(settings),
+    }
+
+
+def code_of(script: str) -> dict[str, str]:
+    """Gives the digest of the code that a script reaches, for each file of the project that holds some."""
+    return _reach(script)[0]
+
+
+def libraries_of(script: str) -> dict[str, str | None]:
+    """Gives the version of Python and of each package that a script uses, itself or through others."""
+    installed, versions = _installed(), {}
+    waiting = [_name(DISTRIBUTIONS.get(package, package)) for package in _reach(script)[1]]
+    while waiting:
+        name = waiting.pop()
+        if name not in versions:
+            versions[name], needed = installed.get(name, (None, []))
+            waiting += [other for other in needed if other in installed]
+    return {"python": platform.python_version()} | dict(sorted(versions.items()))
+
+
+def files_of(files: Sequence[str]) -> dict[str, str]:
+    """Gives the digest of each of some files of the project, None for one that is missing."""
+    return {file: _digest_or_none(ROOT / file) for file in sorted(files)}
 
 
 def canonical(value: object, key: str = "settings") -> object:
@@ -84,12 +150,12 @@ def canonical(value: object, key: str = "settings") -> object:
 
 
 @cache
-def _reach(script: str) -> tuple[dict[str, str], dict[str, str]]:
+def _reach(script: str) -> tuple[dict[str, str], list[str]]:
     """Follows the names that a script uses from definition to definition, also into other files.
 
     Returns:
-        A digest of the definitions that are reached, for each file of the project, and the version
-        of each package that they use.
+        A digest of the definitions that are reached, for each file of the project, and the packages
+        from elsewhere that they import.
     """
     reached: dict[str, dict[str, str]] = {}
     packages: set[str] = set()
@@ -113,33 +179,62 @@ def _reach(script: str) -> tuple[dict[str, str], dict[str, str]]:
             reached[file][name] = module["definitions"][name]["digest"]
             waiting += [(file, used) for used in module["definitions"][name]["uses"]]
     code = {file: _sha256(json.dumps(digests, sort_keys=True)) for file, digests in sorted(reached.items())}
-    foreign = sorted(packages - sys.stdlib_module_names)
-    libraries = {package: version(DISTRIBUTIONS.get(package, package)) for package in foreign}
-    return code, {"python": platform.python_version()} | libraries
+    return code, sorted(packages - sys.stdlib_module_names)
+
+
+@cache
+def _installed() -> dict[str, tuple[str, list[str]]]:
+    """Gives the version of each installed distribution, and the names of those that it needs here."""
+    folders = [
+        found
+        for place in map(Path, sys.path)
+        if place.is_dir()
+        for found in sorted(place.glob("*.*-info"))
+        if found.suffix in (".dist-info", ".egg-info") and found.is_dir()
+    ]
+
+    def read() -> dict:
+        known = {}
+        for folder in folders:
+            distribution = Distribution.at(folder)
+            # What is needed only here or there counts where it is installed; extras do not count.
+            needs = [line for line in distribution.requires or [] if not re.search(r"\bextra *==", line)]
+            needed = [_name(re.match(r"[\w.-]+", need)[0]) for need in needs]
+            # Of two of a name, Python takes the one that comes first on its path.
+            known.setdefault(_name(distribution.name), (distribution.version, needed))
+        return known
+
+    return _remembered("installed", [str(folder) for folder in folders], read)
+
+
+def _name(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _remembered(kind: str, key: object, make: Callable[[], dict]) -> dict:
+    """Gives what was made for the same key before, by this code on this Python, or else makes it.
+
+    Reading all scripts and packages anew would take two tenths of a second at every start of Snakemake.
+    """
+    made_of = [platform.python_version(), Path(__file__).read_text(encoding="utf-8"), key]
+    path = STATE / f"{kind}-{_sha256(json.dumps(made_of))}.json"
+    with suppress(OSError, ValueError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    made = make()
+    with suppress(OSError), replacing(path) as temporary:
+        temporary.write_text(json.dumps(made), encoding="utf-8")
+    return made
 
 
 @cache
 def _outline(file: str) -> dict:
-    """Reads the outline of a file of the project, from the cache if its bytes are those seen before.
-
-    Reading all scripts anew would take a tenth of a second at every start of Snakemake.
-    """
+    """Gives the outline of a file of the project."""
     source = (ROOT / file).read_text(encoding="utf-8")
-    # The outline also depends on how it is made, and on the Python that reads the file.
-    key = _sha256(f"{platform.python_version()}\n{_own_source()}\n{source}")
-    cached = CACHE / f"{key}.json"
-    try:
-        return json.loads(cached.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        outline = _outline_of(source, file)
-    with suppress(OSError), replacing(cached) as temporary:
-        temporary.write_text(json.dumps(outline), encoding="utf-8")
-    return outline
+    return _remembered("outline", source, lambda: _outline_of(source, file))
 
 
-@cache
-def _own_source() -> str:
-    return Path(__file__).read_text(encoding="utf-8")
+def _digest_or_none(path: Path) -> str | None:
+    return file_digest(path) if path.exists() else None
 
 
 def _sha256(text: str) -> str:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.config import split_seeds
-from scripts.job import InputError, job
+from scripts.errors import InputError
+from scripts.job import job
 from scripts.tables import write_table
 
 
@@ -78,7 +79,7 @@ def split(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         split(
             table=snakemake.input.table,
             output=snakemake.output.splits,

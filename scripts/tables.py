@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.job import replacing
+from scripts.files import replacing
 
 SCHEMA_KEY = b"lineup"
 
@@ -23,14 +23,12 @@ class Design:
         X: The features, shape (n, p), float64.
         y: The target, shape (n,), float64.
         target: Name of the target.
-        unit: Unit of the target, empty if it has none.
     """
 
     features: list[str]
     X: np.ndarray
     y: np.ndarray
     target: str
-    unit: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def read_table(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def read_schema(path: str | Path) -> dict:
-    """Reads what a prepared table says of itself: task, target, unit, features and their coding, rows."""
+    """Reads what a prepared table says of itself: task, target, features and their coding, rows."""
     return json.loads(pq.read_schema(path).metadata[SCHEMA_KEY])
 
 
@@ -81,7 +79,6 @@ def read_design(path: str | Path) -> Design:
         X=np.column_stack([columns[name] for name in features]).astype(np.float64),
         y=columns[schema["target"]["name"]].astype(np.float64),
         target=schema["target"]["name"],
-        unit=schema["target"]["unit"],
     )
 
 

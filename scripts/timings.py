@@ -4,7 +4,8 @@ import csv
 import logging
 from pathlib import Path
 
-from scripts.job import job, replacing
+from scripts.files import replacing
+from scripts.job import job
 
 
 def read_benchmark(path: str) -> dict[str, str]:
@@ -35,7 +36,7 @@ def timings(models: list[str], benchmarks: list[str], output: str, logger: loggi
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]) as logger:
+    with job(snakemake) as logger:
         timings(
             models=snakemake.params.spec["settings"]["models"],
             benchmarks=list(snakemake.input.benchmarks),

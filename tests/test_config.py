@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from scripts.config import SCHEMA, split_seeds, validate
-from scripts.job import InputError
+from scripts.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

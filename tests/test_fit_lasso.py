@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from scripts.errors import InputError
 from scripts.fit_lasso import cross_validate, fit_lasso, fit_path, penalty_grid, standardization
-from scripts.job import InputError
 from scripts.split import split
 from scripts.tables import read_splits, read_table
 

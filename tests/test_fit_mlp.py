@@ -18,8 +18,8 @@ import safetensors
 import safetensors.torch
 
 from scripts import fit_mlp as module
+from scripts.errors import InputError
 from scripts.fit_mlp import fit_mlp, split_stream, standardize, validation_rows
-from scripts.job import InputError
 from scripts.network import MLP, Regression, load_network, predict, save_weights
 from scripts.split import split
 from scripts.tables import read_splits, read_table, write_table

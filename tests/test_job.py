@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.job import InputError, job, replacing
+from scripts.errors import InputError
+from scripts.files import replacing
+from scripts.job import job
 
 ROOT = Path(__file__).resolve().parent.parent
 

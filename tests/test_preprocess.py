@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.job import InputError
+from scripts.errors import InputError
 from scripts.preprocess import MAX_LEVELS, preprocess
 from scripts.tables import read_design, read_schema
 

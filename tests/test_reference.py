@@ -16,10 +16,10 @@ from snakemake.utils import update_config
 
 from scripts.compare import compare
 from scripts.config import SCHEMA, validate
+from scripts.errors import InputError
 from scripts.fit_lasso import fit_lasso
 from scripts.fit_linear import fit_linear
 from scripts.fit_mlp import fit_mlp
-from scripts.job import InputError
 from scripts.timings import timings
 
 ROOT = Path(__file__).resolve().parent.parent

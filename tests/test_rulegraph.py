@@ -11,7 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from scripts.job import InputError
+from scripts.errors import InputError
 from scripts.rulegraph import draw, main, read_dot
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import specification as module
-from scripts.job import InputError
+from scripts.errors import InputError
 from scripts.specification import canonical, specification
 
 ROOT = Path(__file__).parents[1]

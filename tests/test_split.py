@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import train_test_split
 
-from scripts.job import InputError
+from scripts.errors import InputError
 from scripts.split import draw_split, split
 from scripts.tables import read_splits, write_table
 

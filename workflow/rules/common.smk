@@ -1,10 +1,13 @@
 # What the rules ask of the config. It is checked here, before anything else looks at it.
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import apply_wildcards
 
-from scripts.config import validate
-from scripts.job import InputError
+from scripts.config import shortest, validate
+from scripts.errors import InputError
+from scripts.plan import plan
 from scripts.specification import specification
 
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
@@ -17,18 +20,52 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 
-def spec(rule, settings=lambda wildcards: {}, files=()):
+def manifest_checked(wildcards):
+    """Compares the manifest with the present before anything is planned. Asks for no file.
+
+    It is the input function of every rule that stands on no other, so that no DAG is without it.
+    """
+    return plan(workflow)
+
+
+def spec(rule, settings=lambda wildcards: {}, files=(), contents=lambda wildcards: {}):
     """Gives the params function of a rule: all that its result depends on beside its input files.
 
     The rule runs again when the value changes, see scripts/specification.py. A rule must not use a
     setting that is not in it.
     """
-    return lambda wildcards: specification(f"scripts/{rule}.py", settings(wildcards), files)
+    return lambda wildcards: specification(
+        f"scripts/{rule}.py",
+        settings(wildcards),
+        files,
+        inputs=named_files(workflow.get_rule(rule).input, wildcards),
+        outputs=named_files(workflow.get_rule(rule).output, wildcards),
+        contents=contents(wildcards),
+    )
+
+
+def named_files(files, wildcards):
+    """Lists the inputs or the outputs of a job by their names in the rule."""
+
+    def of(value):
+        if callable(value):
+            value = value(wildcards)
+        if isinstance(value, str):
+            return apply_wildcards(value, wildcards)
+        return [of(one) for one in value]
+
+    return {name: of(value) for name, value in files.items()}
 
 
 def dataset_settings(*keys):
     """Picks these keys of a job's dataset."""
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
+
+
+def split_settings(wildcards):
+    """Picks the settings of the splits of a job's dataset."""
+    splits = config["datasets"][wildcards.dataset]["splits"]
+    return splits | {"seeds": shortest(splits["seeds"])}
 
 
 def model_settings(*left_out):
@@ -51,6 +88,7 @@ def of_models(pattern):
     )
 
 
+RULES = Path(workflow.basedir) / "workflow" / "rules"
 FIGURES = {
     "linear": ["predictions"],
     "lasso": ["grid", "path", "predictions"],
@@ -80,9 +118,25 @@ def report_settings(wildcards):
     datasets = {name: config["datasets"][name] for name in config["build"]}
     used = {model for dataset in datasets.values() for model in dataset["models"]}
     return {
+        "build": config["build"],
         "datasets": datasets,
         "models": {name: model for name, model in config["models"].items() if name in used},
     }
+
+
+def records(wildcards):
+    """Lists the record of every job that the config asks for."""
+    return [str(file) for file in rules.all.input if file.startswith("results/manifest/")]
+
+
+def rulegraph_settings(wildcards):
+    """Picks what decides which rules there are: the kinds of the models that are built."""
+    return {"kinds": sorted({model["kind"] for model in report_settings(wildcards)["models"].values()})}
+
+
+def snakefiles():
+    """Lists the Snakefile and the files that it includes, relative to the root of the project."""
+    return ["Snakefile", *(f"workflow/rules/{file.name}" for file in sorted(RULES.glob("*.smk")))]
 
 
 wildcard_constraints:

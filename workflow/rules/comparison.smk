@@ -18,6 +18,7 @@ rule compare:
             category="{dataset}",
             labels={"model": "all", "figure": "leaderboard"},
         ),
+        record="results/manifest/compare/{dataset}.json",
     log:
         "results/logs/compare/{dataset}.log",
     benchmark:
@@ -37,7 +38,6 @@ rule compare:
 rule plot_comparison:
     """Draw the scores of all models of a dataset side by side."""
     input:
-        table=rules.preprocess.output.table,
         scores=rules.compare.output.scores,
     output:
         svg=report(
@@ -47,6 +47,7 @@ rule plot_comparison:
             labels={"model": "all", "figure": "comparison"},
         ),
         png="results/{dataset}/comparison.png",
+        record="results/manifest/plot_comparison/{dataset}.json",
     log:
         "results/logs/plot_comparison/{dataset}.log",
     benchmark:
@@ -58,7 +59,7 @@ rule plot_comparison:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("plot_comparison", dataset_settings("null_model")),
+        spec=spec("plot_comparison", dataset_settings("target_unit", "null_model")),
     script:
         "../../scripts/plot_comparison.py"
 
@@ -69,6 +70,7 @@ rule timings:
         benchmarks=fit_benchmarks,
     output:
         timings="results/{dataset}/timings.csv",
+        record="results/manifest/timings/{dataset}.json",
     log:
         "results/logs/timings/{dataset}.log",
     benchmark:
@@ -94,6 +96,7 @@ rule report:
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
     output:
         html="results/report.html",
+        record="results/manifest/report/report.json",
     log:
         "results/logs/report/report.log",
     benchmark:
@@ -115,9 +118,10 @@ rule report:
 rule rulegraph:
     """Draw which rule needs the results of which."""
     input:
-        snakefiles=[str(file) for file in workflow.included],
+        manifest_checked,
     output:
         svg="results/rulegraph.svg",
+        record="results/manifest/rulegraph/rulegraph.json",
     log:
         "results/logs/rulegraph/rulegraph.log",
     benchmark:
@@ -129,9 +133,9 @@ rule rulegraph:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("rulegraph"),
+        spec=spec("rulegraph", rulegraph_settings, snakefiles()),
         # A plain path would be taken for the prefix of an input by --lint.
-        snakefile=lambda wildcards: str(workflow.main_snakefile),
-        configfiles=[str(file) for file in workflow.overwrite_configfiles],
+        snakefile=lambda wildcards, output: str(workflow.main_snakefile),
+        configfiles=lambda wildcards, output: [str(file) for file in workflow.overwrite_configfiles],
     script:
         "../../scripts/rulegraph.py"

@@ -5,11 +5,14 @@
 
 rule fetch:
     """Get the CSV file from the first source that gives it with the right SHA-256."""
+    input:
+        manifest_checked,
     output:
         raw=ensure(
             "results/{dataset}/raw.csv",
             sha256=lambda wildcards: config["datasets"][wildcards.dataset]["sha256"],
         ),
+        record="results/manifest/fetch/{dataset}.json",
     log:
         "results/logs/fetch/{dataset}.log",
     benchmark:
@@ -32,9 +35,11 @@ rule fetch:
 rule preprocess:
     """Drop rows with missing values, code factors as 0/1 columns, and write Parquet."""
     input:
-        raw=rules.fetch.output.raw,
+        # Its digest is in the specification, so fetching the same file again changes nothing.
+        raw=ancient(str(rules.fetch.output.raw)),
     output:
         table="results/{dataset}/table.parquet",
+        record="results/manifest/preprocess/{dataset}.json",
     log:
         "results/logs/preprocess/{dataset}.log",
     benchmark:
@@ -48,7 +53,8 @@ rule preprocess:
     params:
         spec=spec(
             "preprocess",
-            dataset_settings("target", "target_unit", "task", "missing_target", "missing_features"),
+            dataset_settings("target", "task", "missing_target", "missing_features"),
+            contents=dataset_settings("sha256"),
         ),
     script:
         "../../scripts/preprocess.py"
@@ -60,6 +66,7 @@ rule split:
         table=rules.preprocess.output.table,
     output:
         splits="results/{dataset}/splits.parquet",
+        record="results/manifest/split/{dataset}.json",
     log:
         "results/logs/split/{dataset}.log",
     benchmark:
@@ -71,6 +78,6 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("split", lambda wildcards: config["datasets"][wildcards.dataset]["splits"]),
+        spec=spec("split", split_settings),
     script:
         "../../scripts/split.py"

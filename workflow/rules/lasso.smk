@@ -14,6 +14,7 @@ rule fit_lasso:
         coefficients="results/{dataset}/models/{model}/coefficients.parquet",
         grid="results/{dataset}/models/{model}/grid.parquet",
         path="results/{dataset}/models/{model}/path.parquet",
+        record="results/manifest/fit_lasso/{dataset}.{model}.json",
     log:
         "results/logs/fit_lasso/{dataset}.{model}.log",
     benchmark:
@@ -61,6 +62,7 @@ rule plot_lasso:
             labels={"model": "{model}", "figure": "predictions"},
         ),
         predictions_png="results/{dataset}/models/{model}/predictions.png",
+        record="results/manifest/plot_lasso/{dataset}.{model}.json",
     log:
         "results/logs/plot_lasso/{dataset}.{model}.log",
     benchmark:
@@ -74,6 +76,6 @@ rule plot_lasso:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("plot_lasso"),
+        spec=spec("plot_lasso", dataset_settings("target_unit")),
     script:
         "../../scripts/plot_lasso.py"

@@ -12,6 +12,7 @@ rule fit_linear:
         predictions="results/{dataset}/models/{model}/predictions.parquet",
         scores="results/{dataset}/models/{model}/scores.parquet",
         coefficients="results/{dataset}/models/{model}/coefficients.parquet",
+        record="results/manifest/fit_linear/{dataset}.{model}.json",
     log:
         "results/logs/fit_linear/{dataset}.{model}.log",
     benchmark:
@@ -43,6 +44,7 @@ rule plot_linear:
             labels={"model": "{model}", "figure": "predictions"},
         ),
         png="results/{dataset}/models/{model}/predictions.png",
+        record="results/manifest/plot_linear/{dataset}.{model}.json",
     log:
         "results/logs/plot_linear/{dataset}.{model}.log",
     benchmark:
@@ -56,6 +58,6 @@ rule plot_linear:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("plot_linear"),
+        spec=spec("plot_linear", dataset_settings("target_unit")),
     script:
         "../../scripts/plot_linear.py"

@@ -15,6 +15,7 @@ rule fit_mlp:
         learning_curves="results/{dataset}/models/{model}/learning_curves.parquet",
         summary="results/{dataset}/models/{model}/summary.txt",
         weights="results/{dataset}/models/{model}/weights.safetensors",
+        record="results/manifest/fit_mlp/{dataset}.{model}.json",
     log:
         "results/logs/fit_mlp/{dataset}.{model}.log",
     benchmark:
@@ -28,7 +29,10 @@ rule fit_mlp:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=spec("fit_mlp", model_settings("kind")),
+        spec=spec("fit_mlp", model_settings("kind", "workers")),
+        # How many processes load the batches does not change what is in them, so it is no reason to train
+        # again. Snakemake leaves a function of the output out of its comparison.
+        workers=lambda wildcards, output: config["models"][wildcards.model]["workers"],
     script:
         "../../scripts/fit_mlp.py"
 
@@ -54,6 +58,7 @@ rule plot_mlp:
             labels={"model": "{model}", "figure": "predictions"},
         ),
         predictions_png="results/{dataset}/models/{model}/predictions.png",
+        record="results/manifest/plot_mlp/{dataset}.{model}.json",
     log:
         "results/logs/plot_mlp/{dataset}.{model}.log",
     benchmark:
@@ -68,7 +73,9 @@ rule plot_mlp:
         runtime=10,
     params:
         spec=spec(
-            "plot_mlp", lambda wildcards: {"validation": config["models"][wildcards.model]["validation"]}
+            "plot_mlp",
+            lambda wildcards: dataset_settings("target_unit")(wildcards)
+            | {"validation": config["models"][wildcards.model]["validation"]},
         ),
     script:
         "../../scripts/plot_mlp.py"

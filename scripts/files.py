@@ -1,0 +1,96 @@
+"""Writes files whole, and tells by their digests whether they are still what was written."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+# What the project remembers from run to run, in the folder that Snakemake runs in. It can be deleted
+# at any time when no run is going on.
+STATE = Path(".snakemake") / "lineup"
+
+# A file that was touched this many seconds ago or less may be touched again within one tick of the
+# file system's clock, so its times say nothing yet.
+FRESH = 2.0
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path`` that takes its place when the body succeeds.
+
+    A reader thus sees the old file or the whole new one, never a part of it.
+
+    Args:
+        path: The file to write. Its folder is created.
+
+    Yields:
+        The temporary path to write to, with the same suffix.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_parts(folder: str | Path) -> None:
+    """Removes what ``replacing`` left under a folder in processes that were killed."""
+    for part in Path(folder).rglob(".*.part[0-9]*"):
+        part.unlink(missing_ok=True)
+
+
+def file_digest(path: str | Path) -> str:
+    """Computes the SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp(path: str | Path) -> list[int]:
+    """Gives what the file system says of a file: size, times of change in nanoseconds, and inode.
+
+    No program can set the last two at will, so equal stamps mean a file that nobody wrote to.
+    """
+    status = Path(path).stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+class Digests:
+    """SHA-256 digests of files, computed again only for files that were touched.
+
+    Args:
+        cache: Where to keep them from run to run. It can be deleted at any time.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.seen: dict[str, list] = {}
+        self.changed = False
+        with suppress(OSError, ValueError):
+            self.seen = json.loads(cache.read_text(encoding="utf-8"))
+
+    def of(self, path: str) -> str | None:
+        """Gives the digest of a file, or None if it is missing."""
+        try:
+            now = stamp(path)
+        except OSError:
+            return None
+        known = self.seen.get(path)
+        if known and known[0] == now:
+            return known[1]
+        digest = file_digest(path)
+        if time.time_ns() - now[2] > FRESH * 1e9:
+            self.seen[path] = [now, digest]
+            self.changed = True
+        return digest
+
+    def save(self) -> None:
+        """Keeps the digests for the next run, if that can be."""
+        if self.changed:
+            with suppress(OSError), replacing(self.cache) as temporary:
+                temporary.write_text(json.dumps(self.seen), encoding="utf-8")

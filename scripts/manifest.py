@@ -1,0 +1,158 @@
+"""The manifest: for each job a record of what it made and of all that this was made of.
+
+The record is an output of its job like the others, written when these are complete.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from scripts.files import Digests, file_digest, replacing
+
+# The name of the record among the outputs of a rule.
+RECORD = "record"
+FOLDER = Path("results") / "manifest"
+
+LONGEST = 60  # characters of a value in a message
+
+
+def write_record(
+    path: str,
+    rule: str,
+    wildcards: dict[str, str],
+    specification: dict,
+    inputs: dict[str, str],
+    outputs: list[str],
+    threads: int,
+    started: datetime,
+    seconds: float,
+) -> None:
+    """Writes the record of a job that is done.
+
+    Args:
+        path: JSON file to write.
+        rule: Name of its rule.
+        wildcards: Its wildcards.
+        specification: What its result depends on, see ``scripts/specification.py``.
+        inputs: The digest of each file that it read.
+        outputs: The files that it wrote.
+        threads: Number of threads that it had.
+        started: When it started.
+        seconds: How long it took.
+    """
+    record = {
+        "rule": rule,
+        "wildcards": wildcards,
+        "started": started.isoformat(timespec="milliseconds"),
+        "seconds": round(seconds, 3),
+        "software": {
+            "python": platform.python_version(),
+            "snakemake": version("snakemake"),
+            "system": _system(),
+        },
+        "hardware": {"processor": _processor(), "cores": os.cpu_count(), "threads": threads, "gpu": _gpu()},
+        "outputs": {
+            file: {"sha256": file_digest(file), "bytes": Path(file).stat().st_size} for file in outputs
+        },
+        "inputs": inputs,
+        "specification": specification,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_record(path: str | Path) -> dict | None:
+    """Reads a record, or gives None if there is none that can be read."""
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        complete = {"rule", "wildcards", "outputs", "inputs", "specification"} <= record.keys()
+    except (OSError, ValueError, AttributeError):
+        return None
+    return record if complete else None
+
+
+def damage(record: dict, digests: Digests) -> dict[str, str]:
+    """Finds the outputs of a job that are not what it wrote.
+
+    Args:
+        record: The record of the job.
+        digests: Gives the digests of files.
+
+    Returns:
+        For each such file, what is wrong with it.
+    """
+    found = {}
+    for path, written in record["outputs"].items():
+        digest = digests.of(path)
+        if digest is None:
+            found[path] = "is missing"
+        elif digest != written["sha256"]:
+            size = Path(path).stat().st_size
+            shorter = size < written["bytes"]
+            found[path] = (
+                f"was cut off: it has {size:,} of {written['bytes']:,} bytes"
+                if shorter
+                else "was changed after it was made"
+            )
+    return found
+
+
+def changes(old: object, new: object, key: str = "") -> Iterator[str]:
+    """Says in words in what a specification differs from a new one.
+
+    Args:
+        old: The recorded specification, or a part of it.
+        new: The current one, or the same part.
+        key: Where the part stands, with points between keys.
+
+    Yields:
+        A clause for each difference, such as ``folds.number was 10, is 5``.
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in [*old, *(name for name in new if name not in old)]:
+            yield from changes(old.get(name, _NONE), new.get(name, _NONE), f"{key}.{name}")
+    elif old != new or type(old) is not type(new):
+        _, part, *names = key.split(".", 2)
+        name = names[0] if names else ""
+        if part in ("code", "files") and _NONE not in (old, new):
+            yield f"{name} has changed"
+        elif part == "code":
+            yield f"{name} is {'no longer used' if new is _NONE else 'used now'}"
+        else:
+            what = {"inputs": "input ", "outputs": "output ", "contents": "content "}.get(part, "")
+            yield f"{what}{name} was {_shown(old)}, is {_shown(new)}"
+
+
+_NONE = object()
+
+
+def _shown(value: object) -> str:
+    if value is _NONE:
+        return "not set"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _system() -> str:
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def _processor() -> str:
+    """Gives the model of the processor, whose instructions decide the last digits of a result."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _gpu() -> str | None:
+    """Gives the name of the GPU that torch can use, if the job has loaded torch."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None

@@ -1,0 +1,193 @@
+"""Compares the manifest with what the config, the code and the files are now, before Snakemake plans a run.
+
+Snakemake decides by the times of files and by notes of its own. Here the records decide: a job whose
+specification, input files or output files are not those of its record is marked to run again, and the
+reasons are told in words.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
+from snakemake.settings.types import RerunTrigger
+from snakemake.workflow import Workflow
+
+from scripts.errors import InputError
+from scripts.files import STATE, Digests
+from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
+from scripts.run import VARIABLE, begin_run, is_running
+
+NAMED = 6  # jobs of a rule that are named one by one in a message
+
+
+@dataclass(frozen=True)
+class Made:
+    """A job of the manifest that the workflow still has.
+
+    Attributes:
+        name: Its rule and wildcards, as in ``fit_lasso hitters.lasso``.
+        rule: Its rule.
+        record: The path of its record.
+        inputs: Digests of the files that it read.
+        outputs: The files that it wrote, with the record.
+        causes: Why it has to run again, in words; empty if it need not.
+    """
+
+    name: str
+    rule: str
+    record: str
+    inputs: dict[str, str]
+    outputs: frozenset[str]
+    causes: list[str]
+
+
+def plan(workflow: Workflow) -> list[str]:
+    """Has Snakemake run each job again that is not as the manifest says, and says why.
+
+    It is the input function of the rules that stand on no other, so it is called in every DAG as this
+    is built. A run that executes jobs first makes sure that it is the only one.
+
+    Args:
+        workflow: The workflow.
+
+    Returns:
+        No input file.
+
+    Raises:
+        SystemExit: With status 1 if another run is going on.
+    """
+    if not workflow.is_main_process:
+        # A job on another machine does not see the lock of its run.
+        os.environ.pop(VARIABLE, None)
+        return []
+    if workflow in _planned:
+        return []
+    _planned.append(workflow)
+    _take_folder(workflow)
+    digests = Digests(STATE / "digests.json")
+    jobs = made_jobs(workflow, digests)
+    digests.save()
+    stale = [job for job in jobs if job.causes]
+    workflow.dag.forcefiles.update(job.record for job in stale)
+    wanted = _wanted(workflow, jobs)
+    lines = reasons(job for job in stale if job.outputs & wanted)
+    if lines:
+        logger.info("\n  ".join(["To be made again, with what stands on it:", *lines]))
+    if RerunTrigger.CODE in workflow.rerun_triggers:
+        logger.info(
+            "Without the settings of profiles/default, more is made again than has to be: touched scripts and "
+            "touched results count as changed."
+        )
+    return []
+
+
+_planned: list[Workflow] = []
+
+
+def made_jobs(workflow: Workflow, digests: Digests) -> list[Made]:
+    """Reads the manifest and compares it with the present.
+
+    Args:
+        workflow: The workflow.
+        digests: Gives the digests of files.
+
+    Returns:
+        The jobs of the manifest that the workflow could run with this config, by record.
+    """
+    jobs = []
+    for path in sorted(FOLDER.glob("*/*.json")):
+        wildcards = _wildcards(workflow, path)
+        if wildcards is None:
+            continue
+        rule, record = path.parent.name, read_record(path)
+        name = " ".join([rule, ".".join(wildcards.values())]).strip()
+        if record is None:
+            jobs.append(
+                Made(name, rule, str(path), {}, frozenset([str(path)]), ["its record cannot be read"])
+            )
+            continue
+        current = workflow.get_rule(rule).params.spec(Wildcards(fromdict=wildcards))
+        damaged = damage(record, digests)
+        causes = [
+            *changes(record["specification"], current),
+            *(f"{file} {what}" for file, what in damaged.items()),
+        ]
+        outputs = frozenset([*record["outputs"], str(path)])
+        jobs.append(Made(name, rule, str(path), record["inputs"], outputs, causes))
+    made_again = {file for job in jobs if job.causes for file in job.outputs}
+    for job in jobs:
+        for file, digest in job.inputs.items():
+            # What is made again comes out as it was, or else what stands on it runs anyway.
+            if file not in made_again and digests.of(file) not in (digest, None):
+                job.causes.append(f"{file} is not the file that it was made of")
+    return jobs
+
+
+def reasons(jobs: Iterable[Made]) -> list[str]:
+    """Says of some jobs why they run again: a line for all jobs with the same causes.
+
+    Args:
+        jobs: The jobs.
+
+    Returns:
+        The lines.
+    """
+    groups: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for job in jobs:
+        groups.setdefault(tuple(job.causes), {}).setdefault(job.rule, []).append(job.name)
+    return [
+        ", ".join(
+            ", ".join(names) if len(names) <= NAMED else f"{rule} ({len(names)} jobs)"
+            for rule, names in rules.items()
+        )
+        + f": {'; '.join(causes)}"
+        for causes, rules in groups.items()
+    ]
+
+
+def _take_folder(workflow: Workflow) -> None:
+    """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
+    executes = workflow.executor_plugin is not None and not workflow.dryrun
+    if executes and workflow.execution_settings.lock:
+        try:
+            begin_run("results")
+        except InputError as error:
+            logger.error(str(error))
+            raise SystemExit(1) from error
+    elif is_running():
+        return
+    workflow.persistence.cleanup_locks()
+    # Snakemake removes the folder with the locks, and makes it only when it starts.
+    (workflow.persistence.path / "locks").mkdir(exist_ok=True)
+
+
+def _wildcards(workflow: Workflow, record: Path) -> dict[str, str] | None:
+    """Gives the wildcards of the job of a record, or None if the workflow has no such job any more."""
+    rule = record.parent.name
+    pattern = workflow.get_rule(rule).output.get(RECORD) if workflow.is_rule(rule) else None
+    match = pattern.match(str(record)) if pattern else None
+    return match.groupdict() if match else None
+
+
+def _wanted(workflow: Workflow, jobs: list[Made]) -> set[str]:
+    """Lists the files that the targets of a run stand on, as far as the manifest knows them."""
+    wanted, maker = set(), {file: job for job in jobs for file in job.outputs}
+    waiting = [
+        file
+        for target in workflow.dag_settings.targets or [workflow.default_target]
+        for file in (_files(workflow, target) if workflow.is_rule(target) else [os.path.relpath(target)])
+    ]
+    while waiting:
+        file = waiting.pop()
+        if file not in wanted:
+            wanted.add(file)
+            waiting += maker[file].inputs if file in maker else []
+    return wanted
+
+
+def _files(workflow: Workflow, target: str) -> list[str]:
+    rule = workflow.get_rule(target)
+    return [str(file) for file in [*rule.input, *rule.output] if not callable(file)]
