@@ -2,12 +2,13 @@
 
 import errno
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from time import perf_counter
+from time import perf_counter, process_time
 
 from scripts.errors import InputError
 from scripts.files import file_digest, stamp
@@ -35,7 +36,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         SystemExit: With status 1 if something is wrong that the user can mend, see ``log_to``; with
             status 143 after SIGTERM and 129 after SIGHUP.
     """
-    started, clock = datetime.now(UTC), perf_counter()
+    started, clock = datetime.now(UTC), (perf_counter(), process_time())
     follow_run()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -57,7 +58,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             outputs=_paths(outputs(snakemake)),
             threads=snakemake.threads,
             started=started,
-            seconds=perf_counter() - clock,
+            cost=_cost(clock),
         )
 
 
@@ -116,6 +117,16 @@ def _check_code(snakemake: object) -> None:
     for file, digest in (spec["code"] | spec["files"]).items():
         if now.get(file) != digest:
             raise InputError(f"{file} was changed after this run was planned: run again.")
+
+
+def _cost(clock: tuple[float, float]) -> dict[str, float]:
+    """Says what this process took since the clock was read, and the most memory that it ever held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "wall_seconds": round(perf_counter() - clock[0], 3),
+        "cpu_seconds": round(process_time() - clock[1], 3),
+        "peak_memory_mib": round(peak / 2**20, 1),
+    }
 
 
 def _stop(number: int, _frame: object) -> None:

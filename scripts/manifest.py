@@ -30,7 +30,7 @@ def write_record(
     outputs: list[str],
     threads: int,
     started: datetime,
-    seconds: float,
+    cost: dict[str, float],
 ) -> None:
     """Writes the record of a job that is done.
 
@@ -43,13 +43,13 @@ def write_record(
         outputs: The files that it wrote.
         threads: Number of threads that it had.
         started: When it started.
-        seconds: How long it took.
+        cost: What it took: ``wall_seconds``, ``cpu_seconds`` and ``peak_memory_mib`` (2^20 bytes).
     """
     record = {
         "rule": rule,
         "wildcards": wildcards,
         "started": started.isoformat(timespec="milliseconds"),
-        "seconds": round(seconds, 3),
+        "cost": cost,
         "software": {
             "python": platform.python_version(),
             "snakemake": version("snakemake"),
@@ -124,7 +124,7 @@ def changes(old: object, new: object, key: str = "") -> Iterator[str]:
         elif part == "code":
             yield f"{name} is {'no longer used' if new is _NONE else 'used now'}"
         else:
-            what = {"inputs": "input ", "outputs": "output ", "contents": "content "}.get(part, "")
+            what = {"inputs": "input ", "outputs": "output "}.get(part, "")
             yield f"{what}{name} was {_shown(old)}, is {_shown(new)}"
 
 

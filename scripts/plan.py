@@ -15,6 +15,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
 from snakemake.workflow import Workflow
 
+from scripts.cache import cache_folder, damaged_entries, drop_entry
 from scripts.errors import InputError
 from scripts.files import STATE, Digests
 from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
@@ -68,6 +69,7 @@ def plan(workflow: Workflow) -> list[str]:
     _planned.append(workflow)
     _take_folder(workflow)
     digests = Digests(STATE / "digests.json")
+    _check_cache(workflow, digests)
     jobs = made_jobs(workflow, digests)
     digests.save()
     stale = [job for job in jobs if job.causes]
@@ -150,8 +152,7 @@ def reasons(jobs: Iterable[Made]) -> list[str]:
 
 def _take_folder(workflow: Workflow) -> None:
     """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
-    executes = workflow.executor_plugin is not None and not workflow.dryrun
-    if executes and workflow.execution_settings.lock:
+    if _executes(workflow) and workflow.execution_settings.lock:
         try:
             begin_run("results")
         except InputError as error:
@@ -162,6 +163,22 @@ def _take_folder(workflow: Workflow) -> None:
     workflow.persistence.cleanup_locks()
     # Snakemake removes the folder with the locks, and makes it only when it starts.
     (workflow.persistence.path / "locks").mkdir(exist_ok=True)
+
+
+def _executes(workflow: Workflow) -> bool:
+    """Tells whether jobs will run: not on a dry run, nor when only the plan is drawn or listed."""
+    return workflow.executor_plugin is not None and not workflow.dryrun
+
+
+def _check_cache(workflow: Workflow, digests: Digests) -> None:
+    """Removes damaged entries from the between-workflow cache, if the run takes results from it."""
+    folder = cache_folder()
+    if workflow.workflow_settings.cache is None or folder is None:
+        return
+    for key in damaged_entries(folder, digests):
+        if _executes(workflow):
+            drop_entry(folder, key)
+        logger.info(f"The entry {key} of the cache is damaged: it is not used, and its job runs.")
 
 
 def _wildcards(workflow: Workflow, record: Path) -> dict[str, str] | None:

@@ -55,38 +55,35 @@ VARIABLES = {
 
 
 def specification(
-    script: str,
+    script: str | None,
     settings: dict,
     files: Sequence[str] = (),
     inputs: dict[str, str | list[str]] | None = None,
     outputs: dict[str, str | list[str]] | None = None,
-    contents: dict | None = None,
 ) -> dict:
     """Writes down what the result of a job depends on, beside the bytes of its input files.
 
     Args:
-        script: Path of its script, relative to the root of the project.
+        script: Path of its script, relative to the root of the project; None if the code does not count.
         settings: All settings that it uses, by name.
         files: Other files of the project that it reads, such as a template.
         inputs: Its input files, by their names in the rule.
         outputs: Its output files, by their names in the rule.
-        contents: Digests of input files that are known before these are there.
 
     Returns:
-        ``settings``, ``inputs``, ``outputs`` and ``contents``; ``files``, a digest for each; ``code``,
-        a digest for each file of the project that the script reaches; ``libraries``, a version for
-        each package that this code imports, for those that they need in turn, and for Python, null for
-        one that is not installed; and ``environment``, the variables that are set and change what
-        these libraries compute. Keys are sorted, so that equal specifications are equal as text.
+        ``settings``, ``inputs`` and ``outputs``; ``files``, a digest for each; ``code``, a digest for
+        each file of the project that the script reaches; ``libraries``, a version for each package
+        that this code imports, for those that they need in turn, and for Python, null for one that is
+        not installed; and ``environment``, the variables that are set and change what these libraries
+        compute. Keys are sorted, so that equal specifications are equal as text.
 
     Raises:
         TypeError: If a setting is not a plain value of JSON, so that it has no canonical form.
     """
-    libraries = libraries_of(script)
+    libraries = libraries_of(script) if script else {}
     names = sorted(name for library in libraries for name in VARIABLES.get(library, []))
     return {
-        "code": code_of(script),
-        "contents": canonical(contents or {}, "contents"),
+        "code": code_of(script) if script else {},
         "environment": {name: os.environ[name] for name in names if name in os.environ},
         "files": files_of(files),
         "inputs": canonical(inputs or {}, "inputs"),

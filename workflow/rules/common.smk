@@ -28,19 +28,18 @@ def manifest_checked(wildcards):
     return plan(workflow)
 
 
-def spec(rule, settings=lambda wildcards: {}, files=(), contents=lambda wildcards: {}):
+def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
     """Gives the params function of a rule: all that its result depends on beside its input files.
 
     The rule runs again when the value changes, see scripts/specification.py. A rule must not use a
-    setting that is not in it.
+    setting that is not in it. Where the settings hold the digest of the result, the code does not count.
     """
     return lambda wildcards: specification(
-        f"scripts/{rule}.py",
+        f"scripts/{rule}.py" if code else None,
         settings(wildcards),
         files,
         inputs=named_files(workflow.get_rule(rule).input, wildcards),
         outputs=named_files(workflow.get_rule(rule).output, wildcards),
-        contents=contents(wildcards),
     )
 
 
@@ -105,10 +104,10 @@ def figures_of(dataset):
     ]
 
 
-def fit_benchmarks(wildcards):
-    """Lists the benchmark record of fitting each model of a dataset."""
+def fit_records(wildcards):
+    """Lists the record of fitting each model of a dataset."""
     return [
-        f"results/benchmarks/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.tsv"
+        f"results/manifest/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.json"
         for model in config["datasets"][wildcards.dataset]["models"]
     ]
 

@@ -1,5 +1,5 @@
 # What is made of all models together.
-# In:  the scores, figures and benchmark records of the models.
+# In:  the scores, figures and manifest records of the models.
 # Out: results/{dataset}/: leaderboard.csv, scores.parquet, comparison.svg and .png, timings.csv;
 #      results/report.html, and results/rulegraph.svg when asked for.
 
@@ -21,8 +21,6 @@ rule compare:
         record="results/manifest/compare/{dataset}.json",
     log:
         "results/logs/compare/{dataset}.log",
-    benchmark:
-        "results/benchmarks/compare/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -50,8 +48,6 @@ rule plot_comparison:
         record="results/manifest/plot_comparison/{dataset}.json",
     log:
         "results/logs/plot_comparison/{dataset}.log",
-    benchmark:
-        "results/benchmarks/plot_comparison/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -67,14 +63,12 @@ rule plot_comparison:
 rule timings:
     """Collect what each model of a dataset cost to fit, in seconds and memory."""
     input:
-        benchmarks=fit_benchmarks,
+        records=fit_records,
     output:
         timings="results/{dataset}/timings.csv",
         record="results/manifest/timings/{dataset}.json",
     log:
         "results/logs/timings/{dataset}.log",
-    benchmark:
-        "results/benchmarks/timings/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -99,8 +93,6 @@ rule report:
         record="results/manifest/report/report.json",
     log:
         "results/logs/report/report.log",
-    benchmark:
-        "results/benchmarks/report/report.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -124,8 +116,6 @@ rule rulegraph:
         record="results/manifest/rulegraph/rulegraph.json",
     log:
         "results/logs/rulegraph/rulegraph.log",
-    benchmark:
-        "results/benchmarks/rulegraph/rulegraph.tsv"
     conda:
         "../../environment.yml"
     threads: 1

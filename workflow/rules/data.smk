@@ -15,8 +15,6 @@ rule fetch:
         record="results/manifest/fetch/{dataset}.json",
     log:
         "results/logs/fetch/{dataset}.log",
-    benchmark:
-        "results/benchmarks/fetch/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -24,9 +22,9 @@ rule fetch:
         mem_mb=500,
         runtime=30,
     params:
-        spec=spec("fetch", dataset_settings("sha256")),
-        # The digest alone decides what the file is. Snakemake leaves a function of the output out of
-        # its comparison, so another place to look for the same file is no reason to fetch it again.
+        # The digest alone decides what the file is: neither the code that gets it counts, nor where it is
+        # looked for. Snakemake leaves a function of the output out of its comparison.
+        spec=spec("fetch", dataset_settings("sha256"), code=False),
         ladder=lambda wildcards, output: dataset_settings("sources", "max_megabytes")(wildcards),
     script:
         "../../scripts/fetch.py"
@@ -35,15 +33,12 @@ rule fetch:
 rule preprocess:
     """Drop rows with missing values, code factors as 0/1 columns, and write Parquet."""
     input:
-        # Its digest is in the specification, so fetching the same file again changes nothing.
-        raw=ancient(str(rules.fetch.output.raw)),
+        raw=rules.fetch.output.raw,
     output:
         table="results/{dataset}/table.parquet",
         record="results/manifest/preprocess/{dataset}.json",
     log:
         "results/logs/preprocess/{dataset}.log",
-    benchmark:
-        "results/benchmarks/preprocess/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -54,7 +49,6 @@ rule preprocess:
         spec=spec(
             "preprocess",
             dataset_settings("target", "task", "missing_target", "missing_features"),
-            contents=dataset_settings("sha256"),
         ),
     script:
         "../../scripts/preprocess.py"
@@ -69,8 +63,6 @@ rule split:
         record="results/manifest/split/{dataset}.json",
     log:
         "results/logs/split/{dataset}.log",
-    benchmark:
-        "results/benchmarks/split/{dataset}.tsv"
     conda:
         "../../environment.yml"
     threads: 1

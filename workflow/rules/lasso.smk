@@ -17,8 +17,6 @@ rule fit_lasso:
         record="results/manifest/fit_lasso/{dataset}.{model}.json",
     log:
         "results/logs/fit_lasso/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/fit_lasso/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("lasso"),
     conda:
@@ -65,8 +63,6 @@ rule plot_lasso:
         record="results/manifest/plot_lasso/{dataset}.{model}.json",
     log:
         "results/logs/plot_lasso/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/plot_lasso/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("lasso"),
     conda:

@@ -15,8 +15,6 @@ rule fit_linear:
         record="results/manifest/fit_linear/{dataset}.{model}.json",
     log:
         "results/logs/fit_linear/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/fit_linear/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("linear"),
     conda:
@@ -47,8 +45,6 @@ rule plot_linear:
         record="results/manifest/plot_linear/{dataset}.{model}.json",
     log:
         "results/logs/plot_linear/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/plot_linear/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("linear"),
     conda:

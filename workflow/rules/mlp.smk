@@ -18,8 +18,6 @@ rule fit_mlp:
         record="results/manifest/fit_mlp/{dataset}.{model}.json",
     log:
         "results/logs/fit_mlp/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/fit_mlp/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("mlp"),
     conda:
@@ -61,8 +59,6 @@ rule plot_mlp:
         record="results/manifest/plot_mlp/{dataset}.{model}.json",
     log:
         "results/logs/plot_mlp/{dataset}.{model}.log",
-    benchmark:
-        "results/benchmarks/plot_mlp/{dataset}.{model}.tsv"
     wildcard_constraints:
         model=models_of_kind("mlp"),
     conda:

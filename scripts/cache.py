@@ -1,0 +1,55 @@
+"""Checks what Snakemake's between-workflow cache holds, before a run takes results from it.
+
+Snakemake names the files of an entry by a key of 64 characters, the name of the output and its suffix.
+The record of the job is among them, and tells what the others have to be.
+"""
+
+import os
+from pathlib import Path
+
+from scripts.files import Digests
+from scripts.manifest import RECORD, read_record
+
+# Where Snakemake looks for the cache.
+VARIABLE = "SNAKEMAKE_OUTPUT_CACHE"
+
+
+def cache_folder() -> Path | None:
+    """Gives the folder of the cache, or None if there is none that this machine can read."""
+    folder = Path(os.environ.get(VARIABLE, ""))
+    return folder if VARIABLE in os.environ and folder.is_dir() else None
+
+
+def damaged_entries(folder: Path, digests: Digests) -> list[str]:
+    """Finds the entries of the cache that are not what their jobs wrote.
+
+    Args:
+        folder: The cache.
+        digests: Gives the digests of files.
+
+    Returns:
+        Their keys, in order.
+    """
+    ending = f"_{RECORD}.json"
+    return sorted(
+        path.name.removesuffix(ending)
+        for path in folder.glob(f"*{ending}")
+        if not _is_sound(path, path.name.removesuffix(ending), digests)
+    )
+
+
+def drop_entry(folder: Path, key: str) -> None:
+    """Removes the files of an entry, so that the next job that needs them makes them anew."""
+    for path in folder.glob(f"{key}_*"):
+        path.unlink()
+
+
+def _is_sound(path: Path, key: str, digests: Digests) -> bool:
+    record = read_record(path)
+    if record is None:
+        return False
+    for name, file in record["specification"]["outputs"].items():
+        cached = path.with_name(f"{key}_{name}{Path(file).suffix}")
+        if name != RECORD and digests.of(str(cached)) != record["outputs"][file]["sha256"]:
+            return False
+    return True
