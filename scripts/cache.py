@@ -7,6 +7,7 @@ The record of the job is among them, and tells what the others have to be.
 import os
 from pathlib import Path
 
+from scripts.errors import InputError
 from scripts.files import Digests
 from scripts.manifest import RECORD, read_record
 
@@ -14,10 +15,17 @@ from scripts.manifest import RECORD, read_record
 VARIABLE = "SNAKEMAKE_OUTPUT_CACHE"
 
 
-def cache_folder() -> Path | None:
-    """Gives the folder of the cache, or None if there is none that this machine can read."""
-    folder = Path(os.environ.get(VARIABLE, ""))
-    return folder if VARIABLE in os.environ and folder.is_dir() else None
+def cache_folder() -> Path:
+    """Gives the folder of the cache.
+
+    Raises:
+        InputError: If no folder is named, or the one that is named is not there.
+    """
+    folder = os.environ.get(VARIABLE)
+    if not folder or not Path(folder).is_dir():
+        what = f"is {folder}" if folder else "is not set"
+        raise InputError(f"--cache needs a folder that the variable {VARIABLE} names, which {what}: set it to a folder that is there.")
+    return Path(folder)
 
 
 def damaged_entries(folder: Path, digests: Digests) -> list[str]:

@@ -6,7 +6,8 @@ reasons are told in words.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def plan(workflow: Workflow) -> list[str]:
         No input file.
 
     Raises:
-        SystemExit: With status 1 if another run is going on.
+        SystemExit: With status 1 if another run is going on, or if the cache to use is not there.
     """
     if not workflow.is_main_process:
         # A job on another machine does not see the lock of its run.
@@ -153,16 +154,23 @@ def reasons(jobs: Iterable[Made]) -> list[str]:
 def _take_folder(workflow: Workflow) -> None:
     """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
     if _executes(workflow) and workflow.execution_settings.lock:
-        try:
+        with _refusing():
             begin_run("results")
-        except InputError as error:
-            logger.error(str(error))
-            raise SystemExit(1) from error
     elif is_running():
         return
     workflow.persistence.cleanup_locks()
     # Snakemake removes the folder with the locks, and makes it only when it starts.
     (workflow.persistence.path / "locks").mkdir(exist_ok=True)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Ends Snakemake with one sentence after an InputError."""
+    try:
+        yield
+    except InputError as error:
+        logger.error(str(error))
+        raise SystemExit(1) from error
 
 
 def _executes(workflow: Workflow) -> bool:
@@ -172,9 +180,10 @@ def _executes(workflow: Workflow) -> bool:
 
 def _check_cache(workflow: Workflow, digests: Digests) -> None:
     """Removes damaged entries from the between-workflow cache, if the run takes results from it."""
-    folder = cache_folder()
-    if workflow.workflow_settings.cache is None or folder is None:
+    if workflow.workflow_settings.cache is None or workflow.storage_settings.default_storage_provider:
         return
+    with _refusing():
+        folder = cache_folder()
     for key in damaged_entries(folder, digests):
         if _executes(workflow):
             drop_entry(folder, key)
