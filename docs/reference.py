@@ -128,12 +128,14 @@ def config_page() -> str:
 
 
 def rule_outputs() -> dict[str, list[str]]:
-    """Asks Snakemake for the path of each output, with the names of the rules that write it."""
+    """Asks Snakemake for the path of each output but the records, with the names of the rules that write it."""
     found = {}
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(resource_settings=ResourceSettings(), snakefile=ROOT / "Snakefile")
         for rule in workflow._workflow.rules:
             for output in rule.output:
+                if output.startswith("results/manifest/"):
+                    continue
                 # A wildcard stands there with the names that it may take, as {dataset,hitters}.
                 path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(output))
                 found.setdefault(path, []).append(rule.name)

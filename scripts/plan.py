@@ -155,8 +155,10 @@ def _take_folder(workflow: Workflow) -> None:
     """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
     if _executes(workflow) and workflow.execution_settings.lock:
         with _refusing():
-            begin_run("results")
-    elif is_running():
+            alone = begin_run("results")
+    else:
+        alone = not is_running()
+    if not alone:
         return
     workflow.persistence.cleanup_locks()
     # Snakemake removes the folder with the locks, and makes it only when it starts.

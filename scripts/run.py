@@ -26,21 +26,25 @@ PATIENCE = 60.0  # seconds to wait for the jobs of a run that was killed
 _held: list[TextIOWrapper] = []  # locks that this process keeps until it ends
 
 
-def begin_run(results: str | Path) -> None:
+def begin_run(results: str | Path) -> bool:
     """Makes this process the only run in the current folder, and tidies up after one that was killed.
 
     Args:
         results: The folder that jobs write to.
 
+    Returns:
+        Whether it is certain to be the only one: not where the file system has no locks.
+
     Raises:
         InputError: If another run is going on, or jobs of one that was killed do not end.
     """
     if _held:
-        return
+        return True
     runs = STATE / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     lock = (STATE / "run.lock").open("a+", encoding="utf-8")
-    if not _locked(lock, fcntl.LOCK_EX):
+    alone = _locked(lock, fcntl.LOCK_EX)
+    if alone is False:
         lock.seek(0)
         raise InputError(
             f"Another run is going on in this folder, as process {lock.read() or 'unknown'}: wait until it "
@@ -62,13 +66,14 @@ def begin_run(results: str | Path) -> None:
     _held.extend([lock, alive])
     os.environ[VARIABLE] = str(mine)
     atexit.register(shutil.rmtree, mine, ignore_errors=True)
+    return alone is True
 
 
 def is_running() -> bool:
-    """Tells whether a run is going on in the current folder."""
+    """Tells whether a run is going on in the current folder, or may be for all that can be known."""
     try:
         with (STATE / "run.lock").open(encoding="utf-8") as lock:
-            return not _locked(lock, fcntl.LOCK_SH)
+            return _locked(lock, fcntl.LOCK_SH) is not True
     except FileNotFoundError:
         return False
 
@@ -103,7 +108,7 @@ def _end_with(alive: TextIOWrapper) -> None:
 def _wait_for_jobs() -> None:
     until = time.monotonic() + PATIENCE
     with (STATE / "jobs.lock").open("a", encoding="utf-8") as jobs:
-        while not _locked(jobs, fcntl.LOCK_EX):
+        while _locked(jobs, fcntl.LOCK_EX) is False:
             if time.monotonic() > until:
                 raise InputError(
                     "Jobs of a run that was killed are still going on in this folder: end their processes, "
@@ -112,12 +117,12 @@ def _wait_for_jobs() -> None:
             time.sleep(0.05)
 
 
-def _locked(file: TextIOWrapper, kind: int) -> bool:
-    """Tries to lock a file, and tells whether nobody else has it. Where there are no locks, nobody has."""
+def _locked(file: TextIOWrapper, kind: int) -> bool | None:
+    """Tries to lock a file, and tells whether that succeeded; None where the file system has no locks."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        pass
+        return None
     return True

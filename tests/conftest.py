@@ -44,7 +44,6 @@ def hitters_settings():
     """The settings of the prepared table that the book uses."""
     return {
         "target": "Salary",
-        "target_unit": "thousand dollars",
         "task": "regression",
         "missing_target": "drop",
         "missing_features": "error",
@@ -82,12 +81,12 @@ def book_split(hitters_splits) -> Split:
 def prepare(logger):
     """Gives a function that writes the prepared table and the splits of columns made up for a test."""
 
-    def write(folder, columns, seeds=(1,), target="y", unit="", test_share=0.25):
+    def write(folder, columns, seeds=(1,), target="y", test_share=0.25):
         raw, table, splits = (
             str(folder / name) for name in ("made.csv", "made_table.parquet", "made_splits.parquet")
         )
         pd.DataFrame(columns).to_csv(raw, index=False)
-        preprocess(raw, table, target, unit, "regression", "drop", "error", logger)
+        preprocess(raw, table, target, "regression", "drop", "error", logger)
         split(table, splits, test_share, list(seeds), logger)
         return table, splits
 

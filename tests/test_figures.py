@@ -33,11 +33,12 @@ class Results:
     def __init__(self, folder, seeds, target="y", unit="kg", features=("a", "b", "c")):
         """Writes them into a folder."""
         self.folder, self.seeds, self.features, self.number = folder, seeds, list(features), 0
+        self.unit = unit
         generator = np.random.default_rng(0)
         rows, count = 20, len(seeds)
         schema = {
             "task": "regression",
-            "target": {"name": target, "unit": unit},
+            "target": {"name": target},
             "features": [{"name": name} for name in features],
         }
         columns = [generator.normal(size=rows) for _ in features] + [generator.normal(100, 20, rows)]
@@ -107,16 +108,18 @@ class Results:
         """Draws one of the figures and returns the paths of its two files."""
         self.number += 1
         svg, png = (str(self.folder / f"{figure}{self.number}.{suffix}") for suffix in ("svg", "png"))
-        out = {"table": self.table, "svg": svg, "png": png} | more
+        out = {"unit": self.unit, "svg": svg, "png": png} | more
         {
-            "predictions": lambda: figures.plot_predictions("some_model", self.predictions, **out),
+            "predictions": lambda: figures.plot_predictions(
+                "some_model", self.predictions, self.table, **out
+            ),
             "grid": lambda: plot_lasso.plot_grid("some_model", self.grid, **out),
-            "path": lambda: plot_lasso.plot_path("some_model", self.path, self.grid, **out),
+            "path": lambda: plot_lasso.plot_path("some_model", self.path, self.grid, self.table, **out),
             "learning_curve": lambda: plot_mlp.plot_learning_curve(
                 "some_model", self.learning_curves, **({"validation": "test"} | out)
             ),
             "comparison": lambda: plot_comparison.plot_comparison(
-                self.scores, **({"null_model": "median"} | out)
+                self.scores, out.pop("unit"), **({"null_model": "median"} | out)
             ),
         }[figure]()
         return svg, png
@@ -179,7 +182,7 @@ def test_another_process_writes_the_same_bytes(results, tmp_path):
     again = [str(tmp_path / f"again.{suffix}") for suffix in ("svg", "png")]
     code = "import sys; from scripts.plot_lasso import plot_path; plot_path(*sys.argv[1:])"
     subprocess.run(
-        [sys.executable, "-c", code, "some_model", made.path, made.grid, made.table, *again],
+        [sys.executable, "-c", code, "some_model", made.path, made.grid, made.table, made.unit, *again],
         cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "5"}, timeout=120, check=True,
     )  # fmt: skip
     assert [Path(path).read_bytes() for path in again] == [Path(path).read_bytes() for path in (svg, png)]

@@ -30,7 +30,6 @@ def prepared(tmp_path, logger):
         raw.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
         settings = {
             "target": "y",
-            "target_unit": "",
             "task": "regression",
             "missing_target": "drop",
             "missing_features": "error",
@@ -54,7 +53,7 @@ def test_the_features_stand_in_the_order_of_the_file_and_the_target_last(hitters
     assert pq.read_schema(hitters_table).names == [*FEATURES, "Salary"]
     assert hitters.features == FEATURES
     assert hitters.X.shape == (263, 19)
-    assert (hitters.target, hitters.unit) == ("Salary", "thousand dollars")
+    assert hitters.target == "Salary"
 
 
 def test_the_types_of_the_columns_are_kept(hitters_table):
@@ -80,7 +79,7 @@ def test_the_table_says_what_its_columns_are(hitters_table):
     schema = read_schema(hitters_table)
     assert set(schema) == {"task", "target", "features", "rows"}
     assert schema["task"] == "regression"
-    assert schema["target"] == {"name": "Salary", "unit": "thousand dollars"}
+    assert schema["target"] == {"name": "Salary"}
     assert schema["rows"] == {"read": 322, "dropped": 59, "kept": 263}
     assert [feature["name"] for feature in schema["features"]] == FEATURES
     described = {feature["name"]: feature for feature in schema["features"]}
@@ -154,8 +153,8 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(prepared):
 
 
 def test_the_file_says_the_same_of_text_outside_ascii(prepared, tmp_path):
-    prepared("größe,y\n1,2\n3,4\n", target_unit="€")
-    assert read_schema(tmp_path / "table.parquet")["target"]["unit"] == "€"
+    prepared("größe,€\n1,2\n3,4\n", target="€")
+    assert read_schema(tmp_path / "table.parquet")["target"] == {"name": "€"}
     raw = pq.read_schema(tmp_path / "table.parquet").metadata[b"lineup"]
     assert json.loads(raw)["features"][0]["name"] == "größe"
     assert read_design(tmp_path / "table.parquet").features == ["größe"]

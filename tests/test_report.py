@@ -46,7 +46,7 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
     results = folder / "results" / "houses"
     schema = {
         "task": "regression",
-        "target": {"name": target, "unit": unit},
+        "target": {"name": target},
         "features": [{"name": "a", "column": "a", "coding": "number"}],
         "rows": {"read": 12, "dropped": 2, "kept": 10},
     }
@@ -74,9 +74,11 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         "models": models,
         "reference": "ols",
         "null_model": "mean",
+        "target_unit": unit,
         "published": list(published),
     }
     return {
+        "build": ["houses"],
         "datasets": {"houses": dataset},
         "models": {"ols": {"kind": "linear"}, "net": {"kind": "mlp", "validation": "test"}},
         "tables": [str(results / "table.parquet")],
@@ -107,6 +109,7 @@ def test_shows_every_model_and_every_figure(tmp_path):
     images = [address for address in page.addresses if address.startswith("data:image/svg+xml;base64,")]
     drawn = [base64.b64decode(image.partition(",")[2]).decode() for image in images]
     assert sorted(drawn) == sorted(Path(path).read_text(encoding="utf-8") for path in arguments["figures"])
+    assert "The target is Price in euros" in text and "MAE and RMSE are in euros" in text
     assert "one split" in text and "sd" not in page.texts
 
 
@@ -173,4 +176,4 @@ def test_leaderboard_of_one_split_has_no_spread(tmp_path):
     records = read_leaderboard(arguments["leaderboards"][0], "mean")
     assert {record["label"] for record in records} == {"ols", "net", "null model (mean)"}
     assert all(record["mae_sd"] is None and record["mae"] > 0 for record in records)
-    assert read_schema(arguments["tables"][0])["target"]["unit"] == "euros"
+    assert read_schema(arguments["tables"][0])["target"] == {"name": "Price"}

@@ -74,13 +74,13 @@ def test_a_design_has_the_features_that_the_table_names(tmp_path):
     """The description decides what is a feature and in which order, not the place of the columns."""
     schema = {
         "task": "regression",
-        "target": {"name": "t", "unit": "kg"},
+        "target": {"name": "t"},
         "features": [{"name": "b", "coding": "number"}, {"name": "a", "coding": "number"}],
     }
     table = pa.table({"t": [5, 6], "a": [1, 2], "b": pa.array([0, 1], pa.int8()), "left over": ["x", "y"]})
     write_table(table.replace_schema_metadata({b"lineup": json.dumps(schema)}), tmp_path / "prepared.parquet")
     design = read_design(tmp_path / "prepared.parquet")
-    assert (design.features, design.target, design.unit) == (["b", "a"], "t", "kg")
+    assert (design.features, design.target) == (["b", "a"], "t")
     np.testing.assert_array_equal(design.X, [[0.0, 1.0], [1.0, 2.0]])
     np.testing.assert_array_equal(design.y, [5.0, 6.0])
     assert design.X.dtype == design.y.dtype == np.float64
