@@ -121,10 +121,13 @@ def compare(names: tuple[str, str], sides: tuple[Timed, Timed], pairs: int, targ
         for column, value in zip(rows.values(), (first, second, second / first), strict=True):
             column.append(value)
         print(f"  {pair:2}  {first:7.2f} s {second:7.2f} s  ratio {second / first:.2f}", flush=True)
-    width = max(map(len, rows))
+    width = max(map(len, [*rows, "difference (s)"]))
     print(f"  {'':{width}} minimum  median maximum")
     for name, values in rows.items():
         print(f"  {name:{width}} {min(values):7.2f} {median(values):7.2f} {max(values):7.2f}", flush=True)
+    first, second, _ = rows.values()
+    more = [after - before for before, after in zip(first, second, strict=True)]
+    print(f"  {'difference (s)':{width}} {min(more):7.2f} {median(more):7.2f} {max(more):7.2f}", flush=True)
 
 
 def main() -> None:

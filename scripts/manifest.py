@@ -116,12 +116,12 @@ def changes(old: object, new: object, key: str = "") -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             yield from changes(old.get(name, _NONE), new.get(name, _NONE), f"{key}.{name}")
-    elif old != new or type(old) is not type(new):
+    elif _text(old) != _text(new):
         _, part, *names = key.split(".", 2)
-        name = names[0] if names else ""
+        name = names[0] if names else part
         if part in ("code", "files") and _NONE not in (old, new):
             yield f"{name} has changed"
-        elif part == "code":
+        elif part in ("code", "files", "libraries") and _NONE in (old, new):
             yield f"{name} is {'no longer used' if new is _NONE else 'used now'}"
         else:
             what = {"inputs": "input ", "outputs": "output "}.get(part, "")
@@ -131,10 +131,13 @@ def changes(old: object, new: object, key: str = "") -> Iterator[str]:
 _NONE = object()
 
 
+def _text(value: object) -> str:
+    """Writes a value as JSON, in which 1, 1.0, true and "1" differ."""
+    return "not set" if value is _NONE else json.dumps(value, ensure_ascii=False)
+
+
 def _shown(value: object) -> str:
-    if value is _NONE:
-        return "not set"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _text(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

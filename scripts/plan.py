@@ -21,6 +21,7 @@ from scripts.errors import InputError
 from scripts.files import STATE, Digests
 from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
 from scripts.run import VARIABLE, begin_run, is_running
+from scripts.specification import code_of
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
 
@@ -59,7 +60,8 @@ def plan(workflow: Workflow) -> list[str]:
         No input file.
 
     Raises:
-        SystemExit: With status 1 if another run is going on, or if the cache to use is not there.
+        SystemExit: With status 1 if another run is going on, if the cache to use is not
+            there, or if a script cannot be read.
     """
     if not workflow.is_main_process:
         # A job on another machine does not see the lock of its run.
@@ -71,6 +73,10 @@ def plan(workflow: Workflow) -> list[str]:
     _take_folder(workflow)
     digests = Digests(STATE / "digests.json")
     _check_cache(workflow, digests)
+    with _refusing():
+        for rule in workflow.rules:
+            if rule.script:
+                code_of(f"scripts/{rule.name}.py")
     jobs = made_jobs(workflow, digests)
     digests.save()
     stale = [job for job in jobs if job.causes]
