@@ -1,5 +1,6 @@
 """Writes files whole, and tells by their digests whether they are still what was written."""
 
+import glob
 import hashlib
 import json
 import os
@@ -42,6 +43,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def remove_parts(folder: str | Path) -> None:
     """Removes what ``replacing`` left under a folder in processes that were killed."""
     for part in Path(folder).rglob(".*.part[0-9]*"):
+        part.unlink(missing_ok=True)
+
+
+def remove_parts_of(path: str | Path) -> None:
+    """Removes what ``replacing`` left of one file in processes that were killed."""
+    path = Path(path)
+    for part in path.parent.glob(f".{glob.escape(path.stem)}.part[0-9]*{glob.escape(path.suffix)}"):
         part.unlink(missing_ok=True)
 
 

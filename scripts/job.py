@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from time import perf_counter, process_time
 
 from scripts.errors import InputError
-from scripts.files import file_digest, stamp
+from scripts.files import file_digest, remove_parts_of, stamp
 from scripts.manifest import RECORD, write_record
 from scripts.run import follow_run
 from scripts.specification import code_of, files_of
@@ -41,6 +41,8 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     with log_to(snakemake.log[0]) as logger:
+        for path in _paths(snakemake.output):
+            remove_parts_of(path)
         _check_code(snakemake)
         stamps = {path: stamp(path) for path in _paths(snakemake.input)}
         digests = {path: file_digest(path) for path in stamps}
