@@ -24,7 +24,9 @@ def cache_folder() -> Path:
     folder = os.environ.get(VARIABLE)
     if not folder or not Path(folder).is_dir():
         what = f"is {folder}" if folder else "is not set"
-        raise InputError(f"--cache needs a folder that the variable {VARIABLE} names, which {what}: set it to a folder that is there.")
+        raise InputError(
+            f"--cache needs a folder that the variable {VARIABLE} names, which {what}: set it to a folder that is there."
+        )
     return Path(folder)
 
 

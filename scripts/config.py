@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -71,9 +72,9 @@ def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
 
 def shortest(seeds: list[int] | dict[str, int]) -> list[int] | dict[str, int]:
     """Writes seeds as a range where they are one, so that the same splits are the same setting."""
-    drawn = split_seeds(seeds)
-    whole = drawn == list(range(drawn[0], drawn[-1] + 1))
-    return {"first": drawn[0], "last": drawn[-1]} if whole else drawn
+    if isinstance(seeds, dict) or any(later != seed + 1 for seed, later in pairwise(seeds)):
+        return seeds
+    return {"first": seeds[0], "last": seeds[-1]}
 
 
 def _place(error: ValidationError) -> tuple:

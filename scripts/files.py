@@ -80,17 +80,20 @@ class Digests:
         self.seen: dict[str, list] = {}
         self.changed = False
         with suppress(OSError, ValueError):
-            self.seen = json.loads(cache.read_text(encoding="utf-8"))
+            seen = json.loads(cache.read_text(encoding="utf-8"))
+            self.seen = seen if isinstance(seen, dict) else {}
 
     def of(self, path: str) -> str | None:
-        """Gives the digest of a file, or None if it is missing."""
+        """Gives the digest of a file, or None if it is missing; of a folder, what is no digest."""
         try:
             now = stamp(path)
         except OSError:
             return None
-        known = self.seen.get(path)
-        if known and known[0] == now:
-            return known[1]
+        if Path(path).is_dir():
+            return "a folder"
+        match self.seen.get(path):
+            case [known, str(digest)] if known == now:
+                return digest
         digest = file_digest(path)
         if time.time_ns() - now[2] > FRESH * 1e9:
             self.seen[path] = [now, digest]

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter, process_time
 
 from scripts.errors import InputError
 from scripts.files import file_digest, remove_parts_of, stamp
 from scripts.manifest import RECORD, write_record
 from scripts.run import follow_run
-from scripts.specification import code_of, files_of
+from scripts.specification import code_of, files_of, listed
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -41,23 +42,25 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     with log_to(snakemake.log[0]) as logger:
-        for path in _paths(snakemake.output):
+        for path in listed(dict(snakemake.output.items())):
             remove_parts_of(path)
         _check_code(snakemake)
-        stamps = {path: stamp(path) for path in _paths(snakemake.input)}
+        stamps = {path: stamp(path) for path in listed(dict(snakemake.input.items()))}
         digests = {path: file_digest(path) for path in stamps}
-        yield logger
-        _check_code(snakemake)
-        for path, before in stamps.items():
-            if stamp(path) != before:
-                raise InputError(f"{path} was changed while this job read it: run again.")
+        try:
+            yield logger
+        except Exception:
+            # The reason may be that half of an input was another one.
+            _check_unchanged(snakemake, stamps)
+            raise
+        _check_unchanged(snakemake, stamps)
         write_record(
             snakemake.output[RECORD],
             rule=snakemake.rule,
             wildcards=dict(snakemake.wildcards.items()),
             specification=snakemake.params.spec,
             inputs=digests,
-            outputs=_paths(outputs(snakemake)),
+            outputs=listed(outputs(snakemake)),
             threads=snakemake.threads,
             started=started,
             cost=_cost(clock),
@@ -107,9 +110,12 @@ def outputs(snakemake: object) -> dict[str, str]:
     return {name: path for name, path in snakemake.output.items() if name != RECORD}
 
 
-def _paths(files: object) -> list[str]:
-    """Lists the inputs or the outputs of a job."""
-    return [path for _, paths in files.items() for path in ([paths] if isinstance(paths, str) else paths)]
+def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:
+    """Raises an InputError if the code or an input changed while the job ran."""
+    _check_code(snakemake)
+    for path, before in stamps.items():
+        if not Path(path).exists() or stamp(path) != before:
+            raise InputError(f"{path} was changed while this job read it: run again.")
 
 
 def _check_code(snakemake: object) -> None:

@@ -70,10 +70,11 @@ def read_record(path: str | Path) -> dict | None:
     """Reads a record, or gives None if there is none that can be read."""
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-        complete = {"rule", "wildcards", "outputs", "inputs", "specification"} <= record.keys()
-    except (OSError, ValueError, AttributeError):
+        written = [{"sha256", "bytes"} <= file.keys() for file in record["outputs"].values()]
+        parts = [isinstance(record[part], dict) for part in ("inputs", "specification")]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
-    return record if complete else None
+    return record if all(written + parts) else None
 
 
 def damage(record: dict, digests: Digests) -> dict[str, str]:

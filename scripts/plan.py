@@ -21,7 +21,7 @@ from scripts.errors import InputError
 from scripts.files import STATE, Digests
 from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
 from scripts.run import VARIABLE, begin_run, is_running
-from scripts.specification import code_of
+from scripts.specification import code_of, drop_stale_bytecode, listed
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
 
@@ -35,6 +35,7 @@ class Made:
         rule: Its rule.
         record: The path of its record.
         inputs: Digests of the files that it read.
+        reads: The files that it reads now.
         outputs: The files that it wrote, with the record.
         causes: Why it has to run again, in words; empty if it need not.
     """
@@ -43,6 +44,7 @@ class Made:
     rule: str
     record: str
     inputs: dict[str, str]
+    reads: frozenset[str]
     outputs: frozenset[str]
     causes: list[str]
 
@@ -77,6 +79,7 @@ def plan(workflow: Workflow) -> list[str]:
         for rule in workflow.rules:
             if rule.script:
                 code_of(f"scripts/{rule.name}.py")
+        drop_stale_bytecode()
     jobs = made_jobs(workflow, digests)
     digests.save()
     stale = [job for job in jobs if job.causes]
@@ -113,19 +116,28 @@ def made_jobs(workflow: Workflow, digests: Digests) -> list[Made]:
             continue
         rule, record = path.parent.name, read_record(path)
         name = " ".join([rule, ".".join(wildcards.values())]).strip()
+        current = workflow.get_rule(rule).params.spec(Wildcards(fromdict=wildcards))
+        reads = frozenset(listed(current["inputs"]))
         if record is None:
             jobs.append(
-                Made(name, rule, str(path), {}, frozenset([str(path)]), ["its record cannot be read"])
+                Made(
+                    name,
+                    rule,
+                    str(path),
+                    {},
+                    reads,
+                    frozenset([str(path)]),
+                    ["its record cannot be read"],
+                )
             )
             continue
-        current = workflow.get_rule(rule).params.spec(Wildcards(fromdict=wildcards))
         damaged = damage(record, digests)
         causes = [
             *changes(record["specification"], current),
             *(f"{file} {what}" for file, what in damaged.items()),
         ]
         outputs = frozenset([*record["outputs"], str(path)])
-        jobs.append(Made(name, rule, str(path), record["inputs"], outputs, causes))
+        jobs.append(Made(name, rule, str(path), record["inputs"], reads, outputs, causes))
     made_again = {file for job in jobs if job.causes for file in job.outputs}
     for job in jobs:
         for file, digest in job.inputs.items():
@@ -218,7 +230,7 @@ def _wanted(workflow: Workflow, jobs: list[Made]) -> set[str]:
         file = waiting.pop()
         if file not in wanted:
             wanted.add(file)
-            waiting += maker[file].inputs if file in maker else []
+            waiting += maker[file].reads if file in maker else []
     return wanted
 
 

@@ -3,8 +3,6 @@
 import base64
 import csv
 import logging
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
@@ -14,19 +12,6 @@ from scripts.config import NULL_MODEL, split_seeds
 from scripts.files import replacing
 from scripts.job import job
 from scripts.tables import read_schema, read_table
-
-# The packages whose version can change a result.
-PACKAGES = [
-    "snakemake",
-    "numpy",
-    "pyarrow",
-    "scikit-learn",
-    "torch",
-    "pytorch-lightning",
-    "torchmetrics",
-    "safetensors",
-    "matplotlib",
-]
 
 CAPTIONS = {
     "comparison": "Mean absolute error of each model on the test rows. Lower is better.",
@@ -108,6 +93,7 @@ def report(
     build: list[str],
     datasets: dict[str, dict],
     models: dict[str, dict],
+    versions: dict[str, str],
     tables: list[str],
     leaderboards: list[str],
     scores: list[str],
@@ -122,6 +108,7 @@ def report(
         build: Names of the built datasets, in the order of the page.
         datasets: The blocks of the built datasets in the config, by name.
         models: The blocks of the models that they name.
+        versions: The versions of Python and of the packages that can change a result.
         tables: The prepared tables, in the order of ``build``.
         leaderboards: The leaderboards, in that order.
         scores: The scores of all models, in that order.
@@ -164,7 +151,7 @@ def report(
     page = environment.from_string(Path(template).read_text(encoding="utf-8")).render(
         sections=sections,
         models=models,
-        versions={"Python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+        versions=versions,
     )
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

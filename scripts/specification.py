@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import Distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from scripts.errors import InputError
@@ -110,6 +111,30 @@ def libraries_of(script: str) -> dict[str, str | None]:
     return {"python": platform.python_version()} | dict(sorted(versions.items()))
 
 
+def listed(files: dict[str, str | list[str]]) -> list[str]:
+    """Lists the files of the inputs or the outputs of a job."""
+    return [path for paths in files.values() for path in ([paths] if isinstance(paths, str) else paths)]
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
+    """Gives the version of Python and of each of some packages, None for one that is not installed."""
+    found = {package: _installed().get(_name(package), (None, []))[0] for package in packages}
+    return {"Python": platform.python_version()} | found
+
+
+def drop_stale_bytecode() -> None:
+    """Removes the bytecode of each script that was touched since.
+
+    Python believes the size and the time of a file, and would run the old code of one that was
+    replaced by another of the same size and time.
+    """
+    for script in (ROOT / "scripts").glob("*.py"):
+        with suppress(OSError):
+            bytecode = Path(cache_from_source(script))
+            if script.stat().st_ctime_ns >= bytecode.stat().st_mtime_ns:
+                bytecode.unlink()
+
+
 def files_of(files: Sequence[str]) -> dict[str, str]:
     """Gives the digest of each of some files of the project, None for one that is missing."""
     return {file: _digest_or_none(ROOT / file) for file in sorted(files)}
@@ -156,7 +181,9 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
     """
     reached: dict[str, dict[str, str]] = {}
     packages: set[str] = set()
-    waiting = [(script, EXECUTED)]
+    # Python runs the file of the package before any other of its modules.
+    package = f"{Path(script).parent.as_posix()}/__init__.py"
+    waiting = [(script, EXECUTED), *([(package, EXECUTED)] if (ROOT / package).exists() else [])]
     while waiting:
         file, name = waiting.pop()
         if file not in reached:
@@ -165,6 +192,7 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
         module = _outline(file)
         if name in module["imports"]:
             source, original = module["imports"][name]
+            reached[file][name] = f"{source} {original}"
             inside = f"{source.replace('.', '/')}.py"
             if not (ROOT / inside).exists():
                 packages.add(source.partition(".")[0])

@@ -30,6 +30,7 @@ def verify(records: list[str], log: str, logger: logging.Logger) -> None:
             problems = {
                 path: "cannot be read" if Path(path).exists() else "is missing, so its job is not done"
             }
+            checked += 1
         else:
             problems = damage(record, digests)
             checked += len(record["outputs"])

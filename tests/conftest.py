@@ -1,12 +1,16 @@
 """What several test files share: the real table, its split of the book, and small tables made up for a test."""
 
+import copy
 import logging
+import shutil
+import signal
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, small_models
 
 from scripts.fetch import fetch
 from scripts.preprocess import preprocess
@@ -93,13 +97,42 @@ def prepare(logger):
     return write
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """A project of least squares and one lasso on a small table, after its first run."""
+    csv = small_csv(tmp_path_factory.mktemp("small_data") / "trial.csv", seed=1)
+    models = {name: model for name, model in small_models().items() if name in ("plain", "lasso_one")}
+    config = {
+        "build": ["trial"],
+        "datasets": {"trial": small_dataset(csv, models=list(models))},
+        "models": models,
+    }
+    tree = copy_of_tree(tmp_path_factory.mktemp("small_tree"))
+    project = Project(tmp_path_factory.mktemp("small_run") / "work", tree, config)
+    run = project.run()
+    assert run.status == 0, run.text
+    return project
+
+
+@pytest.fixture
+def small_again(small_run, tmp_path):
+    """A copy of the project that has run, with a config to change."""
+    shutil.copytree(small_run.folder, tmp_path / "work")
+    return Project(tmp_path / "work", small_run.tree, copy.deepcopy(small_run.config))
+
+
 @pytest.fixture
 def quiet_logging():
-    """Takes away the handlers that ``job`` adds: in a run, they end with the process of the job."""
+    """Takes back what ``job`` sets, handlers and all: in a run, that ends with the process of the job."""
+    raises = logging.raiseExceptions
+    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     loggers = [logging.getLogger(name) for name in ("lineup", "py.warnings")]
     before = [(logger.handlers[:], logger.level) for logger in loggers]
     yield
     logging.captureWarnings(False)
+    logging.raiseExceptions = raises
+    for number, handler in signals.items():
+        signal.signal(number, handler)
     for logger, (handlers, level) in zip(loggers, before, strict=True):
         for handler in set(logger.handlers) - set(handlers):
             logger.removeHandler(handler)

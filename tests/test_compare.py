@@ -105,7 +105,7 @@ def test_of_one_split_there_is_no_standard_deviation(compared):
 @pytest.mark.parametrize(("null_model", "value"), [("mean", 4.0), ("median", 2.0)])
 def test_the_null_model_by_hand(null_model, value):
     """It knows the training targets 1, 2 and 9 and is tested on 3 and 5."""
-    design = Design(["a"], np.zeros((5, 1)), np.array([1.0, 3.0, 2.0, 5.0, 9.0]), "y", "")
+    design = Design(["a"], np.zeros((5, 1)), np.array([1.0, 3.0, 2.0, 5.0, 9.0]), "y")
     columns = null_scores(design, [Split(6, np.array([4, 0, 2]), np.array([1, 3]))], null_model)
     errors = np.array([3.0, 5.0]) - value
     assert columns["seed"].tolist() == [6]

@@ -16,7 +16,7 @@ ROUNDING = 1e-13
 def made_up(rows=40):
     generator = np.random.default_rng(3)
     y = generator.normal(50, 10, rows)
-    return Design(["a"], generator.normal(size=(rows, 1)), y, "t", "kg"), generator
+    return Design(["a"], generator.normal(size=(rows, 1)), y, "t"), generator
 
 
 @pytest.mark.parametrize("seed", range(5))

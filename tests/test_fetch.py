@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import pickle
 import shutil
 import socket
 import ssl
@@ -20,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from workflow_helpers import given
 
 from scripts import fetch as module
 from scripts.errors import InputError
@@ -571,20 +573,24 @@ def test_reasons_are_short_single_lines_without_passwords():
 def test_as_a_script(tmp_path):
     """The script hands on what Snakemake gives it, and its message ends the log."""
     code = """
-import runpy
-from types import SimpleNamespace as Space
-params = Space(
-    spec={"settings": {"sha256": "%s"}},
-    ladder={"sources": [{"file": "here.csv"}], "max_megabytes": %s},
-)
-snakemake = Space(log=["log"], params=params, output=Space(raw="raw.csv"))
-runpy.run_path(r"%s", init_globals={"snakemake": snakemake}, run_name="__main__")
+import pickle, runpy, sys
+with open("given", "rb") as file:
+    snakemake = pickle.load(file)
+runpy.run_path(sys.argv[1], init_globals={"snakemake": snakemake}, run_name="__main__")
 """
     (tmp_path / "here.csv").write_bytes(DATA)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for megabytes, status in ((0.001, 1), (1, 0)):
+        snakemake = given(
+            "fetch",
+            tmp_path,
+            outputs={"raw": "raw.csv"},
+            settings={"sha256": SHA256},
+            params={"ladder": {"sources": [{"file": "here.csv"}], "max_megabytes": megabytes}},
+        )
+        (tmp_path / "given").write_bytes(pickle.dumps(snakemake))
         done = subprocess.run(
-            [sys.executable, "-c", code % (SHA256, megabytes, ROOT / "scripts" / "fetch.py")],
+            [sys.executable, "-c", code, str(ROOT / "scripts" / "fetch.py")],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -592,6 +598,7 @@ runpy.run_path(r"%s", init_globals={"snakemake": snakemake}, run_name="__main__"
         )
         assert done.returncode == status, done.stderr
         assert (tmp_path / "raw.csv").exists() == (status == 0)
+        assert (tmp_path / "record.json").exists() == (status == 0)
         log = (tmp_path / "log").read_text()
         assert "Source 1 of 1: file here.csv" in log
         assert ("No source gave the file" in log) == (status == 1)

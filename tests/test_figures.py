@@ -6,7 +6,6 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib.image
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from matplotlib.font_manager import findfont, get_font
+from workflow_helpers import given
 
 from scripts import figures, plot_comparison, plot_lasso, plot_mlp
 from scripts.figures import label, logarithmic_x, new_figure, save_figure, with_unit
@@ -350,11 +350,13 @@ def test_the_script_of_least_squares_draws_its_predictions(results, tmp_path):
     made = results()
     svg, png = made.draw("predictions")
     out = {"svg": str(tmp_path / "out.svg"), "png": str(tmp_path / "out.png")}
-    snakemake = SimpleNamespace(
-        input={"table": made.table, "predictions": made.predictions},
-        output=out,
-        wildcards=SimpleNamespace(model="some_model"),
-        log=[str(tmp_path / "log")],
+    snakemake = given(
+        "plot_linear",
+        tmp_path,
+        inputs={"table": made.table, "predictions": made.predictions},
+        outputs=out,
+        settings={"target_unit": made.unit},
+        wildcards={"model": "some_model"},
     )
     runpy.run_path(str(ROOT / "scripts" / "plot_linear.py"), {"snakemake": snakemake}, "__main__")
     assert Path(out["svg"]).read_bytes() == Path(svg).read_bytes()

@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors
 import safetensors.torch
+from workflow_helpers import given
 
 from scripts import fit_mlp as module
 from scripts.errors import InputError
@@ -607,9 +609,9 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 
 
 STOPPED = """
-import json, sys
+import pickle, sys
 from scripts import fit_mlp as module
-from scripts.job import job
+from scripts.job import job, outputs
 
 begun, complete = module.Regression.training_step, False
 def training_step(self, batch, place):
@@ -621,8 +623,11 @@ def training_step(self, batch, place):
 module.Regression.training_step = training_step
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
-with job(sys.argv[2]) as logger:
-    module.fit_mlp(**json.loads(sys.argv[1]), logger=logger)
+with open(sys.argv[1], "rb") as file:
+    snakemake = pickle.load(file)
+with job(snakemake) as logger:
+    settings = snakemake.params.spec["settings"]
+    module.fit_mlp(**snakemake.input, **outputs(snakemake), settings=settings, logger=logger)
 """
 
 
@@ -637,12 +642,16 @@ def test_a_training_that_is_stopped_fails_and_writes_nothing(
     """Left to itself, Lightning would end with status 0, and the job would be taken for done."""
     output, temporary = tmp_path / "output", tmp_path / "temporary"
     temporary.mkdir()
-    arguments = {"table": hitters_table, "splits": hitters_splits} | {
-        key: str(output / name) for key, name in OUTPUTS.items()
-    }
-    arguments["settings"] = BOOK | {"epochs": 1_000_000, "workers": workers}
+    snakemake = given(
+        "fit_mlp",
+        tmp_path,
+        inputs={"table": hitters_table, "splits": hitters_splits},
+        outputs={key: str(output / name) for key, name in OUTPUTS.items()},
+        settings=BOOK | {"epochs": 1_000_000, "workers": workers},
+    )
+    (tmp_path / "given").write_bytes(pickle.dumps(snakemake))
     with subprocess.Popen(
-        [sys.executable, "-c", STOPPED, json.dumps(arguments), str(tmp_path / "log")],
+        [sys.executable, "-c", STOPPED, str(tmp_path / "given")],
         cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
@@ -655,6 +664,7 @@ def test_a_training_that_is_stopped_fails_and_writes_nothing(
             process.kill()
     assert status == (143 if stop == signal.SIGTERM else 1)
     assert not output.exists()
+    assert not (tmp_path / "record.json").exists()
     assert psutil.wait_procs(helpers, timeout=20)[1] == []
     # Lightning's own files go with it.
     assert not list(temporary.rglob("*.csv"))

@@ -71,9 +71,9 @@ def test_lists_each_rule_with_a_sentence(look):
         assert re.fullmatch(r"[A-Z].*\.", listed[rule]), f"{rule}: {listed[rule]!r}"
 
 
-def test_dry_run_plans_all_rules_but_the_picture(look):
+def test_dry_run_plans_all_rules_but_the_picture_and_the_check(look):
     planned = {job.split(".")[0] for job in look("--dry-run").jobs}
-    assert planned == set(RULES) - {"rulegraph"}
+    assert planned == set(RULES) - {"rulegraph", "verify"}
 
 
 def test_dry_run_imports_no_heavy_package(fresh):
@@ -82,13 +82,14 @@ def test_dry_run_imports_no_heavy_package(fresh):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_what_it_takes(rule):
-    body = RULES[rule]
-    for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "script"):
+    body, makes = RULES[rule], rule != "verify"
+    for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):
         assert re.search(rf"^        {resource}=\d+,$", body, re.MULTILINE), f"{rule} has no {resource}"
-    for folder in ("logs", "benchmarks"):
-        assert f'"results/{folder}/{rule}/' in body
+    assert f'"results/logs/{rule}/' in body
+    # What it costs stands in its record.
+    assert (f'        record="results/manifest/{rule}/' in body) == makes and "benchmark:" not in body
     assert '"../../environment.yml"' in body
 
 

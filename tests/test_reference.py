@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import logging
 import re
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from snakemake.benchmark import BenchmarkRecord
 from snakemake.utils import update_config
+from workflow_helpers import given
 
 from scripts.compare import compare
 from scripts.config import SCHEMA, validate
@@ -20,6 +21,8 @@ from scripts.errors import InputError
 from scripts.fit_lasso import fit_lasso
 from scripts.fit_linear import fit_linear
 from scripts.fit_mlp import fit_mlp
+from scripts.job import job
+from scripts.manifest import read_record
 from scripts.timings import timings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,7 +109,11 @@ def test_outputs_page_has_every_output():
         for block in re.findall(r"^    output:\n(.*?)^    \w+:", rules, re.DOTALL | re.MULTILINE)
         for path in re.findall(r'"(results/[^"]+)"', block)
     }
-    assert told == written and len(told) > 20
+    records = {path for path in written if path.startswith("results/manifest/")}
+    assert told == written - records and len(told) > 20
+    # The records have names of one form, which the page tells in one sentence.
+    assert "`results/manifest/RULE/`, in files with the names of the dataset and the model" in OUTPUTS_PAGE
+    assert len(records) == 14
 
 
 def test_an_output_that_is_not_described_stops_it(reference, monkeypatch):
@@ -188,12 +195,10 @@ def files(tmp_path_factory, prepare, logger):
         null_model="mean",
         logger=logger,
     )
-    record = BenchmarkRecord(running_time=1.5, max_rss=20.5, cpu_time=1.25)
-    record.data_collected = True
-    benchmark = folder / "benchmark.tsv"
-    header = "\t".join(BenchmarkRecord.get_header())
-    benchmark.write_text(f"{header}\n{record.to_tsv(extended_fmt=False)}\n", encoding="utf-8")
-    timings(models, [str(benchmark)] * 3, str(folder / "timings.csv"), logger)
+    record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
+    record["cost"] = {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5}
+    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
     return {
         "results/{dataset}/": [splits, *summaries.values(), str(folder / "timings.csv")],
         "results/{dataset}/models/{model}/": [*linear.values(), *lasso.values(), *network.values()],
@@ -224,3 +229,15 @@ def test_counts_start_where_the_page_says(files):
         assert next(csv.DictReader(file))["epoch"] == "0"
     assert pq.read_table(paths["learning_curves.parquet"])["epoch"][0].as_py() == 1
     assert pq.read_table(paths["grid.parquet"])["fold"][0].as_py() == 1
+
+
+@pytest.mark.usefixtures("quiet_logging")
+def test_a_record_has_the_keys_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with job(given("split", "")):
+        pass
+    record = read_record("record.json")
+    told = table_of(OUTPUTS_PAGE, "The manifest")
+    assert [name for key, _ in told for name in names_in(key)] == list(record)
+    what = dict(told)
+    assert names_in(what["`cost`"]) == list(record["cost"])

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from scripts.errors import InputError
-from scripts.rulegraph import draw, main, read_dot
+from scripts.rulegraph import draw, read_dot, rulegraph
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ("linear", "lasso", "mlp")
@@ -55,7 +55,8 @@ def picture_of(needs, folder, hash_seed="0"):
     """Draws a graph in a process of its own, for which a module stands in for snakemake."""
     folder.mkdir()
     (folder / "snakemake.py").write_text(f"print({as_dot(needs)!r})")
-    code = "from scripts.rulegraph import main; main('Snakefile', [], 'graph.svg', 'log')"
+    code = "import logging; from scripts.rulegraph import rulegraph; "
+    code += "rulegraph('Snakefile', [], 'graph.svg', logging.getLogger())"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
     subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True)
     return (folder / "graph.svg").read_bytes()
@@ -127,9 +128,10 @@ rule last:
     shell: "touch {{output}}"
 rule rulegraph:
     input: "first"
-    output: svg="graph.svg"
+    output: svg="graph.svg", record="record.json"
     log: "graph.log"
     params:
+        spec={{"code": {{}}, "files": {{}}}},
         snakefile=str(workflow.main_snakefile),
         configfiles=[str(file) for file in workflow.overwrite_configfiles],
     script: r"{ROOT / "scripts" / "rulegraph.py"}"
@@ -153,12 +155,10 @@ rule rulegraph:
         assert (tmp_path / "graph.svg").read_bytes() == expected
 
 
-def test_says_why_it_failed(tmp_path, monkeypatch, capsys):
+def test_says_why_it_failed(tmp_path, monkeypatch, logger):
     (tmp_path / "Snakefile").write_text("rule other:\n    output: 'a'\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="1"):
-        main(tmp_path / "Snakefile", [], "graph.svg", "log")
-    last = (tmp_path / "log").read_text()
-    assert "cannot list the rules" in last and "No rule to produce all" in last
-    assert "Traceback" not in last and "Error: Snakemake" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"(?s)cannot list the rules of .*No rule to produce all") as caught:
+        rulegraph(tmp_path / "Snakefile", [], "graph.svg", logger)
+    assert "Traceback" not in str(caught.value)
     assert not (tmp_path / "graph.svg").exists()

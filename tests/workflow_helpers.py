@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Snakemake, Wildcards
+
+from scripts.specification import specification
 
 ROOT = Path(__file__).resolve().parent.parent
 # What stands in the tree and is no part of it, where there is no git to tell.
@@ -61,6 +64,11 @@ def copy_of_tree(folder):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, folder / path)
     return folder
+
+
+def second_tree(tree, folder):
+    """Copies a copy of the tree, to edit it: what became of the tree itself meanwhile does not count."""
+    return shutil.copytree(tree, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def contents(folder):
@@ -126,6 +134,36 @@ def small_models():
         "net": net,
     }
     return {name: copy.deepcopy(model) for name, model in models.items()}
+
+
+def given(rule, folder, inputs=None, outputs=None, settings=None, params=None, wildcards=None, files=()):
+    """Makes the object that Snakemake gives to the script of a rule.
+
+    Its log and its record are in a folder, as ``log`` and ``record.json``.
+    """
+    outputs = {"record": str(Path(folder) / "record.json")} | (outputs or {})
+    spec = specification(f"scripts/{rule}.py", settings or {}, files, inputs, outputs)
+    return Snakemake(
+        input_=_named(InputFiles(), inputs or {}),
+        output=_named(OutputFiles(), outputs),
+        params=Params(fromdict={"spec": spec} | (params or {})),
+        wildcards=Wildcards(fromdict=wildcards or {}),
+        threads=1,
+        resources=ResourceList(),
+        log=Log([str(Path(folder) / "log")]),
+        config={},
+        rulename=rule,
+        bench_iteration=None,
+    )
+
+
+def _named(files, paths):
+    """Adds paths and lists of paths to a list of files as Snakemake does: in a row, with names for parts."""
+    for name, value in paths.items():
+        first = len(files)
+        files.extend([value] if isinstance(value, str) else value)
+        files._set_name(name, first, end=None if isinstance(value, str) else len(files))
+    return files
 
 
 @dataclass(frozen=True)

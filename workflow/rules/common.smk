@@ -8,7 +8,7 @@ from snakemake.io import apply_wildcards
 from scripts.config import shortest, validate
 from scripts.errors import InputError
 from scripts.plan import plan
-from scripts.specification import specification
+from scripts.specification import specification, versions_of
 
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
 # it takes a quarter of a second at every start. The scripts are processes of their own.
@@ -112,14 +112,29 @@ def fit_records(wildcards):
     ]
 
 
+# The packages whose version can change a result.
+PACKAGES = [
+    "snakemake",
+    "numpy",
+    "pyarrow",
+    "scikit-learn",
+    "torch",
+    "pytorch-lightning",
+    "torchmetrics",
+    "safetensors",
+    "matplotlib",
+]
+
+
 def report_settings(wildcards):
-    """Picks the settings that the report shows: of the built datasets, and of the models that they name."""
+    """Picks what the report shows of the built datasets, of the models that they name, and of the software."""
     datasets = {name: config["datasets"][name] for name in config["build"]}
     used = {model for dataset in datasets.values() for model in dataset["models"]}
     return {
         "build": config["build"],
         "datasets": datasets,
         "models": {name: model for name, model in config["models"].items() if name in used},
+        "versions": versions_of(PACKAGES),
     }
 
 
