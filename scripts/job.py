@@ -13,7 +13,7 @@ from time import perf_counter, process_time
 
 from scripts.errors import InputError
 from scripts.files import file_digest, remove_parts_of, stamp
-from scripts.manifest import RECORD, write_record
+from scripts.manifest import RECORD, altered, write_record
 from scripts.run import follow_run
 from scripts.specification import code_of, files_of, listed
 
@@ -47,6 +47,8 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         _check_code(snakemake)
         stamps = {path: stamp(path) for path in listed(dict(snakemake.input.items()))}
         digests = {path: file_digest(path) for path in stamps}
+        for path in altered(digests):
+            raise InputError(f"{path} was changed after it was made: run again.")
         try:
             yield logger
         except Exception:

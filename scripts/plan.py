@@ -31,7 +31,7 @@ class Made:
     """A job of the manifest that the workflow still has.
 
     Attributes:
-        name: Its rule and wildcards, as in ``fit_lasso hitters.lasso``.
+        name: Its rule and wildcards, as in ``fit_lasso trial.lasso``.
         rule: Its rule.
         record: The path of its record.
         inputs: Digests of the files that it read.

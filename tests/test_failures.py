@@ -548,7 +548,10 @@ def test_a_second_run_says_so_and_changes_nothing(project, start, undisturbed):
             assert stamps(project) == before
         look = project.dry_run()
         assert look.status == 0 and "report" in look.jobs, look.text
-        assert stamps(project) == before
+        # A dry run keeps what it found out of the files, for the next one.
+        kept = (".snakemake/iocache", ".snakemake/lineup")
+        after = {name: stamp for name, stamp in stamps(project).items() if not name.startswith(kept)}
+        assert after == {name: stamp for name, stamp in before.items() if not name.startswith(kept)}
     finally:
         for process in processes:
             process.resume()

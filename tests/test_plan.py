@@ -19,7 +19,7 @@ AFTER_SPLIT = sorted([*COMPARISON, *FITS, *PLOTS, "timings.trial"])
 
 
 def made(rule, *causes, name="x"):
-    return Made(f"{rule} {name}", rule, f"{rule}.{name}.json", {}, frozenset(), list(causes))
+    return Made(f"{rule} {name}", rule, f"{rule}.{name}.json", {}, frozenset(), frozenset(), list(causes))
 
 
 def test_no_job_needs_no_line():
@@ -193,18 +193,7 @@ def test_a_missing_file_that_nothing_needs_any_more_is_made_again(small_again, d
     assert "fit_lasso.trial.lasso_one" in run.jobs and "fit_linear.trial.plain" not in run.jobs
 
 
-@pytest.mark.parametrize(
-    "described",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the inputs of the record are followed, not those of now"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("described", [False, True])
 def test_what_the_config_no_longer_names_has_no_reasons(small_again, dry, described):
     small_again.config["datasets"]["trial"]["models"].remove("lasso_one")
     if not described:

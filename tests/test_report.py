@@ -23,6 +23,8 @@ TEMPLATE = ROOT / "workflow" / "report" / "report.html.j2"
 LOGGER = logging.getLogger("test")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><title>{}</title></svg>'
 
+VERSIONS = {"Python": "3.11.0", "numpy": "1.2.3"}
+
 
 class Page(HTMLParser):
     """Collects the tags, the addresses and the text of a page."""
@@ -92,7 +94,7 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
 
 
 def written(arguments):
-    report(**arguments)
+    report(**({"versions": VERSIONS} | arguments))
     return Path(arguments["output"]).read_text(encoding="utf-8")
 
 
