@@ -105,15 +105,16 @@ def damage(record: dict, digests: Digests) -> dict[str, str]:
 
 
 def altered(files: dict[str, str]) -> list[str]:
-    """Finds the files that are not what some job of the manifest wrote.
+    """Finds the files that are not what their jobs wrote.
 
     Args:
         files: Their digests.
 
     Returns:
-        Their paths. A file that no record names is not among them.
+        Their paths. A file that no record names is not among them, nor is one that any record names as it
+        is: the record of a job that the workflow no longer has may name it, too.
     """
-    found = []
+    written: dict[str, set[str]] = {}
     for path in FOLDER.glob("*/*.json"):
         try:
             text = path.read_text(encoding="utf-8")
@@ -121,9 +122,11 @@ def altered(files: dict[str, str]) -> list[str]:
             continue
         # Most records name none of the files, and to read one as JSON takes ten times as long.
         named = [file for file in files if json.dumps(file, ensure_ascii=False) in text]
-        written = (read_record(path) or {"outputs": {}})["outputs"] if named else {}
-        found += [file for file in named if file in written and written[file]["sha256"] != files[file]]
-    return found
+        record = read_record(path) if named else None
+        for file in named if record else []:
+            if file in record["outputs"]:
+                written.setdefault(file, set()).add(record["outputs"][file]["sha256"])
+    return [file for file in files if file in written and files[file] not in written[file]]
 
 
 def changes(old: object, new: object, key: str = "") -> Iterator[str]:

@@ -1088,7 +1088,7 @@ CHANGES = [
     ),
     Change(
         "files.py: a function that no job reaches",
-        script("files", ("missing_ok=True)\n\n\ndef file", "missing_ok=not False)\n\n\ndef file")),
+        script("files", ('Path(folder).rglob(".*.part[0-9]*")', 'Path(folder).rglob(".*.part[1-9]*")')),
         NOTHING,
     ),
     Change(
@@ -1124,7 +1124,9 @@ CHANGES = [
     ),
     Change(
         "specification.py: how code is followed, reached by all",
-        script("specification", ("waiting = [(script, EXECUTED)]", "waiting = list([(script, EXECUTED)])")),
+        script(
+            "specification", ("waiting = [(script, EXECUTED), *(", "waiting = [(script, EXECUTED), *list(")
+        ),
         PREPARED,
         "scripts/specification.py has changed",
         planned=True,
