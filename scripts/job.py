@@ -40,7 +40,9 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
     started, clock = datetime.now(UTC), (perf_counter(), process_time())
     follow_run()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        # `nohup` has the closing of a terminal ignored, and that stays so.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     with log_to(snakemake.log[0]) as logger:
         for path in listed(dict(snakemake.output.items())):
             remove_parts_of(path)

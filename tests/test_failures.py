@@ -130,8 +130,9 @@ class Started:
 
 
 def listen_to_interrupts():
-    """Gives a new process the usual SIGINT: a shell has it ignored in what runs in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Gives a new process the usual signals: a shell ignores some for what runs in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
