@@ -280,7 +280,8 @@ def _outline_of(source: str, file: str) -> dict:
         imported; they stand under the name ``EXECUTED``.
 
     Raises:
-        InputError: If the file is not Python, or imports something inside a function.
+        InputError: If the file is not Python, or imports something inside a function or in a way that
+            cannot be followed.
     """
     try:
         tree = ast.parse(source)
@@ -289,6 +290,11 @@ def _outline_of(source: str, file: str) -> dict:
     statements: dict[str, list[ast.stmt]] = {EXECUTED: []}
     imports: dict[str, tuple[str, str | None]] = {}
     for statement in tree.body:
+        if _is_obscure(statement):
+            raise InputError(
+                f"{file}, line {statement.lineno}, imports in a way that cannot be followed: write "
+                "`from scripts.module import name`."
+            )
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 imports[alias.asname or alias.name.partition(".")[0]] = (alias.name, None)
@@ -310,6 +316,16 @@ def _outline_of(source: str, file: str) -> dict:
             "uses": sorted({node.id for node in nodes if isinstance(node, ast.Name)}),
         }
     return {"imports": imports, "definitions": definitions}
+
+
+def _is_obscure(statement: ast.stmt) -> bool:
+    """Tells whether an import does not say by itself which name of which file of the project it binds."""
+    if isinstance(statement, ast.Import):
+        return any(alias.name.startswith("scripts.") and not alias.asname for alias in statement.names)
+    if isinstance(statement, ast.ImportFrom):
+        starred = any(alias.name == "*" for alias in statement.names)
+        return starred or statement.level > 0 or statement.module == "scripts"
+    return False
 
 
 def _defined_by(statement: ast.stmt) -> list[str]:

@@ -109,6 +109,21 @@ def test_refuses_an_import_that_it_cannot_follow(project):
         project("scripts/shared.py", "return x + fixed", "import math; return x")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from scripts import deep",
+        "from scripts.deep import *",
+        "from .deep import constant",
+        "from . import deep",
+        "import scripts.deep",
+    ],
+)
+def test_refuses_an_import_that_does_not_say_what_it_binds(project, line):
+    with pytest.raises(InputError, match=r"scripts/shared.py, line 3, imports in a way that cannot be"):
+        project("scripts/shared.py", "import torch", line)
+
+
 def test_refuses_what_is_not_python(project):
     with pytest.raises(InputError, match=r"scripts/deep.py, line 2, is not valid Python"):
         project("scripts/deep.py", "constant = 4", "constant = = 4")
