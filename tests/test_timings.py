@@ -16,7 +16,7 @@ def record(tmp_path):
         path = tmp_path / f"{name}.json"
         parts = {part: {} for part in ("rule", "wildcards", "outputs", "inputs", "specification")}
         cost = {"wall_seconds": wall, "peak_memory_mib": memory, "cpu_seconds": cpu}
-        path.write_text(json.dumps(parts | {"cost": cost}), encoding="utf-8")
+        path.write_text(json.dumps(parts | {"rule": "fit", "cost": cost}), encoding="utf-8")
         return str(path)
 
     return write
