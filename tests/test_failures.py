@@ -93,7 +93,9 @@ def jobs_of(project, script=""):
     for process in processes_of(project):
         with suppress(psutil.Error):
             words = process.cmdline()
-            if "python" in Path(words[0]).name and any(SCRIPTS in word and script in word for word in words):
+            # A process that is just ending has no words any more.
+            of_python = any("python" in Path(word).name for word in words[:1])
+            if of_python and any(SCRIPTS in word and script in word for word in words):
                 found.append(process)
     return found
 
@@ -279,7 +281,7 @@ def faults(project, run, expected):
     found += [f"left behind: {path}" for path in partial_files(project)]
     runs = project.folder / ".snakemake" / "lineup" / "runs"
     found += [f"left behind: {path}" for path in runs.iterdir()]
-    found += [f"still there: {process.pid} {process.cmdline()}" for process in processes_of(project)]
+    found += [f"still there: {process}" for process in processes_of(project)]
     further = project.run(*PLAIN)
     if further.status != 0 or "Nothing to be done" not in further.text:
         found.append(f"a further run does something:\n{further.text}")

@@ -196,7 +196,10 @@ def files(tmp_path_factory, prepare, logger):
         logger=logger,
     )
     record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
-    record["rule"], record["cost"] = "fit", {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5}
+    record["rule"], record["cost"] = (
+        "fit",
+        {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5},
+    )
     (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
     return {
