@@ -262,6 +262,8 @@ def test_a_job_that_is_stopped_leaves_nothing_half_done(number, status):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A run in the background of a terminal has some signals ignored.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
         try:
             assert process.stdout.readline() == "now\n", process.stderr.read()
