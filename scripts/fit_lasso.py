@@ -11,8 +11,9 @@ from sklearn.model_selection import KFold
 
 from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
+from scripts.homotopy import duality_gaps, lasso_paths
 from scripts.job import job, outputs
-from scripts.tables import read_design, read_splits, write_coefficients, write_table
+from scripts.tables import blocks, parquet_writer, read_design, read_splits, write_coefficients, write_table
 
 
 @dataclass(frozen=True)
@@ -120,29 +121,170 @@ def fit_path(
     return LassoPath(coefficients, y.mean() - centre @ coefficients)
 
 
-def cross_validate(
-    X: np.ndarray, y: np.ndarray, penalties: np.ndarray, folds: dict[str, int], **solver: float
-) -> np.ndarray:
-    """Computes the mean absolute error on each held-out fold at each penalty.
+@dataclass(frozen=True)
+class Problems:
+    """The lasso problems of S splits: for each split one for each of F folds held out, and one for all rows.
+
+    Attributes:
+        centre: Means of the features and of the target, shape (S, F + 1, p + 1).
+        scale: Standard deviations of the features, 1 for a constant one, shape (S, F + 1, p).
+        gram: Correlations of the features, shape (S, F + 1, p, p).
+        correlation: Covariances of the standardized features with the target, shape (S, F + 1, p).
+        variance: Variances of the target, shape (S, F + 1).
+    """
+
+    centre: np.ndarray
+    scale: np.ndarray
+    gram: np.ndarray
+    correlation: np.ndarray
+    variance: np.ndarray
+
+
+def fold_rows(rows: int, folds: dict[str, int]) -> list[np.ndarray]:
+    """Draws the rows of each held-out fold, as scikit-learn's ``KFold`` does.
 
     Args:
-        X: Training features, shape (n, p).
-        y: Training target, shape (n,).
-        penalties: The k penalties, from the largest down.
+        rows: Number of training rows.
         folds: Their ``number`` and ``seed``.
-        **solver: Passed on to ``fit_path``. Standardizing is done inside each fold.
-
-    Returns:
-        The errors, shape (number of folds, k), in the unit of the target.
     """
     kfold = KFold(folds["number"], shuffle=True, random_state=folds["seed"])
-    return np.array(
-        [
-            np.abs(fit_path(X[kept], y[kept], penalties, **solver).predict(X[held]) - y[held, None]).mean(
-                axis=0
-            )
-            for kept, held in kfold.split(X)
-        ]
+    return [held for _, held in kfold.split(np.zeros(rows))]
+
+
+def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:
+    """Computes the problems of all folds from one pass over the rows of each split.
+
+    The moments of the rows that a fold leaves are those of all rows less those of the fold.
+
+    Args:
+        X: Training features of the splits, shape (S, m, p).
+        y: Training targets, shape (S, m).
+        held: The rows of each held-out fold.
+    """
+    splits, rows = X.shape[:2]
+    table = np.concatenate([X, y[:, :, None]], axis=2)
+    # Moments lose digits where the mean is large beside the standard deviation.
+    shift = table.mean(axis=1, keepdims=True)
+    table = np.concatenate([np.ones((splits, rows, 1)), table - shift], axis=2)
+    parts = np.stack([np.swapaxes(table[:, fold], 1, 2) @ table[:, fold] for fold in held], axis=1)
+    total = parts.sum(axis=1, keepdims=True)
+    moments = np.concatenate([total - parts, total], axis=1)
+    count = moments[:, :, :1, 0]
+    mean = moments[:, :, 0, 1:] / count
+    covariance = moments[:, :, 1:, 1:] / count[..., None] - mean[..., :, None] * mean[..., None, :]
+    # Rounding would give a constant feature a small standard deviation.
+    kept = [np.setdiff1d(np.arange(rows), fold) for fold in held] + [np.arange(rows)]
+    constant = np.stack([(X[:, some] == X[:, some[:1]]).all(axis=1) for some in kept], axis=1)
+    variances = np.diagonal(covariance, axis1=2, axis2=3)
+    scale = np.where(constant, 1.0, np.sqrt(np.maximum(variances[..., :-1], 0.0)))
+    scale = np.where(scale > 0, scale, 1.0)
+    inside = ~constant
+    gram = covariance[..., :-1, :-1] / (scale[..., :, None] * scale[..., None, :])
+    return Problems(
+        centre=mean + shift,
+        scale=scale,
+        gram=np.where(inside[..., :, None] & inside[..., None, :], gram, 0.0),
+        correlation=np.where(inside, covariance[..., :-1, -1] / scale, 0.0),
+        variance=variances[..., -1],
+    )
+
+
+def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Solves the problems of S splits at all penalties.
+
+    Args:
+        found: The problems.
+        penalties: The penalties of each split, from the largest down, shape (S, k).
+        standardize: Whether the penalty is on the coefficients of the standardized features.
+
+    Returns:
+        The coefficients of the standardized features, shape (S, F + 1, k, p), and the duality gaps
+        relative to the variance of the target, shape (S, F + 1, k).
+    """
+    weights = np.ones_like(found.scale) if standardize else 1 / found.scale
+    flat = [part.reshape(-1, *part.shape[2:]) for part in (found.gram, found.correlation, weights)]
+    repeated = np.repeat(penalties, found.scale.shape[1], axis=0)
+    paths = lasso_paths(*flat, repeated)
+    gaps = duality_gaps(*flat, found.variance.ravel(), repeated, paths)
+    shape = (*found.scale.shape[:2], penalties.shape[1])
+    return paths.reshape(*shape, -1), gaps.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The grid searches of S splits.
+
+    Attributes:
+        penalties: The penalties, from the largest down, shape (S, k).
+        errors: Mean absolute errors on each held-out fold, shape (S, F, k), in the unit of the target.
+        chosen: Which penalty has the lowest mean error, the largest of several, shape (S,).
+        coefficients: Of the fits on all training rows, per unit of the feature, shape (S, k, p).
+        intercepts: Shape (S, k).
+        solved_again: For how many folds the solution was not within the tolerance and was found by
+            coordinate descent.
+    """
+
+    penalties: np.ndarray
+    errors: np.ndarray
+    chosen: np.ndarray
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+    solved_again: int
+
+
+def search(
+    X: np.ndarray,
+    y: np.ndarray,
+    grid: dict,
+    folds: dict[str, int],
+    standardize: bool,
+    tolerance: float,
+    max_iterations: int,
+) -> Search:
+    """Searches the grid of penalties by cross-validation, for S splits at once.
+
+    Args:
+        X: Training features of the splits, shape (S, m, p).
+        y: Training targets, shape (S, m).
+        grid: ``number``, ``smallest`` and ``standardize``, see ``penalty_grid``.
+        folds: Their ``number`` and ``seed``.
+        standardize: Whether to standardize the features, inside each fold.
+        tolerance: Largest duality gap, see ``fit_path``.
+        max_iterations: See ``fit_path``.
+
+    Returns:
+        The searches.
+
+    Raises:
+        InputError: If there is no penalty to choose, or a fit fails.
+    """
+    penalties = np.array(
+        [penalty_grid(features, target, **grid) for features, target in zip(X, y, strict=True)]
+    )
+    held = fold_rows(X.shape[1], folds)
+    kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held] + [np.arange(X.shape[1])]
+    found = problems(X, y, held)
+    paths, gaps = solve(found, penalties, standardize)
+    coefficients = paths / found.scale[:, :, None, :]
+    intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
+    again = np.argwhere(~(gaps.max(axis=2) <= tolerance))
+    for split, fold in again:
+        rows = kept[fold]
+        solved = fit_path(
+            X[split, rows], y[split, rows], penalties[split], standardize, tolerance, max_iterations
+        )
+        coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
+    errors = np.empty((len(X), len(held), penalties.shape[1]))
+    for fold, rows in enumerate(held):
+        predicted = X[:, rows] @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
+        errors[:, fold] = np.abs(predicted - y[:, rows, None]).mean(axis=1)
+    return Search(
+        penalties=penalties,
+        errors=errors,
+        chosen=errors.mean(axis=1).argmin(axis=1),
+        coefficients=coefficients[:, -1],
+        intercepts=intercepts[:, -1],
+        solved_again=len(again),
     )
 
 
@@ -172,7 +314,7 @@ def fit_lasso(
         grid: Parquet file to write: ``seed``, ``penalty``, ``fold``, ``mae``, ``chosen``, one record
             for each split, penalty and fold.
         path: Parquet file to write: ``seed``, ``penalty``, ``feature``, ``coefficient``, the fits on
-            all training rows, in units of the target per unit of the feature.
+            all training rows of the first split, in units of the target per unit of the feature.
         penalties: ``number``, ``smallest`` and ``standardize`` of the grid, see ``penalty_grid``.
         folds: ``number`` and ``seed`` of the folds.
         standardize: Whether the features are standardized, by the rows of each fit.
@@ -185,44 +327,53 @@ def fit_lasso(
     """
     design, drawn = read_design(table), list(read_splits(splits))
     number, k = folds["number"], penalties["number"]
-    if len(drawn[0].train) < number:
+    rows, features = len(drawn[0].train), len(design.features)
+    if rows < number:
         raise InputError(
-            f"The lasso has {number} folds for the {len(drawn[0].train)} training rows of a split: lower folds.number."
+            f"The lasso has {number} folds for the {rows} training rows of a split: lower folds.number."
         )
-    solver = {"standardize": standardize, "tolerance": tolerance, "max_iterations": max_iterations}
-    fits, predicted, grids, paths = [], [], [], []
-    for split in drawn:
-        X, y = design.X[split.train], design.y[split.train]
-        searched = penalty_grid(X, y, **penalties)
-        errors = cross_validate(X, y, searched, folds, **solver)
-        fitted = fit_path(X, y, searched, **solver)
-        chosen = int(errors.mean(axis=0).argmin())
-        fits.append((fitted.coefficients[:, chosen], float(fitted.intercepts[chosen])))
-        predicted.append(fitted.predict(design.X[split.test])[:, chosen])
-        grids.append((searched, errors.T, np.arange(k) == chosen))
-        paths.append(fitted.coefficients.T)
-        logger.info("Split %d: penalty %.6g chosen.", split.seed, searched[chosen])
-
-    seeds = np.array([split.seed for split in drawn], dtype=np.int64)
-    searched = np.concatenate([penalty for penalty, _, _ in grids])
+    fits, predicted = [], []
+    with parquet_writer(grid) as write_grid:
+        for block in blocks(drawn, (number + 1) * (features**2 + k * features) + rows * features):
+            train = np.array([split.train for split in block])
+            found = search(
+                design.X[train], design.y[train], penalties, folds, standardize, tolerance, max_iterations
+            )
+            if block[0] is drawn[0]:
+                write_path(block[0].seed, design.features, found, path)
+            for place, (split, chosen) in enumerate(zip(block, found.chosen, strict=True)):
+                slope, intercept = found.coefficients[place, chosen], found.intercepts[place, chosen]
+                fits.append((slope, float(intercept)))
+                predicted.append(design.X[split.test] @ slope + intercept)
+            write_grid(
+                {
+                    "seed": np.repeat(np.array([split.seed for split in block], dtype=np.int64), k * number),
+                    "penalty": np.repeat(found.penalties.ravel(), number),
+                    "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(block) * k),
+                    "mae": np.swapaxes(found.errors, 1, 2).ravel(),
+                    "chosen": np.repeat((np.arange(k) == found.chosen[:, None]).ravel(), number),
+                }
+            )
+            logger.info(
+                "%d of %d splits searched; %d of %d fits in this block solved again by coordinate descent.",
+                len(fits),
+                len(drawn),
+                found.solved_again,
+                len(block) * (number + 1),
+            )
     write_evaluation(design, drawn, predicted, predictions, scores)
     write_coefficients(drawn, design.features, fits, coefficients)
+
+
+def write_path(seed: int, features: list[str], found: Search, path: str) -> None:
+    """Writes the coefficient path of the first split of a search."""
+    k = found.penalties.shape[1]
     write_table(
         {
-            "seed": np.repeat(seeds, k * number),
-            "penalty": np.repeat(searched, number),
-            "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(seeds) * k),
-            "mae": np.concatenate([errors.ravel() for _, errors, _ in grids]),
-            "chosen": np.repeat(np.concatenate([mark for _, _, mark in grids]), number),
-        },
-        grid,
-    )
-    write_table(
-        {
-            "seed": np.repeat(seeds, k * len(design.features)),
-            "penalty": np.repeat(searched, len(design.features)),
-            "feature": design.features * (len(seeds) * k),
-            "coefficient": np.concatenate([coefficients.ravel() for coefficients in paths]),
+            "seed": np.full(k * len(features), seed, dtype=np.int64),
+            "penalty": np.repeat(found.penalties[0], len(features)),
+            "feature": features * k,
+            "coefficient": found.coefficients[0].ravel(),
         },
         path,
     )

@@ -1,7 +1,8 @@
 """Reads and writes the tables that the jobs hand on, all of them Parquet."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pyarrow.parquet as pq
 from scripts.files import replacing
 
 SCHEMA_KEY = b"lineup"
+
+# Bytes that the work on a block of splits may take at once, about. Small blocks stay in the
+# processor's cache, and large ones gain nothing.
+BLOCK = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,46 @@ def write_table(table: pa.Table | dict, path: str | Path) -> None:
         table = pa.table(table)
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+@contextmanager
+def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
+    """Writes a Parquet file block by block, whole or not at all.
+
+    Args:
+        path: The file to write.
+
+    Yields:
+        A function that writes the columns of a block, by name. Each block is a row group.
+    """
+    with replacing(path) as temporary, ExitStack() as stack:
+        writers = []
+
+        def write(columns: dict) -> None:
+            table = pa.table(columns)
+            if not writers:
+                writers.append(
+                    stack.enter_context(pq.ParquetWriter(temporary, table.schema, compression="zstd"))
+                )
+            writers[0].write_table(table, row_group_size=table.num_rows)
+
+        yield write
+        stack.close()
+
+
+def blocks(splits: list[Split], numbers: int) -> Iterator[list[Split]]:
+    """Cuts the splits into blocks, so that memory does not grow with their number.
+
+    Args:
+        splits: All splits.
+        numbers: How many numbers of 8 bytes the work on one split holds at once, about.
+
+    Yields:
+        The blocks, of ``BLOCK`` bytes or one split.
+    """
+    size = max(1, BLOCK // (8 * numbers))
+    for start in range(0, len(splits), size):
+        yield splits[start : start + size]
 
 
 def read_table(path: str | Path) -> dict[str, np.ndarray]:
