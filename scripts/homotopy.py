@@ -37,7 +37,8 @@ def lasso_paths(
     problem = np.arange(count)
     strength = np.abs(correlation) / weights
     joined = strength.argmax(axis=1)
-    penalty = strength[problem, joined]
+    # At the very penalty where the first coefficient joins, it is zero.
+    penalty = strength[problem, joined] * (1 - SAME)
     active = np.zeros((count, features), dtype=bool)
     sign = np.zeros((count, features))
     active[problem, joined] = True

@@ -11,8 +11,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from scripts import fit_lasso as fit_lasso_module
+from scripts import homotopy
 from scripts.errors import InputError
-from scripts.fit_lasso import cross_validate, fit_lasso, fit_path, penalty_grid, standardization
+from scripts.fit_lasso import Search, fit_lasso, fit_path, penalty_grid, search, standardization
 from scripts.split import split
 from scripts.tables import read_splits, read_table
 
@@ -69,6 +71,22 @@ def grid_search(X, y, penalties, standardize, **settings):
     return GridSearchCV(model, {key: penalties}, cv=folds, scoring="neg_mean_absolute_error").fit(X, y)
 
 
+def searched(X, y, number, standardize=True, folds=None, **solver) -> Search:
+    """Searches the book's grid for one split."""
+    grid = {"number": number, "smallest": 0.01, "standardize": True}
+    return search(X[None], y[None], grid, folds or BOOK["folds"], standardize, **(SOLVER | solver))
+
+
+def curve(X, y, penalties, folds, standardize):
+    """Computes the errors on the held-out folds one fit after the other, by coordinate descent."""
+    kfold = KFold(folds["number"], shuffle=True, random_state=folds["seed"])
+    fits = [
+        (fit_path(X[kept], y[kept], penalties, standardize, tolerance=1e-9, max_iterations=10**6), held)
+        for kept, held in kfold.split(X)
+    ]
+    return np.array([np.abs(fit.predict(X[held]) - y[held, None]).mean(axis=0) for fit, held in fits])
+
+
 @pytest.mark.parametrize("standardize", [True, False])
 def test_the_converged_figures(hitters_table, hitters_splits, fitted, standardize):
     paths = fitted(hitters_table, hitters_splits, standardize)
@@ -112,14 +130,13 @@ def test_the_largest_penalty_is_the_smallest_that_leaves_nothing(training, stand
 
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_curve_is_that_of_a_grid_search(hitters, tmp_path, hitters_table, logger, seed):
-    """Both solvers stop at a duality gap of 1e-8: their errors on a fold differ by a few 1e-8."""
+    """scikit-learn's solver stops at a duality gap of 1e-8: its errors on a fold are off by a few 1e-8."""
     splits = str(tmp_path / "splits.parquet")
     split(hitters_table, splits, "1/3", [seed], logger)
     train = next(read_splits(splits)).train
     X, y = hitters.X[train], hitters.y[train]
-    penalties = book_grid(X, y, 30)
-    errors = cross_validate(X, y, penalties, BOOK["folds"], standardize=True, **SOLVER)
-    search = grid_search(X, y, penalties, True, tol=1e-8, max_iter=1_000_000)
+    errors = searched(X, y, 30).errors[0]
+    search = grid_search(X, y, book_grid(X, y, 30), True, tol=1e-8, max_iter=1_000_000)
     expected = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in range(10)])
     assert errors.shape == (10, 30)
     np.testing.assert_allclose(errors, -expected, rtol=1e-6)
@@ -133,11 +150,8 @@ def test_the_curve_is_that_of_a_grid_search(hitters, tmp_path, hitters_table, lo
 def test_the_features_are_standardized_inside_each_fold(training):
     """By all training rows at once, which is the usual mistake, the errors are others."""
     X, y = training
-    penalties = book_grid(X, y, 5)
-    inside = cross_validate(X, y, penalties, BOOK["folds"], standardize=True, **SOLVER)
-    outside = cross_validate(
-        StandardScaler().fit_transform(X), y, penalties, BOOK["folds"], standardize=False, **SOLVER
-    )
+    inside = searched(X, y, 5).errors
+    outside = searched(StandardScaler().fit_transform(X), y, 5, standardize=False).errors
     assert np.abs(inside / outside - 1).max() > 1e-3
 
 
@@ -193,6 +207,7 @@ def test_the_tables_have_a_record_for_everything(tmp_path, hitters, hitters_tabl
     split(hitters_table, splits, "1/3", [5, 4], logger)
     folds, penalties = {"number": 4, "seed": 9}, {"number": 6, "smallest": 0.1, "standardize": True}
     paths = fitted(hitters_table, splits, folds=folds, penalties=penalties)
+    drawn_splits = list(read_splits(splits))
 
     grid = pq.read_table(paths["grid"])
     types = {
@@ -207,28 +222,74 @@ def test_the_tables_have_a_record_for_everything(tmp_path, hitters, hitters_tabl
     assert grid["seed"].tolist() == [5] * 24 + [4] * 24
     assert grid["fold"].tolist() == [1, 2, 3, 4] * 12
     path = read_table(paths["path"])
-    assert path["feature"].tolist() == hitters.features * 12
+    assert path["feature"].tolist() == hitters.features * 6
+    # Of the first split alone.
+    first = hitters.X[drawn_splits[0].train], hitters.y[drawn_splits[0].train]
+    assert set(path["seed"]) == {5}
+    np.testing.assert_array_equal(path["penalty"], np.repeat(penalty_grid(*first, **penalties), 19))
     terms = read_table(paths["coefficients"])
-    for drawn in read_splits(splits):
+    for drawn in drawn_splits:
         X, y = hitters.X[drawn.train], hitters.y[drawn.train]
-        searched = penalty_grid(X, y, **penalties)
+        tried = penalty_grid(X, y, **penalties)
         here = grid[grid["seed"] == drawn.seed]
-        np.testing.assert_array_equal(here["penalty"], np.repeat(searched, 4))
-        errors = cross_validate(X, y, searched, folds, standardize=True, **SOLVER)
-        np.testing.assert_array_equal(here["mae"], errors.T.ravel())
+        np.testing.assert_array_equal(here["penalty"], np.repeat(tried, 4))
+        np.testing.assert_allclose(here["mae"], curve(X, y, tried, folds, True).T.ravel(), rtol=1e-6)
         means = here.groupby("penalty", sort=False)["mae"].mean()
         assert set(here["penalty"][here["chosen"]]) == {means.idxmin()}
         assert here["chosen"].sum() == 4
 
-        mine = path["seed"] == drawn.seed
-        np.testing.assert_array_equal(path["penalty"][mine], np.repeat(searched, 19))
-        fits = path["coefficient"][mine].reshape(6, 19)
-        np.testing.assert_array_equal(
-            fits, fit_path(X, y, searched, standardize=True, **SOLVER).coefficients.T
+        fits = fit_path(X, y, tried, True, tolerance=1e-11, max_iterations=10**7).coefficients.T
+        chosen = terms["coefficient"][terms["seed"] == drawn.seed][1:]
+        np.testing.assert_allclose(
+            chosen, fits[np.flatnonzero(tried == means.idxmin())[0]], rtol=1e-5, atol=1e-6
         )
-        chosen = fits[np.flatnonzero(searched == means.idxmin())[0]]
-        np.testing.assert_array_equal(terms["coefficient"][terms["seed"] == drawn.seed][1:], chosen)
         assert (np.count_nonzero(fits, axis=1)[1:] > 0).all()
+        if drawn.seed == 5:
+            np.testing.assert_allclose(path["coefficient"].reshape(6, 19), fits, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_many_splits_are_searched_as_one_by_one(hitters, standardize):
+    """By an independent coordinate descent: the same curve, and the same penalty chosen, on each split."""
+    rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(20)])
+    X, y = hitters.X[rows], hitters.y[rows]
+    grid = {"number": 30, "smallest": 0.01, "standardize": True}
+    together = search(X, y, grid, BOOK["folds"], standardize, **SOLVER)
+    assert together.solved_again == 0
+    for place in range(len(rows)):
+        expected = curve(X[place], y[place], together.penalties[place], BOOK["folds"], standardize)
+        np.testing.assert_allclose(together.errors[place], expected, rtol=1e-6)
+        assert together.chosen[place] == expected.mean(axis=0).argmin()
+    assert len(set(together.chosen)) > 5
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_a_split_does_not_depend_on_those_beside_it(hitters, standardize):
+    rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(7)])
+    X, y = hitters.X[rows], hitters.y[rows]
+    settings = ({"number": 20, "smallest": 0.01, "standardize": True}, BOOK["folds"], standardize)
+    together = search(X, y, *settings, **SOLVER)
+    for some in ([4], [6, 4], [1, 2, 3, 4]):
+        apart = search(X[some], y[some], *settings, **SOLVER)
+        for name in ("penalties", "errors", "chosen", "coefficients", "intercepts"):
+            np.testing.assert_array_equal(getattr(apart, name), getattr(together, name)[some])
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_what_is_not_solved_well_is_solved_again(training, monkeypatch, standardize):
+    """A path that goes wrong, for one fold here, is found by its gap; coordinate descent takes its place."""
+    X, y = training
+    right = searched(X, y, 10, standardize)
+
+    def spoiled(*problems):
+        paths = homotopy.lasso_paths(*problems)
+        paths[3, 5] *= 1.01
+        return paths
+
+    monkeypatch.setattr(fit_lasso_module, "lasso_paths", spoiled)
+    helped = searched(X, y, 10, standardize, tolerance=1e-7)
+    assert (right.solved_again, helped.solved_again) == (0, 1)
+    np.testing.assert_allclose(helped.errors, right.errors, rtol=1e-5)
 
 
 def test_a_fit_in_the_units_of_the_features(training):
@@ -277,9 +338,9 @@ def test_constant_features_alone_are_refused():
 
 def test_a_fit_that_does_not_converge_is_refused(tmp_path, hitters_table, hitters_splits, fitted):
     with pytest.raises(
-        InputError, match="did not converge to a tolerance of 1e-08 within 3 sweeps: raise max_iter"
+        InputError, match="did not converge to a tolerance of 1e-300 within 3 sweeps: raise max_iter"
     ):
-        fitted(hitters_table, hitters_splits, standardize=False, max_iterations=3)
+        fitted(hitters_table, hitters_splits, standardize=False, tolerance=1e-300, max_iterations=3)
     assert not list(tmp_path.rglob("*.parquet"))
 
 
