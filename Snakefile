@@ -23,13 +23,18 @@ rule all:
         # Every file is asked for: of a job that failed, Snakemake runs again only what is missing here.
         [
             expand(getattr(rules, rule).output, dataset=config["build"])
-            for rule in ["fetch", "preprocess", "split", "compare", "plot_comparison", "timings"]
+            for rule in ["fetch", "preprocess", "compare", "plot_comparison", "timings"]
+        ],
+        [
+            expand(rules.split.output, dataset=dataset, block=blocks(dataset))
+            for dataset in config["build"]
         ],
         [
             expand(
                 getattr(rules, f"{step}_{config['models'][model]['kind']}").output,
                 dataset=dataset,
                 model=model,
+                block=blocks(dataset),
             )
             for dataset in config["build"]
             for model in config["datasets"][dataset]["models"]

@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,9 @@ SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yam
 
 # Under this name the null model stands in the tables, beside the models of the config.
 NULL_MODEL = "null_model"
+
+# More is a slip of the finger: the scores of a million splits are no less certain than those of more.
+MOST_SPLITS = 1_000_000
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -58,7 +61,7 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
         raise InputError(_ended(f"In the config, {key} {problem}"))
 
 
-def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
+def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
     """Lists the seeds that a dataset's ``splits.seeds`` stands for.
 
     Args:
@@ -67,7 +70,7 @@ def split_seeds(seeds: list[int] | dict[str, int]) -> list[int]:
     Returns:
         The seeds, in the order given.
     """
-    return list(range(seeds["first"], seeds["last"] + 1)) if isinstance(seeds, dict) else list(seeds)
+    return range(seeds["first"], seeds["last"] + 1) if isinstance(seeds, dict) else list(seeds)
 
 
 def shortest(seeds: list[int] | dict[str, int]) -> list[int] | dict[str, int]:
@@ -199,6 +202,12 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
                 f"models.{name}.dropout",
                 f"needs as many entries as hidden, which has {len(model['hidden'])}, not {len(model['dropout'])}",
             )
+        if model["kind"] == "mlp" and model["patience"] != "none" and model["validation"] == "test":
+            yield (
+                f"models.{name}.patience",
+                "needs validation rows that are held out, because nothing may be chosen by the test rows: "
+                "set validation to a share, such as 0.2, or patience to none",
+            )
     for name, dataset in datasets.items():
         key = f"datasets.{name}"
         for place, model in enumerate(dataset["models"]):
@@ -212,6 +221,11 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             yield f"{key}.splits.test_share", f"has to be less than 1, not {share}"
         if isinstance(seeds, dict) and seeds["last"] < seeds["first"]:
             yield f"{key}.splits.seeds.last", f"has to be at least {seeds['first']}, which is the first seed"
+        elif len(split_seeds(seeds)) > MOST_SPLITS:
+            yield (
+                f"{key}.splits.seeds",
+                f"has to be at most {MOST_SPLITS} seeds, not {len(split_seeds(seeds))}",
+            )
         for place, published in enumerate(dataset["published"]):
             for model in published["mae"]:
                 if model not in models:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from scripts.files import replacing
-from scripts.tables import read_schema, read_table
+from scripts.tables import read_schema, read_tables
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
@@ -76,36 +76,39 @@ def with_unit(text: str, unit: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def plot_predictions(model: str, predictions: str, table: str, unit: str, svg: str, png: str) -> None:
+def plot_predictions(model: str, predictions: list[str], table: str, unit: str, svg: str, png: str) -> None:
     """Draws predicted against actual targets of the test rows.
 
-    The first split is in colour. The others, if there are any, lie behind it in grey.
+    The points are those of the first split. Of several splits, a grey line spans the central 90 % of
+    the predictions for each row, over the splits that test on it.
 
     Args:
         model: Name of the model.
-        predictions: Its predictions.
+        predictions: Its predictions, one file a block of splits.
         table: The prepared table, for the name of the target.
         unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    target, columns = read_schema(table)["target"]["name"], read_table(predictions)
+    target, columns = read_schema(table)["target"]["name"], read_tables(predictions)
     actual, predicted, seed = columns["actual"], columns["predicted"], columns["seed"]
     first = seed == seed[0]
     figure, axes = new_figure(4.6, 4.4)
-    low, high = min(actual.min(), predicted.min()), max(actual.max(), predicted.max())
-    axes.axline((low, low), (high, high), color=GREY, linewidth=1, linestyle="--", zorder=1)
+    low = min(actual.min(), predicted.min())
+    axes.axline((low, low), slope=1, color=GREY, linewidth=1, linestyle="--", zorder=1)
     if not first.all():
-        others = len(np.unique(seed)) - 1
-        axes.scatter(
-            actual[~first],
-            predicted[~first],
-            s=6,
+        order = np.argsort(columns["row"], kind="stable")
+        starts = np.flatnonzero(np.diff(columns["row"][order], prepend=-1))
+        spans = [np.quantile(group, [0.05, 0.95]) for group in np.split(predicted[order], starts[1:])]
+        below, above = np.transpose(spans)
+        axes.vlines(
+            actual[order][starts],
+            below,
+            above,
             color=GREY,
-            alpha=0.2,
-            linewidths=0,
-            rasterized=True,
-            label=f"{others} other splits",
+            alpha=0.45,
+            linewidth=0.9,
+            label=f"90 % of {len(np.unique(seed)):,} splits",
         )
     axes.scatter(
         actual[first],
@@ -115,6 +118,7 @@ def plot_predictions(model: str, predictions: str, table: str, unit: str, svg: s
         alpha=0.7,
         linewidths=0,
         label=f"split seed {seed[0]}",
+        zorder=3,
     )
     if not first.all():
         axes.legend(loc="upper left")

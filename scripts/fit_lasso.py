@@ -5,15 +5,13 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lasso_path
-from sklearn.model_selection import KFold
 
 from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
 from scripts.homotopy import duality_gaps, lasso_paths
 from scripts.job import job, outputs
-from scripts.tables import blocks, parquet_writer, read_design, read_splits, write_coefficients, write_table
+from scripts.progress import Progress
+from scripts.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,10 @@ def fit_path(
     Raises:
         InputError: If the solver does not get there.
     """
+    # Rarely needed, and it takes more time to import than a thousand splits take to search.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import lasso_path
+
     centre, scale = standardization(X)
     if not standardize:
         scale = np.ones_like(scale)
@@ -147,8 +149,9 @@ def fold_rows(rows: int, folds: dict[str, int]) -> list[np.ndarray]:
         rows: Number of training rows.
         folds: Their ``number`` and ``seed``.
     """
-    kfold = KFold(folds["number"], shuffle=True, random_state=folds["seed"])
-    return [held for _, held in kfold.split(np.zeros(rows))]
+    shuffled = np.arange(rows)
+    np.random.RandomState(folds["seed"]).shuffle(shuffled)
+    return [np.sort(held) for held in np.array_split(shuffled, folds["number"])]
 
 
 def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:
@@ -303,18 +306,18 @@ def fit_lasso(
     max_iterations: int,
     logger: logging.Logger,
 ) -> None:
-    """Fits the lasso on every split and writes what it gives.
+    """Fits the lasso on a block of splits and writes what it gives.
 
     Args:
         table: The prepared table.
-        splits: The table of splits.
+        splits: The block of splits.
         predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
         coefficients: Parquet file to write, see ``write_coefficients``: the fit at the chosen penalty.
         grid: Parquet file to write: ``seed``, ``penalty``, ``fold``, ``mae``, ``chosen``, one record
             for each split, penalty and fold.
         path: Parquet file to write: ``seed``, ``penalty``, ``feature``, ``coefficient``, the fits on
-            all training rows of the first split, in units of the target per unit of the feature.
+            all training rows of the first split of the block, in units of the target per unit of the feature.
         penalties: ``number``, ``smallest`` and ``standardize`` of the grid, see ``penalty_grid``.
         folds: ``number`` and ``seed`` of the folds.
         standardize: Whether the features are standardized, by the rows of each fit.
@@ -325,44 +328,55 @@ def fit_lasso(
     Raises:
         InputError: If a split has fewer training rows than folds, or a fit fails.
     """
-    design, drawn = read_design(table), list(read_splits(splits))
+    design, drawn = read_design(table), read_splits([splits])
     number, k = folds["number"], penalties["number"]
-    rows, features = len(drawn[0].train), len(design.features)
+    rows, features = drawn.train.shape[1], len(design.features)
     if rows < number:
         raise InputError(
             f"The lasso has {number} folds for the {rows} training rows of a split: lower folds.number."
         )
-    fits, predicted = [], []
+    progress = Progress(logger, "splits searched", len(drawn))
+    slopes, intercepts, predicted, again = [], [], [], 0
     with parquet_writer(grid) as write_grid:
-        for block in blocks(drawn, (number + 1) * (features**2 + k * features) + rows * features):
-            train = np.array([split.train for split in block])
+        for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
             found = search(
-                design.X[train], design.y[train], penalties, folds, standardize, tolerance, max_iterations
+                design.X[chunk.train],
+                design.y[chunk.train],
+                penalties,
+                folds,
+                standardize,
+                tolerance,
+                max_iterations,
             )
-            if block[0] is drawn[0]:
-                write_path(block[0].seed, design.features, found, path)
-            for place, (split, chosen) in enumerate(zip(block, found.chosen, strict=True)):
-                slope, intercept = found.coefficients[place, chosen], found.intercepts[place, chosen]
-                fits.append((slope, float(intercept)))
-                predicted.append(design.X[split.test] @ slope + intercept)
+            if not slopes:
+                write_path(int(chunk.seeds[0]), design.features, found, path)
+            each = np.arange(len(chunk))
+            slopes.append(found.coefficients[each, found.chosen])
+            intercepts.append(found.intercepts[each, found.chosen])
+            predicted.append(
+                (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
+            )
             write_grid(
                 {
-                    "seed": np.repeat(np.array([split.seed for split in block], dtype=np.int64), k * number),
+                    "seed": np.repeat(chunk.seeds, k * number),
                     "penalty": np.repeat(found.penalties.ravel(), number),
-                    "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(block) * k),
+                    "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(chunk) * k),
                     "mae": np.swapaxes(found.errors, 1, 2).ravel(),
                     "chosen": np.repeat((np.arange(k) == found.chosen[:, None]).ravel(), number),
                 }
             )
-            logger.info(
-                "%d of %d splits searched; %d of %d fits in this block solved again by coordinate descent.",
-                len(fits),
-                len(drawn),
-                found.solved_again,
-                len(block) * (number + 1),
-            )
-    write_evaluation(design, drawn, predicted, predictions, scores)
-    write_coefficients(drawn, design.features, fits, coefficients)
+            again += found.solved_again
+            progress.advance(len(chunk))
+    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)
+    write_coefficients(
+        drawn, design.features, np.concatenate(slopes), np.concatenate(intercepts), coefficients
+    )
+    logger.info(
+        "%d splits searched; %d of %d fits were solved again by coordinate descent.",
+        len(drawn),
+        again,
+        len(drawn) * (number + 1),
+    )
 
 
 def write_path(seed: int, features: list[str], found: Search, path: str) -> None:

@@ -28,24 +28,22 @@ def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
 def fit_linear(
     table: str, splits: str, predictions: str, scores: str, coefficients: str, logger: logging.Logger
 ) -> None:
-    """Fits least squares on the training rows of every split and writes what it gives.
+    """Fits least squares on the training rows of a block of splits and writes what it gives.
 
     Args:
         table: The prepared table.
-        splits: The table of splits.
+        splits: The block of splits.
         predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
         coefficients: Parquet file to write, see ``write_coefficients``.
         logger: Where to report.
     """
-    design, drawn = read_design(table), list(read_splits(splits))
-    fits = [least_squares(design.X[split.train], design.y[split.train]) for split in drawn]
-    predicted = [
-        design.X[split.test] @ slope + intercept
-        for split, (slope, intercept) in zip(drawn, fits, strict=True)
-    ]
+    design, drawn = read_design(table), read_splits([splits])
+    fits = [least_squares(design.X[train], design.y[train]) for train in drawn.train]
+    slopes, intercepts = (np.array(part) for part in zip(*fits, strict=True))
+    predicted = (design.X[drawn.test] @ slopes[:, :, None])[:, :, 0] + intercepts[:, None]
     write_evaluation(design, drawn, predicted, predictions, scores)
-    write_coefficients(drawn, design.features, fits, coefficients)
+    write_coefficients(drawn, design.features, slopes, intercepts, coefficients)
     logger.info("Least squares fitted on %d splits.", len(drawn))
 
 

@@ -1,29 +1,34 @@
-"""Trains a neural network on every split."""
+"""Trains a neural network on each of many splits, many of them side by side."""
 
-import csv
 import logging
 import math
 import sys
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
+import pyarrow.csv
 import torchinfo
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
 from scripts.files import replacing
 from scripts.job import job, outputs
-from scripts.network import MLP, Regression, load_network, predict, save_weights
-from scripts.tables import read_design, read_splits, write_table
+from scripts.network import MLP, Members, Regression, save_weights
+from scripts.parallel import in_order
+from scripts.progress import Progress
+from scripts.tables import Splits, read_design, read_splits, write_table
 from scripts.torch_setup import LightningEnvironment, lightning, set_threads, torch
+
+# Networks that are trained side by side, and the bytes that they may take together. With more of them
+# a step costs less each, until they no longer fit into the processor's cache.
+MEMBERS, MEMORY = 100, 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Features and targets as the network sees them.
+    """Features and targets as the networks see them.
 
     Attributes:
         X: Shape (n, p), float32.
@@ -33,34 +38,80 @@ class Rows:
     X: torch.Tensor
     y: torch.Tensor
 
-    def take(self, rows: np.ndarray) -> "Rows":
-        """Takes some of the rows."""
+    def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Takes rows by their numbers, in an array of any shape."""
         chosen = torch.from_numpy(rows.astype(np.int64))
-        return Rows(self.X[chosen], self.y[chosen])
-
-    def batches(self, size: int, workers: int, generator: torch.Generator | None = None) -> DataLoader:
-        """Gives the rows in batches, shuffled by the generator if there is one."""
-        data = TensorDataset(self.X, self.y)
-        order = SequentialSampler(data) if generator is None else RandomSampler(data, generator=generator)
-        # A batch is one indexing of the tensors: gathering it row by row takes longer than the step.
-        sampler = BatchSampler(order, size, drop_last=False)
-        return DataLoader(data, sampler=sampler, batch_size=None, num_workers=workers)
+        return self.X[chosen], self.y[chosen]
 
 
-def split_stream(seed: int, split_seed: int) -> tuple[int, np.random.Generator]:
+class Batches:
+    """The batches of M networks, each drawn from the stream of its own network, anew in every epoch.
+
+    Args:
+        rows: The table.
+        numbers: Row numbers of the training rows, shape (M, n).
+        size: Rows in a batch. The last may be smaller.
+        layers: For each hidden layer its units and the probability of dropping one.
+        streams: The M streams.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        numbers: np.ndarray,
+        size: int,
+        layers: list[tuple[int, float]],
+        streams: list[np.random.Generator],
+    ) -> None:
+        self.rows, self.numbers, self.size, self.layers, self.streams = rows, numbers, size, layers, streams
+
+    def __len__(self) -> int:
+        """Counts the batches of an epoch."""
+        return math.ceil(self.numbers.shape[1] / self.size)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]]:
+        """Yields features (M, b, p), targets (M, b), and for each layer which units are kept, (M, b, units)."""
+        members, n = self.numbers.shape
+        order = np.empty((members, n), dtype=np.int64)
+        kept = [np.empty((members, n, units), dtype=bool) for units, _ in self.layers]
+        for k, stream in enumerate(self.streams):
+            order[k] = self.numbers[k][stream.permutation(n)]
+            for place, (units, probability) in enumerate(self.layers):
+                kept[place][k] = draw_kept(stream, n, units, probability)
+        x, y = self.rows.take(order)
+        masks = [torch.from_numpy(layer) for layer in kept]
+        for start in range(0, n, self.size):
+            some = slice(start, start + self.size)
+            yield x[:, some], y[:, some], [mask[:, some] for mask in masks]
+
+
+def draw_kept(stream: np.random.Generator, n: int, units: int, probability: float) -> np.ndarray:
+    """Draws which units of a layer are kept in an epoch: shape (n, units)."""
+    # ASSUME: a probability is met to 2^-17. Whole words of 64 bits are by far the fastest to draw.
+    words = stream.bit_generator.random_raw(math.ceil(n * units / 4))
+    return words.view(np.uint16)[: n * units].reshape(n, units) >= round(probability * 2**16)
+
+
+def member_stream(seed: int, split_seed: int) -> tuple[int, np.random.Generator]:
     """Derives the random streams of one network from its own seed and that of its split.
 
-    So a network is the same whichever splits are trained beside it, and in whatever order.
+    A network so has the same weights whichever others are trained beside it, in whatever order.
+
+    Args:
+        seed: Seed of the model.
+        split_seed: Seed of the split.
 
     Returns:
-        A seed for torch, and a generator to draw the validation rows.
+        A seed for torch to draw the first weights with, and a stream for the rows to validate on, the
+        order of the rows, and the units that are dropped.
     """
     sequence = np.random.SeedSequence([seed, split_seed])
-    return int(sequence.generate_state(1, np.uint64)[0] >> 1), np.random.default_rng(sequence)
+    first = int(sequence.generate_state(1, np.uint64)[0] >> 1)
+    return first, np.random.Generator(np.random.SFC64(sequence))
 
 
 def validation_rows(
-    train: np.ndarray, test: np.ndarray, validation: str | float, generator: np.random.Generator
+    train: np.ndarray, test: np.ndarray, validation: str | float, stream: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chooses the rows that are trained on and those that the curve is validated on.
 
@@ -68,7 +119,7 @@ def validation_rows(
         train: Training rows of the split.
         test: Its test rows.
         validation: ``test``, or the share of the training rows to hold out.
-        generator: Draws the rows to hold out.
+        stream: Draws the rows to hold out.
 
     Returns:
         The rows to train on and the rows to validate on.
@@ -83,71 +134,131 @@ def validation_rows(
         raise InputError(
             f"A validation share of {validation} leaves none of the {len(train)} training rows: lower it."
         )
-    shuffled = generator.permutation(train)
+    shuffled = stream.permutation(train)
     return shuffled[held:], shuffled[:held]
 
 
-def train_network(
-    network: MLP, batches: dict[str, DataLoader], settings: dict, folder: str
-) -> list[dict[str, str]]:
-    """Trains a network, then tests it.
+@dataclass(frozen=True)
+class Trained:
+    """What the training of M networks gave.
+
+    Attributes:
+        weights: Their weights, stacked, by the names that they have in an ``MLP``.
+        curves: ``train_loss``, ``train_mae``, ``valid_loss`` and ``valid_mae`` by epoch, each of shape
+            (M, epochs), float32. They mean nothing after the end of a training.
+        lasted: For how many epochs each was trained, shape (M,).
+        predicted: Predictions for the test rows, shape (M, t), float32.
+    """
+
+    weights: dict[str, torch.Tensor]
+    curves: dict[str, np.ndarray]
+    lasted: np.ndarray
+    predicted: np.ndarray
+
+
+class Advance(lightning.Callback):
+    """Tells after each epoch how far the training has got.
 
     Args:
-        network: The network. Its weights are changed.
-        batches: Batches to ``train``, ``valid`` and ``test`` with.
-        settings: The model's entry in the config.
-        folder: An empty folder for Lightning.
+        progress: Counts the networks.
+        members: How many are trained side by side.
+        epochs: For how many epochs, at most.
+    """
 
-    Returns:
-        The records that Lightning's CSVLogger wrote.
+    def __init__(self, progress: Progress, members: int, epochs: int) -> None:
+        self.progress, self.share = progress, members / epochs
+        self.left = float(members)
+
+    def on_train_epoch_end(self, *_: object) -> None:
+        """Counts the part of the networks that an epoch is."""
+        self.progress.advance(self.share)
+        self.left -= self.share
+
+    def on_train_end(self, *_: object) -> None:
+        """Counts the epochs that early stopping has spared."""
+        self.progress.advance(self.left)
+
+
+def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Trained:
+    """Trains the networks of some splits side by side, and predicts their test rows.
+
+    Args:
+        rows: The table.
+        splits: The splits.
+        settings: The model's entry in the config.
+        progress: Counts the networks.
 
     Raises:
+        InputError: If no row would be left to train on.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    logger = lightning.loggers.CSVLogger(folder, name="", version="")
+    networks, streams, numbers, validating = [], [], [], []
+    for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
+        first, stream = member_stream(settings["seed"], int(seed))
+        trained_on, validated_on = validation_rows(train_rows, test_rows, settings["validation"], stream)
+        torch.manual_seed(first)
+        networks.append(MLP(rows.X.shape[1], settings["hidden"], settings["dropout"]))
+        if settings["standardize"]:
+            standardize(networks[-1], rows.take(trained_on)[0])
+        streams.append(stream)
+        numbers.append(trained_on)
+        validating.append(validated_on)
+    members = Members(networks)
+    patience = None if settings["patience"] == "none" else settings["patience"]
+    module = Regression(members, settings["loss"], settings["optimizer"], settings["learning_rate"], patience)
+    layers = list(zip(settings["hidden"], settings["dropout"], strict=True))
     trainer = lightning.Trainer(
         max_epochs=settings["epochs"],
         accelerator=settings["accelerator"],
         devices=1,
         deterministic=True,
-        logger=logger,
         # One process, also where a Slurm job or an MPI launcher stands around it.
         plugins=[LightningEnvironment()],
-        log_every_n_steps=1,
+        callbacks=[Advance(progress, len(splits), settings["epochs"])],
+        logger=False,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    module = Regression(network, settings["loss"], settings["optimizer"], settings["learning_rate"])
     try:
-        trainer.fit(module, batches["train"], batches["valid"])
-        if trainer.received_sigterm or trainer.current_epoch < settings["epochs"]:
+        trainer.fit(
+            module,
+            Batches(rows, np.array(numbers), settings["batch_size"], layers, streams),
+            torch.utils.data.DataLoader([rows.take(np.array(validating))], batch_size=None),
+        )
+        if trainer.current_epoch < settings["epochs"] and not trainer.should_stop:
             sys.exit(143)
-        trainer.test(module, batches["test"], verbose=False)
     finally:
         # Lightning's own exception would end the process with status 0, as if the training were complete.
         if trainer.received_sigterm:
             sys.exit(143)
-    logger.save()
-    with Path(logger.experiment.metrics_file_path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    members.cpu().eval()
+    with torch.no_grad():
+        predicted = members(rows.take(splits.test)[0]).numpy()
+    epochs = range(settings["epochs"])
+    curves = {
+        name: torch.stack([values[min(epoch, len(values) - 1)] for epoch in epochs], dim=1).numpy()
+        for name, values in module.curves.items()
+    }
+    return Trained(members.state(), curves, module.lasted.numpy(), predicted)
 
 
-def learning_curve(records: list[dict[str, str]], epochs: int) -> dict[str, np.ndarray]:
-    """Collects the records of one training by epoch.
+def members_at_once(rows: int, features: int, settings: dict) -> int:
+    """Computes how many networks are trained side by side, from their size and never from their number.
 
     Args:
-        records: What ``train_network`` gave.
-        epochs: Number of epochs.
-
-    Returns:
-        ``epoch`` from 1 on, and ``train_mae``, ``train_loss``, ``valid_mae``, ``valid_loss``.
+        rows: Number of training rows.
+        features: Number of features p.
+        settings: The model's entry in the config.
     """
-    curve = {"epoch": np.arange(1, epochs + 1, dtype=np.int32)}
-    for metric in ("train_mae", "train_loss", "valid_mae", "valid_loss"):
-        curve[metric] = np.array([float(record[metric]) for record in records if record.get(metric)])
-    return curve
+    sizes = [features, *settings["hidden"], 1]
+    weights = sum(before * after + after for before, after in pairwise(sizes))
+    units = sum(settings["hidden"])
+    # Weights, gradients, two moments and the best so far; the rows of an epoch; which units are kept,
+    # drawn as words of two bytes; and what a batch goes through, forth and back.
+    held = 5 * 4 * weights + rows * (4 * features + 3 * units) + settings["batch_size"] * 4 * 6 * units
+    return max(1, min(MEMBERS, MEMORY // held))
 
 
 def fit_mlp(
@@ -160,22 +271,24 @@ def fit_mlp(
     summary: str,
     weights: str,
     settings: dict,
+    processes: int,
     logger: logging.Logger,
 ) -> None:
-    """Trains the network on every split and writes what it gives.
+    """Trains a network on each split of a block and writes what that gives.
 
     Args:
         table: The prepared table.
-        splits: The table of splits.
-        predictions: Parquet file to write, see ``write_evaluation``. They come from the saved weights.
+        splits: The block of splits.
+        predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
-        training_log: CSV file to write: the records of Lightning's CSVLogger after the ``seed`` of
-            the split, the last of each split being that of the test.
+        training_log: CSV file to write: the learning curve of the first split of the block.
         learning_curves: Parquet file to write: ``seed``, ``epoch``, and the mean absolute error and
             the loss on the rows trained on (with dropout) and on the validation rows.
-        summary: Text file to write: the layers of the network with their shapes and parameters.
+        summary: Text file to write: the layers of a network with their shapes and parameters.
         weights: safetensors file to write, see ``save_weights``.
         settings: The model's entry in the config.
+        processes: How many processes train on a CPU. Each computes with one thread, and the result
+            does not depend on their number.
         logger: Where to report.
 
     Raises:
@@ -183,67 +296,61 @@ def fit_mlp(
             a training diverges.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    if settings["accelerator"] == "gpu" and not torch.accelerator.is_available():
+    on_gpu = settings["accelerator"] != "cpu" and torch.accelerator.is_available()
+    if settings["accelerator"] == "gpu" and not on_gpu:
         raise InputError(
             "The config asks for accelerator: gpu, and this machine has none: set it to auto or cpu."
         )
-    set_threads(settings["threads"])
+    set_threads(1)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    design, drawn = read_design(table), list(read_splits(splits))
+    design, drawn = read_design(table), read_splits([splits])
     rows = Rows(torch.from_numpy(design.X.astype(np.float32)), torch.from_numpy(design.y.astype(np.float32)))
-    networks, log, curves = [], [], []
-    for split in drawn:
-        torch_seed, generator = split_stream(settings["seed"], split.seed)
-        train, valid = validation_rows(split.train, split.test, settings["validation"], generator)
-        torch.manual_seed(torch_seed)
-        network = MLP(len(design.features), settings["hidden"], settings["dropout"])
-        if settings["standardize"]:
-            standardize(network, rows.take(train).X)
-        size, workers = settings["batch_size"], settings["workers"]
-        batches = {
-            "train": rows.take(train).batches(size, workers, torch.Generator().manual_seed(torch_seed)),
-            "valid": rows.take(valid).batches(len(valid), workers),
-            "test": rows.take(split.test).batches(len(split.test), workers),
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            records = train_network(network, batches, settings, folder)
-        if not math.isfinite(float(records[-1]["test_mae"])):
+    size = members_at_once(drawn.train.shape[1], len(design.features), settings)
+    chunks = [drawn[start : start + size] for start in range(0, len(drawn), size)]
+    progress = Progress(logger, "networks trained", len(drawn))
+    found = list(
+        in_order(
+            lambda chunk: train(rows, chunk, settings, progress),
+            chunks,
+            1 if on_gpu else min(processes, len(chunks)),
+        )
+    )
+    predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
+    for seed, values in zip(drawn.seeds, predicted, strict=True):
+        if not np.isfinite(values).all():
             raise InputError(
-                f"The training on split {split.seed} diverged, and the network predicts no numbers: lower learning_rate "
+                f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
                 "of the model in the config, set standardize: true, or choose another optimizer."
             )
-        networks.append(network)
-        log += [{"seed": split.seed, **record} for record in records]
-        curves.append(learning_curve(records, settings["epochs"]))
-        logger.info("Split %d: trained, test MAE %.6g.", split.seed, float(records[-1]["test_mae"]))
-
-    description = {
-        "seeds": [split.seed for split in drawn],
-        "features": design.features,
-        "target": design.target,
-    }
+    description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
     description |= {key: settings[key] for key in ("hidden", "dropout")}
+    stacked = {name: torch.cat([one.weights[name] for one in found]) for name in found[0].weights}
     with replacing(weights) as temporary:
-        save_weights(networks, description, str(temporary))
-    predicted = [
-        predict(load_network(weights, split.seed), rows.take(split.test).X).numpy().astype(np.float64)
-        for split in drawn
-    ]
+        save_weights(stacked, description, str(temporary))
     write_evaluation(design, drawn, predicted, predictions, scores)
-    with replacing(training_log) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, sorted({key for record in log for key in record}, key=column_order))
-        writer.writeheader()
-        writer.writerows(log)
-    seeds = np.array([split.seed for split in drawn], dtype=np.int64)
-    write_table(
-        {"seed": np.repeat(seeds, settings["epochs"])}
-        | {name: np.concatenate([curve[name] for curve in curves]) for name in curves[0]},
-        learning_curves,
-    )
+    write_curves(drawn, found, learning_curves, training_log)
     with replacing(summary) as temporary:
+        network = MLP(len(design.features), settings["hidden"], settings["dropout"])
         shape = (settings["batch_size"], len(design.features))
-        text = str(torchinfo.summary(networks[0], input_size=shape, device="cpu", verbose=0))
+        text = str(torchinfo.summary(network, input_size=shape, device="cpu", verbose=0))
         temporary.write_text(text + "\n", encoding="utf-8")
+    logger.info("%d networks trained, %d side by side.", len(drawn), size)
+
+
+def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:
+    """Writes the learning curves of all networks as Parquet, and that of the first one as CSV."""
+    names = ("train_mae", "train_loss", "valid_mae", "valid_loss")
+    curves = {name: np.concatenate([one.curves[name] for one in found]) for name in names}
+    epochs = curves["train_mae"].shape[1]
+    lasted = np.arange(epochs) < np.concatenate([one.lasted for one in found])[:, None]
+    columns = {
+        "seed": np.repeat(splits.seeds, epochs).reshape(-1, epochs),
+        "epoch": np.tile(np.arange(1, epochs + 1, dtype=np.int32), (len(splits), 1)),
+    } | curves
+    write_table({name: values[lasted] for name, values in columns.items()}, learning_curves)
+    with replacing(training_log) as temporary:
+        first = {name: values[0][lasted[0]] for name, values in columns.items()}
+        pyarrow.csv.write_csv(pyarrow.table(first), temporary)
 
 
 def standardize(network: MLP, X: torch.Tensor) -> None:
@@ -254,17 +361,12 @@ def standardize(network: MLP, X: torch.Tensor) -> None:
     network.scale.copy_(torch.where(constant, torch.ones_like(X[0]), X.std(dim=0, correction=0)))
 
 
-def column_order(name: str) -> tuple[int, str]:
-    """Sorts the columns of the training log: seed, epoch and step first, then the metrics by name."""
-    first = ["seed", "epoch", "step"]
-    return (first.index(name), "") if name in first else (len(first), name)
-
-
 if __name__ == "__main__":
     with job(snakemake) as logger:
         fit_mlp(
             **snakemake.input,
             **outputs(snakemake),
-            settings=snakemake.params.spec["settings"] | {"workers": snakemake.params.workers},
+            settings=snakemake.params.spec["settings"],
+            processes=snakemake.threads,
             logger=logger,
         )

@@ -5,7 +5,7 @@ import json
 import safetensors
 import safetensors.torch
 
-from scripts.torch_setup import lightning, torch, torchmetrics
+from scripts.torch_setup import lightning, torch
 
 LOSSES = {"squared_error": torch.nn.functional.mse_loss, "absolute_error": torch.nn.functional.l1_loss}
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
@@ -36,51 +36,154 @@ class MLP(torch.nn.Module):
         return self.layers((x - self.centre) / self.scale).squeeze(-1)
 
 
-class Regression(lightning.LightningModule):
-    """Trains a network to predict a number; logs the loss and the mean absolute error.
+class Members(torch.nn.Module):
+    """M networks of one shape, side by side. None of them has an effect on another.
 
     Args:
-        network: Maps features of shape (n, p) to predictions of shape (n,).
+        networks: The networks. Their weights are copied.
+    """
+
+    def __init__(self, networks: list[MLP]) -> None:
+        super().__init__()
+        self.members = len(networks)
+        self.dropout = [layer.p for layer in networks[0].layers if isinstance(layer, torch.nn.Dropout)]
+        # A matrix product of a single member rounds otherwise than one of several.
+        padded = networks * 2 if self.members == 1 else networks
+        states = [network.state_dict() for network in padded]
+        for name in ("centre", "scale"):
+            self.register_buffer(name, torch.stack([state[name] for state in states])[:, None, :])
+        names = [name.removesuffix(".weight") for name in states[0] if name.endswith(".weight")]
+        self.weights, self.biases = (
+            torch.nn.ParameterList(
+                torch.stack([state[f"{name}.{kind}"] for state in states]) for name in names
+            )
+            for kind in ("weight", "bias")
+        )
+        self.names = names
+
+    def pad(self, values: torch.Tensor) -> torch.Tensor:
+        """Repeats what there is for a single member, as its weights are repeated."""
+        return values.expand(2, *values.shape[1:]) if self.members == 1 else values
+
+    def forward(self, x: torch.Tensor, kept: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """Predicts the target.
+
+        Args:
+            x: Features, shape (M, n, p).
+            kept: In training, for each hidden layer which units are kept in which row, shape (M, n, units).
+
+        Returns:
+            The predictions, shape (M, n).
+        """
+        x = (self.pad(x) - self.centre) / self.scale
+        hidden = zip(self.weights[:-1], self.biases[:-1], self.dropout, strict=True)
+        for layer, (weight, bias, probability) in enumerate(hidden):
+            x = torch.baddbmm(bias[:, None, :], x, weight.transpose(1, 2)).relu()
+            if kept is not None and probability > 0:
+                x = x * self.pad(kept[layer]).to(x.dtype).mul_(1 / (1 - probability))
+        # With one output, a product and a sum are faster than a matrix product.
+        return ((x * self.weights[-1]).sum(dim=2) + self.biases[-1])[: self.members]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Gives copies of the weights of the members, stacked, by the names that they have in an ``MLP``."""
+        found = {"centre": self.centre[:, 0], "scale": self.scale[:, 0]}
+        for name, weight, bias in zip(self.names, self.weights, self.biases, strict=True):
+            found |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        return {name: value.detach()[: self.members].cpu().clone() for name, value in found.items()}
+
+
+class Regression(lightning.LightningModule):
+    """Trains M networks to predict numbers, each as if it were alone.
+
+    The loss is the sum of those of the members, so that the gradient of a weight is that of its own
+    member's loss; the optimizers treat each weight by itself.
+
+    Args:
+        members: The networks.
         loss: ``squared_error`` or ``absolute_error``.
         optimizer: ``rmsprop``, ``adam`` or ``sgd``.
         learning_rate: Its learning rate.
+        patience: A member stops after this many epochs without a lower loss on the validation rows,
+            and takes back the weights of the best epoch. None trains for all epochs.
+
+    Attributes:
+        curves: After the training, for each epoch the means of ``train_loss``, ``train_mae``,
+            ``valid_loss`` and ``valid_mae`` over the rows, each of shape (epochs, M).
+        lasted: The number of epochs that each member was trained for, shape (M,).
     """
 
-    def __init__(self, network: torch.nn.Module, loss: str, optimizer: str, learning_rate: float) -> None:
+    def __init__(
+        self, members: Members, loss: str, optimizer: str, learning_rate: float, patience: int | None = None
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.members = members
         self.loss = LOSSES[loss]
         self.optimizer = OPTIMIZERS[optimizer]
         self.learning_rate = learning_rate
-        self.mae = torch.nn.ModuleDict(
-            {f"{stage}_mae": torchmetrics.MeanAbsoluteError() for stage in ("train", "valid", "test")}
-        )
+        self.patience = patience
+        self.curves: dict[str, list[torch.Tensor]] = {}
+        self.lasted = torch.zeros(members.members, dtype=torch.long)
+        self._sums: dict[str, torch.Tensor] = {}
+        self._rows: dict[str, int] = {}
+        if patience is not None:
+            self._best_loss = torch.full([members.members], torch.inf)
+            self._best_epoch = torch.zeros(members.members, dtype=torch.long)
+            self._going = torch.ones(members.members, dtype=torch.bool)
+            self._best = [parameter.detach().clone() for parameter in members.parameters()]
 
-    def _step(self, batch: tuple[torch.Tensor, torch.Tensor], stage: str) -> torch.Tensor:
-        x, y = batch
-        predicted = self.network(x)
-        loss, mae = self.loss(predicted, y), self.mae[f"{stage}_mae"]
-        mae.update(predicted, y)
-        self.log_dict(
-            {f"{stage}_loss": loss, f"{stage}_mae": mae}, on_step=False, on_epoch=True, batch_size=len(y)
-        )
-        return loss
+    def _step(self, batch: tuple, stage: str) -> torch.Tensor:
+        x, y, *kept = batch
+        predicted = self.members(x, *kept)
+        losses = self.loss(predicted, y, reduction="none")
+        with torch.no_grad():
+            sums = {"loss": losses.sum(dim=1), "mae": (predicted - y).abs().sum(dim=1)}
+            for metric, value in sums.items():
+                name = f"{stage}_{metric}"
+                self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._rows[stage] = self._rows.get(stage, 0) + y.shape[1]
+        return losses.mean(dim=1).sum()
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
-        """Gives the loss of a batch of features (n, p) and targets (n,)."""
+    def training_step(self, batch: tuple, _: int) -> torch.Tensor:
+        """Gives the loss of a batch: features (M, n, p), targets (M, n), and the units that are kept."""
         return self._step(batch, "train")
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
-        """Logs the loss and the error of a batch of the validation rows."""
+    def validation_step(self, batch: tuple, _: int) -> None:
+        """Measures the errors on a batch of the validation rows: features (M, n, p) and targets (M, n)."""
         self._step(batch, "valid")
 
-    def test_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> None:
-        """Logs the loss and the error of a batch of the test rows."""
-        self._step(batch, "test")
+    def on_train_epoch_end(self) -> None:
+        """Notes the errors of the epoch, and which members have come to their end."""
+        for name, value in self._sums.items():
+            self.curves.setdefault(name, []).append(value.cpu() / self._rows[name.partition("_")[0]])
+        self._sums, self._rows = {}, {}
+        epoch = self.current_epoch + 1
+        if self.patience is None:
+            self.lasted[:] = epoch
+            return
+        self.lasted[self._going] = epoch
+        loss = self.curves["valid_loss"][-1]
+        better = self._going & (loss < self._best_loss)
+        self._best_loss[better], self._best_epoch[better] = loss[better], epoch
+        for best, parameter in zip(self._best, self.members.parameters(), strict=True):
+            chosen = self.members.pad(better).to(best.device)
+            best[chosen] = parameter.detach()[chosen]
+        self._going &= epoch - self._best_epoch < self.patience
+        if not self._going.any():
+            self.trainer.should_stop = True
+
+    def on_train_end(self) -> None:
+        """Takes back the weights of the best epoch of each member, if the patience has a limit."""
+        if self.patience is not None:
+            with torch.no_grad():
+                # A member whose loss never was a number has diverged, and shall show that.
+                found = self.members.pad(self._best_loss.isfinite())
+                for best, parameter in zip(self._best, self.members.parameters(), strict=True):
+                    chosen = found.to(best.device)
+                    parameter[chosen] = best[chosen]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Gives the optimizer, with PyTorch's defaults for all but the learning rate."""
-        return self.optimizer(self.network.parameters(), lr=self.learning_rate)
+        return self.optimizer(self.members.parameters(), lr=self.learning_rate)
 
 
 def predict(network: torch.nn.Module, X: torch.Tensor) -> torch.Tensor:
@@ -98,17 +201,15 @@ def predict(network: torch.nn.Module, X: torch.Tensor) -> torch.Tensor:
         return network(X)
 
 
-def save_weights(networks: list[MLP], description: dict, path: str) -> None:
+def save_weights(stacked: dict[str, torch.Tensor], description: dict, path: str) -> None:
     """Saves networks of one shape in the safetensors format.
 
     Args:
-        networks: The networks, one a split.
+        stacked: Their weights, by the names that they have in an ``MLP``. The first axis is the network.
         description: What ``load_network`` needs and a reader wants to know, as JSON can hold it:
             ``seeds`` of the splits, ``features``, ``hidden``, ``dropout``.
-        path: The file to write. Each tensor has the splits as its first axis.
+        path: The file to write.
     """
-    states = [network.state_dict() for network in networks]
-    stacked = {name: torch.stack([state[name].cpu() for state in states]) for name in states[0]}
     # With more than one metadata key, the order in the file would differ from run to run.
     metadata = {"lineup": json.dumps(description, sort_keys=True, ensure_ascii=False)}
     safetensors.torch.save_file(stacked, path, metadata)

@@ -1,6 +1,9 @@
-"""Draws the figures of the lasso: its cross-validation, its coefficient paths, its predictions."""
+"""Draws the figures of the lasso: its cross-validation, coefficient paths, selection and predictions."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.ticker import PercentFormatter
 
 from scripts.figures import (
     BLUE,
@@ -15,56 +18,85 @@ from scripts.figures import (
     with_unit,
 )
 from scripts.job import job
-from scripts.tables import read_schema, read_table
+from scripts.tables import read_schema, read_table, read_tables
 
 # ASSUME: a reader tells this many paths apart; the other features are drawn in grey.
 NAMED_PATHS = 6
+# ASSUME: of more features than this, those that are kept most often are named.
+NAMED_FEATURES = 40
 
 
-def first_split(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Keeps the records of the first split of a table."""
-    kept = columns["seed"] == columns["seed"][0]
-    return {name: values[kept] for name, values in columns.items()}
+@dataclass(frozen=True)
+class Grid:
+    """The grid searches of S splits: k penalties, from the largest down, and F folds.
+
+    Attributes:
+        seeds: Seeds of the splits, shape (S,).
+        penalties: Shape (S, k).
+        errors: Mean absolute errors on the held-out folds, shape (S, k, F).
+        chosen: The chosen penalties, shape (S,).
+    """
+
+    seeds: np.ndarray
+    penalties: np.ndarray
+    errors: np.ndarray
+    chosen: np.ndarray
 
 
-def plot_grid(model: str, grid: str, unit: str, svg: str, png: str) -> None:
-    """Draws the cross-validation curve of the first split, with the chosen penalty.
+def read_grid(paths: list[str]) -> Grid:
+    """Reads the grid searches that ``fit_lasso`` wrote, one file a block of splits."""
+    columns = read_tables(paths)
+    folds = int(columns["fold"].max())
+    seeds = columns["seed"][np.flatnonzero(np.diff(columns["seed"], prepend=-1))]
+    penalties = columns["penalty"].reshape(len(seeds), -1, folds)[:, :, 0]
+    chosen = columns["chosen"].reshape(len(seeds), -1, folds)[:, :, 0]
+    errors = columns["mae"].reshape(len(seeds), -1, folds)
+    return Grid(seeds, penalties, errors, penalties[chosen])
 
-    The band is one standard error of the mean over the folds, ``sd / sqrt(folds)`` (Hastie,
-    Tibshirani and Friedman 2009, section 7.10). The curves of other splits lie behind it in grey.
+
+def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
+    """Draws the cross-validation curve of the first split.
+
+    Its band is one standard error of the mean over the folds, ``sd / sqrt(folds)`` (Hastie,
+    Tibshirani and Friedman 2009, section 7.10). Of several splits, a grey band spans the central 90 %
+    of their curves, each at the same share of its largest penalty, which the axis takes at its median.
 
     Args:
         model: Name of the model.
-        grid: Its grid, as ``fit_lasso`` wrote it.
+        grid: Its grid searches.
         unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    columns = read_table(grid)
-    folds = int(columns["fold"].max())
-    seeds = np.unique(columns["seed"])
-    penalties = columns["penalty"].reshape(len(seeds), -1, folds)[:, :, 0]
-    errors = columns["mae"].reshape(len(seeds), -1, folds)
-    chosen = columns["chosen"].reshape(len(seeds), -1, folds)[0, :, 0]
-    mean, error = errors.mean(axis=2), errors[0].std(axis=1, ddof=1) / np.sqrt(folds)
+    folds, mean = grid.errors.shape[2], grid.errors.mean(axis=2)
+    error = grid.errors[0].std(axis=1, ddof=1) / np.sqrt(folds)
     figure, axes = new_figure()
-    for k in range(1, min(len(seeds), 200)):
-        axes.plot(penalties[k], mean[k], color=GREY, linewidth=0.5, alpha=0.3)
+    if len(grid.seeds) > 1:
+        below, above = np.quantile(mean, [0.05, 0.95], axis=0)
+        axes.fill_between(
+            np.median(grid.penalties, axis=0),
+            below,
+            above,
+            color=GREY,
+            alpha=0.25,
+            linewidth=0,
+            label=f"90 % of {len(grid.seeds):,} splits",
+        )
     axes.fill_between(
-        penalties[0],
+        grid.penalties[0],
         mean[0] - error,
         mean[0] + error,
         color=BLUE,
-        alpha=0.18,
+        alpha=0.22,
         linewidth=0,
         label="one standard error",
     )
-    axes.plot(penalties[0], mean[0], color=BLUE, label=f"mean over {folds} folds")
-    best = float(penalties[0][chosen][0])
+    axes.plot(grid.penalties[0], mean[0], color=BLUE, label=f"mean over {folds} folds")
+    best = grid.chosen[0]
     axes.axvline(best, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chosen penalty {best:.4g}")
     logarithmic_x(axes)
     axes.set(
-        title=f"{label(model)}: cross-validation, split seed {columns['seed'][0]}",
+        title=f"{label(model)}: cross-validation, split seed {grid.seeds[0]}",
         xlabel="penalty (log scale)",
         ylabel=with_unit("held-out MAE", unit),
     )
@@ -72,7 +104,63 @@ def plot_grid(model: str, grid: str, unit: str, svg: str, png: str) -> None:
     save_figure(figure, svg, png)
 
 
-def plot_path(model: str, path: str, grid: str, table: str, unit: str, svg: str, png: str) -> None:
+def plot_selection(model: str, grid: Grid, coefficients: list[str], svg: str, png: str) -> None:
+    """Draws the chosen penalties over the splits, and in how many splits each coefficient is kept.
+
+    A coefficient is kept where the fit at the chosen penalty does not set it to zero.
+
+    Args:
+        model: Name of the model.
+        grid: Its grid searches.
+        coefficients: Its coefficients, one file a block of splits.
+        svg: SVG file to write.
+        png: PNG file to write.
+    """
+    columns = read_tables(coefficients)
+    splits = len(grid.seeds)
+    terms = list(dict.fromkeys(columns["term"]))
+    kept = (columns["coefficient"].reshape(splits, -1) != 0)[:, 1:]
+    share, features = kept.mean(axis=0), terms[1:]
+    shown = np.argsort(-share, kind="stable")[:NAMED_FEATURES][::-1]
+    figure = new_figure(6.9, max(3.2, 0.9 + 0.19 * len(shown)))[0]
+    figure.clear()
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+    lowest, highest = grid.penalties.min(), grid.penalties.max()
+    left.hist(grid.chosen, bins=np.geomspace(lowest, highest * (1 + 1e-9), 26), color=BLUE, alpha=0.75)
+    first = f"split seed {grid.seeds[0]}: {grid.chosen[0]:.3g}"
+    left.axvline(grid.chosen[0], color=ORANGE, linestyle="--", linewidth=1.2, label=first)
+    logarithmic_x(left)
+    left.tick_params(axis="x", labelsize=7.5)
+    left.set(
+        title=f"{label(model)}: {splits:,} split{'s' if splits > 1 else ''}",
+        xlabel="chosen penalty (log scale)",
+        ylabel="splits",
+    )
+    left.legend(fontsize=8)
+    places = np.arange(len(shown))
+    right.barh(places, share[shown], color=BLUE, alpha=0.75, height=0.7)
+    marked = kept[0][shown]
+    right.scatter(
+        share[shown][marked],
+        places[marked],
+        s=16,
+        marker="D",
+        color=ORANGE,
+        edgecolors="white",
+        linewidths=0.5,
+        zorder=3,
+        label=f"kept on split seed {grid.seeds[0]}",
+    )
+    right.set_yticks(places, [features[j] for j in shown], fontsize=8)
+    right.set_xlim(0, 1.04)
+    right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    right.grid(axis="y", visible=False)
+    right.set(title="coefficients kept", xlabel="share of the splits")
+    right.legend(loc="lower right", fontsize=8)
+    save_figure(figure, svg, png)
+
+
+def plot_path(model: str, path: str, best: float, table: str, unit: str, svg: str, png: str) -> None:
     """Draws the coefficients of the first split against the penalty.
 
     Each coefficient is multiplied by the standard deviation of its feature over all rows, so that
@@ -80,20 +168,18 @@ def plot_path(model: str, path: str, grid: str, table: str, unit: str, svg: str,
 
     Args:
         model: Name of the model.
-        path: Its coefficient paths, as ``fit_lasso`` wrote them.
-        grid: Its grid, for the chosen penalty.
+        path: Its coefficient paths on the first split, as ``fit_lasso`` wrote them.
+        best: The penalty that was chosen.
         table: The prepared table, for the standard deviations of the features.
         unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    columns, schema, rows = first_split(read_table(path)), read_schema(table), read_table(table)
+    columns, schema, rows = read_table(path), read_schema(table), read_table(table)
     features = [feature["name"] for feature in schema["features"]]
     scale = np.array([rows[name].astype(float).std() for name in features])
     penalties = columns["penalty"].reshape(-1, len(features))[:, 0]
     coefficients = columns["coefficient"].reshape(-1, len(features)) * scale
-    searched = first_split(read_table(grid))
-    best = float(searched["penalty"][searched["chosen"]][0])
     figure, axes = new_figure()
     largest = np.argsort(-np.abs(coefficients).max(axis=0), kind="stable")
     for j in largest[NAMED_PATHS:]:
@@ -120,8 +206,10 @@ if __name__ == "__main__":
     with job(snakemake):
         model, files, out = snakemake.wildcards.model, snakemake.input, snakemake.output
         unit = snakemake.params.spec["settings"]["target_unit"]
-        plot_grid(model, files.grid, unit, out.grid_svg, out.grid_png)
-        plot_path(model, files.path, files.grid, files.table, unit, out.path_svg, out.path_png)
+        grid = read_grid(list(files.grid))
+        plot_grid(model, grid, unit, out.grid_svg, out.grid_png)
+        plot_path(model, files.path, grid.chosen[0], files.table, unit, out.path_svg, out.path_png)
+        plot_selection(model, grid, list(files.coefficients), out.selection_svg, out.selection_png)
         plot_predictions(
-            model, files.predictions, files.table, unit, out.predictions_svg, out.predictions_png
+            model, list(files.predictions), files.table, unit, out.predictions_svg, out.predictions_png
         )

@@ -8,6 +8,7 @@ if __name__ == "__main__":
         plot_predictions(
             model=snakemake.wildcards.model,
             unit=snakemake.params.spec["settings"]["target_unit"],
-            **snakemake.input,
+            predictions=list(snakemake.input.predictions),
+            table=snakemake.input.table,
             **outputs(snakemake),
         )

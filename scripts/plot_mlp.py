@@ -1,47 +1,53 @@
-"""Draws the figures of the neural network: its learning curve and its predictions."""
+"""Draws the figures of the neural network: its learning curves and its predictions."""
 
 import numpy as np
 
-from scripts.figures import BLUE, GREY, ORANGE, label, new_figure, plot_predictions, save_figure, with_unit
+from scripts.figures import BLUE, ORANGE, label, new_figure, plot_predictions, save_figure, with_unit
 from scripts.job import job
-from scripts.tables import read_table
+from scripts.tables import read_tables
 
 
 def plot_learning_curve(
-    model: str, learning_curves: str, unit: str, validation: str | float, svg: str, png: str
+    model: str, learning_curves: list[str], unit: str, validation: str | float, svg: str, png: str
 ) -> None:
     """Draws the mean absolute error by epoch, in training and on the validation rows.
 
-    The first split is in colour; the validation curves of other splits lie behind it in grey.
+    The lines are those of the first split; of several splits, a band spans the central 90 % of the
+    networks that are still trained at the epoch.
 
     Args:
         model: Name of the model.
-        learning_curves: Its learning curves, as ``fit_mlp`` wrote them.
+        learning_curves: Its learning curves, one file a block of splits.
         unit: Unit of the target, empty if it has none.
         validation: ``test``, or the share of the training rows that is held out.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    columns = read_table(learning_curves)
-    seeds = np.unique(columns["seed"])
-    epoch, training, valid = (
-        columns[name].reshape(len(seeds), -1) for name in ("epoch", "train_mae", "valid_mae")
-    )
+    columns = read_tables(learning_curves)
+    epoch, first = columns["epoch"], columns["seed"] == columns["seed"][0]
+    networks = int((epoch == 1).sum())
     rows = "the test rows" if validation == "test" else f"{validation:.0%} of the training rows, held out"
     figure, axes = new_figure()
-    for k in range(1, min(len(seeds), 200)):
-        axes.plot(epoch[k], valid[k], color=GREY, linewidth=0.5, alpha=0.3)
-    axes.plot(epoch[0], training[0], color=BLUE, label="training, with dropout")
-    axes.plot(epoch[0], valid[0], color=ORANGE, label=f"validation: {rows}")
+    top = 0.0
+    for name, color, what in (
+        ("train_mae", BLUE, "training, with dropout"),
+        ("valid_mae", ORANGE, f"validation: {rows}"),
+    ):
+        if networks > 1:
+            epochs = np.arange(1, epoch.max() + 1)
+            below, above = np.transpose(
+                [np.quantile(columns[name][epoch == number], [0.05, 0.95]) for number in epochs]
+            )
+            band = f"90 % of {networks:,} splits"
+            axes.fill_between(epochs, below, above, color=color, alpha=0.18, linewidth=0, label=band)
+            top = max(top, above[len(epochs) // 10 :].max())
+        curve = columns[name][first]
+        axes.plot(epoch[first], curve, color=color, label=f"{what}, split seed {columns['seed'][0]}")
+        top = max(top, curve[len(curve) // 10 :].max())
     # The axis starts at 0, as in the book, and ends above what follows the first epochs.
-    settled = max(training[0, len(epoch[0]) // 10 :].max(), valid[0, len(epoch[0]) // 10 :].max())
-    axes.set_ylim(0, 100 * np.ceil(settled * 1.1 / 100) if settled > 100 else settled * 1.2)
-    axes.set(
-        title=f"{label(model)}: MAE by epoch, split seed {columns['seed'][0]}",
-        xlabel="epoch",
-        ylabel=with_unit("MAE", unit),
-    )
-    axes.legend()
+    axes.set_ylim(0, 100 * np.ceil(top * 1.1 / 100) if top > 100 else top * 1.2)
+    axes.set(title=f"{label(model)}: MAE by epoch", xlabel="epoch", ylabel=with_unit("MAE", unit))
+    axes.legend(ncols=1)
     save_figure(figure, svg, png)
 
 
@@ -51,7 +57,7 @@ if __name__ == "__main__":
         settings = snakemake.params.spec["settings"]
         plot_learning_curve(
             model,
-            files.learning_curves,
+            list(files.learning_curves),
             settings["target_unit"],
             settings["validation"],
             out.learning_curves_svg,
@@ -59,7 +65,7 @@ if __name__ == "__main__":
         )
         plot_predictions(
             model,
-            files.predictions,
+            list(files.predictions),
             files.table,
             settings["target_unit"],
             out.predictions_svg,

@@ -14,17 +14,36 @@ from scripts.job import job
 from scripts.tables import read_schema, read_table
 
 CAPTIONS = {
-    "comparison": "Mean absolute error of each model on the test rows. Lower is better.",
-    "predictions": "Predicted against actual targets of the test rows. On the dashed line the two are equal.",
+    "comparison": (
+        "Mean absolute error of each model on the test rows. Lower is better. Of many splits, the shape is the distribution "
+        "of the errors over them, the bar spans the central 90 %, and the diamond is the first split."
+    ),
+    "differences": (
+        "Mean absolute error of each model minus that of the reference on the same split. The bar is a 95 % interval for the "
+        "mean difference that allows for the training rows that the splits share; the shape and the diamond are as above."
+    ),
+    "predictions": (
+        "Predicted against actual targets of the test rows. On the dashed line the two are equal. The points are those of "
+        "the first split; of several splits, a grey line spans the central 90 % of the predictions for a row."
+    ),
     "grid": (
-        "Mean absolute error on the held-out folds by penalty. The band is one standard error of the mean over the "
-        "folds; the dashed line marks the penalty with the lowest mean, which the model is fitted with."
+        "Mean absolute error on the held-out folds by penalty, for the first split. The blue band is one standard error of "
+        "the mean over the folds; the dashed line marks the penalty with the lowest mean, which the model is fitted with. "
+        "Of several splits, the grey band spans the central 90 % of their curves."
     ),
     "path": (
-        "Coefficients of the fit on all training rows by penalty, each times the standard deviation of its feature. "
-        "The features with the largest ones are named; the others are grey."
+        "Coefficients of the fit on all training rows of the first split by penalty, each times the standard deviation of its "
+        "feature. The features with the largest ones are named; the others are grey."
     ),
-    "learning_curves": "Mean absolute error after each epoch. That of training is measured with dropout on, batch by batch.",
+    "selection": (
+        "Left, how often each penalty was chosen. Right, in how many of the splits the fit at the chosen penalty keeps each "
+        "coefficient, that is, does not set it to zero; a diamond marks those kept on the first split. A coefficient that is "
+        "kept often need not be large, and the splits share rows."
+    ),
+    "learning_curves": (
+        "Mean absolute error after each epoch. That of training is measured with dropout on, batch by batch. The lines are "
+        "those of the first split; of several splits, a band spans the central 90 %."
+    ),
 }
 
 
@@ -75,18 +94,41 @@ def published_figures(published: list[dict], scores: str) -> list[dict]:
     ]
 
 
-def read_leaderboard(path: str, null_model: str) -> list[dict]:
-    """Reads a leaderboard, with numbers as numbers, empty fields as None and the null model's rule in its name."""
+def read_records(path: str) -> list[dict]:
+    """Reads a CSV file that ``compare`` wrote, with numbers as numbers and empty fields as None."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
-    text = {"model", "source"}
-    records = [
+    text = {"model", "other", "source"}
+    return [
         {key: value if key in text else float(value) if value else None for key, value in record.items()}
         for record in records
     ]
-    for record in records:
-        record["label"] = f"null model ({null_model})" if record["model"] == NULL_MODEL else record["model"]
-    return records
+
+
+def read_leaderboard(leaderboard: str, differences: str, reference: str, null_model: str) -> list[dict]:
+    """Reads a leaderboard, and sets beside each line the difference of its model to the reference.
+
+    Args:
+        leaderboard: The leaderboard.
+        differences: The differences of each pair.
+        reference: The model that the others are compared with.
+        null_model: ``mean`` or ``median``.
+
+    Returns:
+        The records of the leaderboard, best model first, each with a ``label`` and with ``against``,
+        the record of the difference to the reference; None for the reference itself.
+    """
+    against = {
+        record["model"]: record for record in read_records(differences) if record["other"] == reference
+    }
+    return [
+        record
+        | {
+            "label": f"null model ({null_model})" if record["model"] == NULL_MODEL else record["model"],
+            "against": against.get(record["model"]),
+        }
+        for record in read_records(leaderboard)
+    ]
 
 
 def report(
@@ -96,6 +138,7 @@ def report(
     versions: dict[str, str],
     tables: list[str],
     leaderboards: list[str],
+    differences: list[str],
     scores: list[str],
     figures: list[str],
     template: str,
@@ -111,6 +154,7 @@ def report(
         versions: The versions of Python and of the packages that can change a result.
         tables: The prepared tables, in the order of ``build``.
         leaderboards: The leaderboards, in that order.
+        differences: The differences of each pair of models, in that order.
         scores: The scores of all models, in that order.
         figures: All figures, as SVG files under ``results/{dataset}/``.
         template: The page's Jinja2 template.
@@ -118,7 +162,9 @@ def report(
         logger: Where to report.
     """
     sections = []
-    for name, table, leaderboard, score in zip(build, tables, leaderboards, scores, strict=True):
+    for name, table, leaderboard, difference, score in zip(
+        build, tables, leaderboards, differences, scores, strict=True
+    ):
         settings = datasets[name]
         folder = Path(table).parent
         drawn = [figure(path) for path in figures if Path(path).is_relative_to(folder)]
@@ -131,8 +177,11 @@ def report(
                 "seeds": ", ".join(map(str, seeds))
                 if len(seeds) <= 12
                 else f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
-                "leaderboard": read_leaderboard(leaderboard, settings["null_model"]),
+                "leaderboard": read_leaderboard(
+                    leaderboard, difference, settings["reference"], settings["null_model"]
+                ),
                 "leaderboard_path": leaderboard,
+                "differences_path": difference,
                 "published": published_figures(settings["published"], score),
                 "figures": [one for one in drawn if Path(one["path"]).parent == folder],
                 "models": {
@@ -164,6 +213,7 @@ if __name__ == "__main__":
             **snakemake.params.spec["settings"],
             tables=list(snakemake.input.tables),
             leaderboards=list(snakemake.input.leaderboards),
+            differences=list(snakemake.input.differences),
             scores=list(snakemake.input.scores),
             figures=list(snakemake.input.figures),
             template=snakemake.params.template,

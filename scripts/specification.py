@@ -203,6 +203,7 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
         if name in module["definitions"] and name not in reached[file]:
             reached[file][name] = module["definitions"][name]["digest"]
             waiting += [(file, used) for used in module["definitions"][name]["uses"]]
+            packages.update(module["definitions"][name]["packages"])
     code = {file: _sha256(json.dumps(digests, sort_keys=True)) for file, digests in sorted(reached.items())}
     return code, sorted(packages - sys.stdlib_module_names)
 
@@ -276,12 +277,12 @@ def _outline_of(source: str, file: str) -> dict:
     Returns:
         ``imports``: for each imported name the module that it comes from and its name there, None
         for a module as a whole. ``definitions``: for each defined name a ``digest`` of what defines
-        it, and the names that this ``uses``. Statements that define nothing run when the file is
+        it, the names that this ``uses``, and the ``packages`` from elsewhere that it imports inside. Statements that define nothing run when the file is
         imported; they stand under the name ``EXECUTED``.
 
     Raises:
-        InputError: If the file is not Python, or imports something inside a function or in a way that
-            cannot be followed.
+        InputError: If the file is not Python, or imports a part of the project inside a function or in a
+            way that cannot be followed.
     """
     try:
         tree = ast.parse(source)
@@ -307,15 +308,23 @@ def _outline_of(source: str, file: str) -> dict:
     definitions = {}
     for name, body in statements.items():
         nodes = [node for statement in body for node in ast.walk(statement)]
-        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes):
+        inside = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        packages = {module.partition(".")[0] for node in inside for module in _modules(node)}
+        if any(_is_obscure(node) for node in inside) or not packages.isdisjoint({"", "scripts"}):
             raise InputError(
-                f"{file} imports something inside {name or 'a statement'}, which cannot be followed: put the import at the top of the file."
+                f"{file} imports a part of the project inside {name or 'a statement'}, which cannot be followed: put the import at the top of the file."
             )
         definitions[name] = {
             "digest": _sha256("\n".join(ast.dump(statement) for statement in body)),
             "uses": sorted({node.id for node in nodes if isinstance(node, ast.Name)}),
+            "packages": sorted(packages),
         }
     return {"imports": imports, "definitions": definitions}
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Lists the modules that an import names; a relative one has no name."""
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
 
 
 def _is_obscure(statement: ast.stmt) -> bool:

@@ -1,7 +1,7 @@
 """Reads and writes the tables that the jobs hand on, all of them Parquet."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ from scripts.files import replacing
 
 SCHEMA_KEY = b"lineup"
 
-# Bytes that the work on a block of splits may take at once, about. Small blocks stay in the
+# Bytes that the work on a chunk of splits may take at once, about. Small chunks stay in the
 # processor's cache, and large ones gain nothing.
-BLOCK = 16 * 2**20
+CHUNK = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,39 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Split:
-    """The rows of one split, each in the order drawn.
+class Splits:
+    """The rows of S splits, each in the order drawn, with m training rows and t test rows.
 
     Attributes:
-        seed: Seed of the split.
-        train: Row numbers of the training rows.
-        test: Row numbers of the test rows.
+        seeds: Seeds of the splits, shape (S,).
+        train: Row numbers of the training rows, shape (S, m).
+        test: Row numbers of the test rows, shape (S, t).
     """
 
-    seed: int
+    seeds: np.ndarray
     train: np.ndarray
     test: np.ndarray
+
+    def __len__(self) -> int:
+        """Counts the splits."""
+        return len(self.seeds)
+
+    def __getitem__(self, some: slice) -> "Splits":
+        """Takes some of the splits."""
+        return Splits(self.seeds[some], self.train[some], self.test[some])
+
+    def chunks(self, numbers: int) -> Iterator["Splits"]:
+        """Cuts the splits into chunks, so that the memory of the work on them does not grow with their number.
+
+        Args:
+            numbers: How many numbers of 8 bytes the work on one split holds at once, about.
+
+        Yields:
+            The chunks, of ``CHUNK`` bytes or one split.
+        """
+        size = max(1, CHUNK // (8 * numbers))
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
 
 
 def write_table(table: pa.Table | dict, path: str | Path) -> None:
@@ -66,13 +87,13 @@ def write_table(table: pa.Table | dict, path: str | Path) -> None:
 
 @contextmanager
 def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
-    """Writes a Parquet file block by block, whole or not at all.
+    """Writes a Parquet file part by part, whole or not at all.
 
     Args:
         path: The file to write.
 
     Yields:
-        A function that writes the columns of a block, by name. Each block is a row group.
+        A function that writes the columns of a part, by name. Each part is a row group.
     """
     with replacing(path) as temporary, ExitStack() as stack:
         writers = []
@@ -89,25 +110,16 @@ def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
         stack.close()
 
 
-def blocks(splits: list[Split], numbers: int) -> Iterator[list[Split]]:
-    """Cuts the splits into blocks, so that memory does not grow with their number.
-
-    Args:
-        splits: All splits.
-        numbers: How many numbers of 8 bytes the work on one split holds at once, about.
-
-    Yields:
-        The blocks, of ``BLOCK`` bytes or one split.
-    """
-    size = max(1, BLOCK // (8 * numbers))
-    for start in range(0, len(splits), size):
-        yield splits[start : start + size]
-
-
 def read_table(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a Parquet file as arrays by column name. Text comes as objects."""
     table = pq.read_table(path, use_threads=False)
     return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def read_tables(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """Reads Parquet files of the same columns, one below the other."""
+    tables = [read_table(path) for path in paths]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def read_schema(path: str | Path) -> dict:
@@ -127,38 +139,51 @@ def read_design(path: str | Path) -> Design:
     )
 
 
-def read_splits(path: str | Path) -> Iterator[Split]:
-    """Reads the splits one after the other, in the order of the file."""
-    columns = read_table(path)
-    starts = np.flatnonzero(np.diff(columns["seed"], prepend=columns["seed"][0] - 1))
-    for begin, end in zip(starts, [*starts[1:], len(columns["seed"])], strict=True):
-        row, order, test = (columns[name][begin:end] for name in ("row", "order", "test"))
-        yield Split(
-            seed=int(columns["seed"][begin]),
-            train=row[~test][np.argsort(order[~test])],
-            test=row[test][np.argsort(order[test])],
+def write_splits(splits: Splits, path: str | Path) -> None:
+    """Writes splits to a Parquet file: ``seed``, and the lists ``train`` and ``test`` of row numbers."""
+    sides = {
+        name: pa.FixedSizeListArray.from_arrays(
+            pa.array(side.ravel(), pa.int32()),
+            type=pa.list_(pa.field("element", pa.int32(), False), side.shape[1]),
         )
+        for name, side in (("train", splits.train), ("test", splits.test))
+    }
+    write_table({"seed": pa.array(splits.seeds, pa.int64())} | sides, path)
+
+
+def read_splits(paths: Iterable[str | Path]) -> Splits:
+    """Reads the splits of one or more files that ``write_splits`` wrote, in their order."""
+    tables = [pq.read_table(path, use_threads=False) for path in paths]
+    return Splits(
+        seeds=np.concatenate([table["seed"].to_numpy() for table in tables]),
+        **{side: np.concatenate([lists(table[side]) for table in tables]) for side in ("train", "test")},
+    )
+
+
+def lists(column: pa.ChunkedArray) -> np.ndarray:
+    """Gives a column of lists of k numbers as an array of shape (n, k)."""
+    return np.concatenate([part.flatten().to_numpy() for part in column.chunks]).reshape(len(column), -1)
 
 
 def write_coefficients(
-    splits: list[Split], features: list[str], fits: list[tuple[np.ndarray, float]], path: str | Path
+    splits: Splits, features: list[str], coefficients: np.ndarray, intercepts: np.ndarray, path: str
 ) -> None:
-    """Writes the coefficients of a linear model over all splits.
+    """Writes the coefficients of a linear model over S splits.
 
     Args:
         splits: The splits.
         features: Names of the p features.
-        fits: For each split the p coefficients, in units of the target per unit of the feature,
-            and the intercept.
+        coefficients: In units of the target per unit of the feature, shape (S, p).
+        intercepts: Shape (S,).
         path: Parquet file to write: ``seed``, ``term`` and ``coefficient``. The intercept is the
             term ``(intercept)``.
     """
     terms = ["(intercept)", *features]
     write_table(
         {
-            "seed": np.repeat([split.seed for split in splits], len(terms)),
+            "seed": np.repeat(splits.seeds, len(terms)),
             "term": terms * len(splits),
-            "coefficient": np.concatenate([[intercept, *slope] for slope, intercept in fits]),
+            "coefficient": np.column_stack([intercepts, coefficients]).ravel(),
         },
         path,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import apply_wildcards
 
-from scripts.config import shortest, validate
+from scripts.config import shortest, split_seeds, validate
 from scripts.errors import InputError
 from scripts.plan import plan
 from scripts.specification import specification, versions_of
@@ -61,10 +61,18 @@ def dataset_settings(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
+def blocks(dataset):
+    """Lists the blocks of splits of a dataset: block k has the k-th lot of `block_size` seeds."""
+    splits = config["datasets"][dataset]["splits"]
+    return range(1, -(-len(split_seeds(splits["seeds"])) // splits["block_size"]) + 1)
+
+
 def split_settings(wildcards):
-    """Picks the settings of the splits of a job's dataset."""
+    """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
     splits = config["datasets"][wildcards.dataset]["splits"]
-    return splits | {"seeds": shortest(splits["seeds"])}
+    first = (int(wildcards.block) - 1) * splits["block_size"]
+    seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
+    return {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
 
 
 def model_settings(*left_out):
@@ -80,24 +88,39 @@ def models_of_kind(kind):
     return "|".join(names) or "(?!)"
 
 
+def of_blocks(pattern):
+    """Gives the input function that lists a file for each block of splits of a job's dataset and model."""
+    return lambda wildcards: [
+        apply_wildcards(pattern, dict(wildcards) | {"block": block}) for block in blocks(wildcards.dataset)
+    ]
+
+
+def of_first_block(pattern):
+    """Gives the input function that names the file of the first block of splits."""
+    return lambda wildcards: apply_wildcards(pattern, dict(wildcards) | {"block": 1})
+
+
 def of_models(pattern):
-    """Gives the input function that lists a file for each model of a dataset."""
+    """Gives the input function that lists a file for each model of a dataset, and for each block of splits."""
     return lambda wildcards: expand(
-        pattern, dataset=wildcards.dataset, model=config["datasets"][wildcards.dataset]["models"]
+        pattern,
+        dataset=wildcards.dataset,
+        model=config["datasets"][wildcards.dataset]["models"],
+        block=blocks(wildcards.dataset),
     )
 
 
 RULES = Path(workflow.basedir) / "workflow" / "rules"
 FIGURES = {
     "linear": ["predictions"],
-    "lasso": ["grid", "path", "predictions"],
+    "lasso": ["grid", "path", "selection", "predictions"],
     "mlp": ["learning_curves", "predictions"],
 }
 
 
 def figures_of(dataset):
     """Lists the figures of a dataset, without their suffix."""
-    return [f"results/{dataset}/comparison"] + [
+    return [f"results/{dataset}/{figure}" for figure in ["comparison", "differences"]] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]
         for figure in FIGURES[config["models"][model]["kind"]]
@@ -105,10 +128,11 @@ def figures_of(dataset):
 
 
 def fit_records(wildcards):
-    """Lists the record of fitting each model of a dataset."""
+    """Lists the records of fitting each model of a dataset, one for each block of splits."""
     return [
-        f"results/manifest/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.json"
+        f"results/manifest/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.{block}.json"
         for model in config["datasets"][wildcards.dataset]["models"]
+        for block in blocks(wildcards.dataset)
     ]
 
 
@@ -120,7 +144,6 @@ PACKAGES = [
     "scikit-learn",
     "torch",
     "pytorch-lightning",
-    "torchmetrics",
     "safetensors",
     "matplotlib",
 ]
@@ -154,4 +177,5 @@ def snakefiles():
 
 
 wildcard_constraints:
+    block=r"[1-9]\d*",
     dataset="|".join(config["datasets"]),

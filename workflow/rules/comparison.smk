@@ -1,6 +1,6 @@
 # What is made of all models together.
 # In:  the scores, figures and manifest records of the models.
-# Out: results/{dataset}/: leaderboard.csv, scores.parquet, comparison.svg and .png, timings.csv;
+# Out: results/{dataset}/: leaderboard.csv, differences.csv, scores.parquet, their figures, timings.csv;
 #      results/report.html, and results/rulegraph.svg when asked for.
 
 
@@ -8,8 +8,8 @@ rule compare:
     """Line up the scores of all models of a dataset beside a null model."""
     input:
         table=rules.preprocess.output.table,
-        splits=rules.split.output.splits,
-        model_scores=of_models("results/{dataset}/models/{model}/scores.parquet"),
+        splits=of_blocks(rules.split.output.splits),
+        model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
     output:
         scores="results/{dataset}/scores.parquet",
         leaderboard=report(
@@ -17,6 +17,12 @@ rule compare:
             caption="../report/leaderboard.rst",
             category="{dataset}",
             labels={"model": "all", "figure": "leaderboard"},
+        ),
+        differences=report(
+            "results/{dataset}/differences.csv",
+            caption="../report/differences.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "differences, table"},
         ),
         record="results/manifest/compare/{dataset}.json",
     log:
@@ -34,17 +40,25 @@ rule compare:
 
 
 rule plot_comparison:
-    """Draw the scores of all models of a dataset side by side."""
+    """Draw the scores of all models of a dataset side by side, and their differences."""
     input:
         scores=rules.compare.output.scores,
+        differences=rules.compare.output.differences,
     output:
-        svg=report(
+        comparison_svg=report(
             "results/{dataset}/comparison.svg",
             caption="../report/comparison.rst",
             category="{dataset}",
             labels={"model": "all", "figure": "comparison"},
         ),
-        png="results/{dataset}/comparison.png",
+        comparison_png="results/{dataset}/comparison.png",
+        differences_svg=report(
+            "results/{dataset}/differences.svg",
+            caption="../report/differences.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "differences"},
+        ),
+        differences_png="results/{dataset}/differences.png",
         record="results/manifest/plot_comparison/{dataset}.json",
     log:
         "results/logs/plot_comparison/{dataset}.log",
@@ -55,7 +69,7 @@ rule plot_comparison:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("plot_comparison", dataset_settings("target_unit", "null_model")),
+        spec=spec("plot_comparison", dataset_settings("target_unit", "null_model", "reference")),
     script:
         "../../scripts/plot_comparison.py"
 
@@ -86,6 +100,7 @@ rule report:
     input:
         tables=expand(rules.preprocess.output.table, dataset=config["build"]),
         leaderboards=expand(rules.compare.output.leaderboard, dataset=config["build"]),
+        differences=expand(rules.compare.output.differences, dataset=config["build"]),
         scores=expand(rules.compare.output.scores, dataset=config["build"]),
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
     output:

@@ -55,14 +55,14 @@ rule preprocess:
 
 
 rule split:
-    """Draw, for each split seed, which rows are trained on and which are tested on."""
+    """Draw, for each split seed of a block, which rows are trained on and which are tested on."""
     input:
         table=rules.preprocess.output.table,
     output:
-        splits="results/{dataset}/splits.parquet",
-        record="results/manifest/split/{dataset}.json",
+        splits="results/{dataset}/splits/block_{block}.parquet",
+        record="results/manifest/split/{dataset}.{block}.json",
     log:
-        "results/logs/split/{dataset}.log",
+        "results/logs/split/{dataset}.{block}.log",
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,22 +1,22 @@
 # The lasso.
 # In:  the prepared table and the splits.
-# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, coefficients.parquet, grid.parquet, path.parquet, and their figures.
+# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, coefficients.parquet, grid.parquet, path.parquet; figures beside the blocks.
 
 
 rule fit_lasso:
-    """Fit the lasso on every split, with a penalty chosen by cross-validation."""
+    """Fit the lasso on a block of splits, with a penalty chosen by cross-validation."""
     input:
         table=rules.preprocess.output.table,
         splits=rules.split.output.splits,
     output:
-        predictions="results/{dataset}/models/{model}/predictions.parquet",
-        scores="results/{dataset}/models/{model}/scores.parquet",
-        coefficients="results/{dataset}/models/{model}/coefficients.parquet",
-        grid="results/{dataset}/models/{model}/grid.parquet",
-        path="results/{dataset}/models/{model}/path.parquet",
-        record="results/manifest/fit_lasso/{dataset}.{model}.json",
+        predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/block_{block}/scores.parquet",
+        coefficients="results/{dataset}/models/{model}/block_{block}/coefficients.parquet",
+        grid="results/{dataset}/models/{model}/block_{block}/grid.parquet",
+        path="results/{dataset}/models/{model}/block_{block}/path.parquet",
+        record="results/manifest/fit_lasso/{dataset}.{model}.{block}.json",
     log:
-        "results/logs/fit_lasso/{dataset}.{model}.log",
+        "results/logs/fit_lasso/{dataset}.{model}.{block}.log",
     wildcard_constraints:
         model=models_of_kind("lasso"),
     conda:
@@ -32,12 +32,13 @@ rule fit_lasso:
 
 
 rule plot_lasso:
-    """Draw the cross-validation, the coefficient paths and the predictions of the lasso."""
+    """Draw the cross-validation, the coefficient paths, the selection and the predictions of the lasso."""
     input:
         table=rules.preprocess.output.table,
-        grid=rules.fit_lasso.output.grid,
-        path=rules.fit_lasso.output.path,
-        predictions=rules.fit_lasso.output.predictions,
+        grid=of_blocks(rules.fit_lasso.output.grid),
+        path=of_first_block(rules.fit_lasso.output.path),
+        coefficients=of_blocks(rules.fit_lasso.output.coefficients),
+        predictions=of_blocks(rules.fit_lasso.output.predictions),
     output:
         grid_svg=report(
             "results/{dataset}/models/{model}/grid.svg",
@@ -53,6 +54,13 @@ rule plot_lasso:
             labels={"model": "{model}", "figure": "path"},
         ),
         path_png="results/{dataset}/models/{model}/path.png",
+        selection_svg=report(
+            "results/{dataset}/models/{model}/selection.svg",
+            caption="../report/selection.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "selection"},
+        ),
+        selection_png="results/{dataset}/models/{model}/selection.png",
         predictions_svg=report(
             "results/{dataset}/models/{model}/predictions.svg",
             caption="../report/predictions.rst",

@@ -1,20 +1,20 @@
 # Least squares.
 # In:  the prepared table and the splits.
-# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, coefficients.parquet, and their figures.
+# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, coefficients.parquet; figures beside the blocks.
 
 
 rule fit_linear:
-    """Fit least squares on every split."""
+    """Fit least squares on a block of splits."""
     input:
         table=rules.preprocess.output.table,
         splits=rules.split.output.splits,
     output:
-        predictions="results/{dataset}/models/{model}/predictions.parquet",
-        scores="results/{dataset}/models/{model}/scores.parquet",
-        coefficients="results/{dataset}/models/{model}/coefficients.parquet",
-        record="results/manifest/fit_linear/{dataset}.{model}.json",
+        predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/block_{block}/scores.parquet",
+        coefficients="results/{dataset}/models/{model}/block_{block}/coefficients.parquet",
+        record="results/manifest/fit_linear/{dataset}.{model}.{block}.json",
     log:
-        "results/logs/fit_linear/{dataset}.{model}.log",
+        "results/logs/fit_linear/{dataset}.{model}.{block}.log",
     wildcard_constraints:
         model=models_of_kind("linear"),
     conda:
@@ -33,7 +33,7 @@ rule plot_linear:
     """Draw the predictions of least squares."""
     input:
         table=rules.preprocess.output.table,
-        predictions=rules.fit_linear.output.predictions,
+        predictions=of_blocks(rules.fit_linear.output.predictions),
     output:
         svg=report(
             "results/{dataset}/models/{model}/predictions.svg",

@@ -1,23 +1,23 @@
 # The neural network.
 # In:  the prepared table and the splits.
-# Out: results/{dataset}/models/{model}/: predictions.parquet, scores.parquet, training_log.csv, learning_curves.parquet, summary.txt, weights.safetensors, and their figures.
+# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, training_log.csv, learning_curves.parquet, summary.txt, weights.safetensors; figures beside the blocks.
 
 
 rule fit_mlp:
-    """Train the neural network on every split."""
+    """Train a neural network on each split of a block."""
     input:
         table=rules.preprocess.output.table,
         splits=rules.split.output.splits,
     output:
-        predictions="results/{dataset}/models/{model}/predictions.parquet",
-        scores="results/{dataset}/models/{model}/scores.parquet",
-        training_log="results/{dataset}/models/{model}/training_log.csv",
-        learning_curves="results/{dataset}/models/{model}/learning_curves.parquet",
-        summary="results/{dataset}/models/{model}/summary.txt",
-        weights="results/{dataset}/models/{model}/weights.safetensors",
-        record="results/manifest/fit_mlp/{dataset}.{model}.json",
+        predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
+        scores="results/{dataset}/models/{model}/block_{block}/scores.parquet",
+        training_log="results/{dataset}/models/{model}/block_{block}/training_log.csv",
+        learning_curves="results/{dataset}/models/{model}/block_{block}/learning_curves.parquet",
+        summary="results/{dataset}/models/{model}/block_{block}/summary.txt",
+        weights="results/{dataset}/models/{model}/block_{block}/weights.safetensors",
+        record="results/manifest/fit_mlp/{dataset}.{model}.{block}.json",
     log:
-        "results/logs/fit_mlp/{dataset}.{model}.log",
+        "results/logs/fit_mlp/{dataset}.{model}.{block}.log",
     wildcard_constraints:
         model=models_of_kind("mlp"),
     conda:
@@ -27,10 +27,8 @@ rule fit_mlp:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=spec("fit_mlp", model_settings("kind", "workers")),
-        # How many processes load the batches does not change what is in them, so it is no reason to train
-        # again. Snakemake leaves a function of the output out of its comparison.
-        workers=lambda wildcards, output: config["models"][wildcards.model]["workers"],
+        # The number of processes does not change what they compute.
+        spec=spec("fit_mlp", model_settings("kind", "threads")),
     script:
         "../../scripts/fit_mlp.py"
 
@@ -39,8 +37,8 @@ rule plot_mlp:
     """Draw the learning curve and the predictions of the neural network."""
     input:
         table=rules.preprocess.output.table,
-        learning_curves=rules.fit_mlp.output.learning_curves,
-        predictions=rules.fit_mlp.output.predictions,
+        learning_curves=of_blocks(rules.fit_mlp.output.learning_curves),
+        predictions=of_blocks(rules.fit_mlp.output.predictions),
     output:
         learning_curves_svg=report(
             "results/{dataset}/models/{model}/learning_curves.svg",
