@@ -21,9 +21,9 @@ from scripts.progress import Progress
 from scripts.tables import Splits, read_design, read_splits, write_table
 from scripts.torch_setup import LightningEnvironment, lightning, set_threads, torch
 
-# Networks that are trained side by side, and the bytes that they may take together. With more of them
-# a step costs less each, until they no longer fit into the processor's cache.
-MEMBERS, MEMORY = 100, 256 * 2**20
+# Most networks that are trained side by side, and the bytes that they may take together. More of them
+# share what a step costs beside the arithmetic; beyond this they gain nothing.
+MEMBERS, MEMORY = 500, 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -192,18 +192,20 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
         InputError: If no row would be left to train on.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    networks, streams, numbers, validating = [], [], [], []
+    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"])
+    states, streams, numbers, validating = [], [], [], []
     for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
         first, stream = member_stream(settings["seed"], int(seed))
         trained_on, validated_on = validation_rows(train_rows, test_rows, settings["validation"], stream)
-        torch.manual_seed(first)
-        networks.append(MLP(rows.X.shape[1], settings["hidden"], settings["dropout"]))
+        torch.default_generator.manual_seed(first)
+        network.reset_parameters()
         if settings["standardize"]:
-            standardize(networks[-1], rows.take(trained_on)[0])
+            standardize(network, rows.take(trained_on)[0])
+        states.append({name: value.clone() for name, value in network.state_dict().items()})
         streams.append(stream)
         numbers.append(trained_on)
         validating.append(validated_on)
-    members = Members(networks)
+    members = Members(network, states)
     patience = None if settings["patience"] == "none" else settings["patience"]
     module = Regression(members, settings["loss"], settings["optimizer"], settings["learning_rate"], patience)
     layers = list(zip(settings["hidden"], settings["dropout"], strict=True))
@@ -245,7 +247,7 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
 
 
 def members_at_once(rows: int, features: int, settings: dict) -> int:
-    """Computes how many networks are trained side by side, from their size and never from their number.
+    """Computes how many networks may be trained side by side.
 
     Args:
         rows: Number of training rows.
@@ -305,16 +307,14 @@ def fit_mlp(
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), read_splits([splits])
     rows = Rows(torch.from_numpy(design.X.astype(np.float32)), torch.from_numpy(design.y.astype(np.float32)))
-    size = members_at_once(drawn.train.shape[1], len(design.features), settings)
+    most = members_at_once(drawn.train.shape[1], len(design.features), settings)
+    workers = 1 if on_gpu else min(processes, len(drawn))
+    # As few rounds as can be, and in each of them as much for every process.
+    rounds = math.ceil(len(drawn) / (most * workers))
+    size = math.ceil(len(drawn) / (rounds * workers))
     chunks = [drawn[start : start + size] for start in range(0, len(drawn), size)]
     progress = Progress(logger, "networks trained", len(drawn))
-    found = list(
-        in_order(
-            lambda chunk: train(rows, chunk, settings, progress),
-            chunks,
-            1 if on_gpu else min(processes, len(chunks)),
-        )
-    )
+    found = list(in_order(lambda chunk: train(rows, chunk, settings, progress), chunks, workers))
     predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
     for seed, values in zip(drawn.seeds, predicted, strict=True):
         if not np.isfinite(values).all():
