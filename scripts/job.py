@@ -31,7 +31,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         snakemake: The object of this name that Snakemake gives to a script.
 
     Yields:
-        The logger that the body should report to.
+        The logger that the body should report to. Its name is that of the job.
 
     Raises:
         SystemExit: With status 1 if something is wrong that the user can mend, see ``log_to``; with
@@ -52,7 +52,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         for path in altered(digests):
             raise InputError(f"{path} was changed after it was made: run again.")
         try:
-            yield logger
+            yield logger.getChild(" ".join([snakemake.rule, *map(str, snakemake.wildcards)]))
         except Exception:
             # The reason may be that half of an input was another one.
             _check_unchanged(snakemake, stamps)
@@ -132,11 +132,14 @@ def _check_code(snakemake: object) -> None:
 
 
 def _cost(clock: tuple[float, float]) -> dict[str, float]:
-    """Says what this process took since the clock was read, and the most memory that it ever held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    """Says what this job took since the clock was read, and the most memory that a process of it ever held."""
+    kinds = [resource.getrusage(kind) for kind in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak = max(used.ru_maxrss for used in kinds) * (1 if sys.platform == "darwin" else 1024)
+    # Processes that it forked have begun after the clock was read.
+    forked = kinds[1].ru_utime + kinds[1].ru_stime
     return {
         "wall_seconds": round(perf_counter() - clock[0], 3),
-        "cpu_seconds": round(process_time() - clock[1], 3),
+        "cpu_seconds": round(process_time() - clock[1] + forked, 3),
         "peak_memory_mib": round(peak / 2**20, 1),
     }
 

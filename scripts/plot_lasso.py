@@ -18,7 +18,7 @@ from scripts.figures import (
     with_unit,
 )
 from scripts.job import job
-from scripts.tables import read_schema, read_table, read_tables
+from scripts.tables import read_parts, read_schema, read_table, read_tables
 
 # ASSUME: a reader tells this many paths apart; the other features are drawn in grey.
 NAMED_PATHS = 6
@@ -33,25 +33,31 @@ class Grid:
     Attributes:
         seeds: Seeds of the splits, shape (S,).
         penalties: Shape (S, k).
-        errors: Mean absolute errors on the held-out folds, shape (S, k, F).
+        errors: Mean absolute errors, as means over the held-out folds, shape (S, k).
         chosen: The chosen penalties, shape (S,).
+        first: Mean absolute errors of the first split on each held-out fold, shape (k, F).
     """
 
     seeds: np.ndarray
     penalties: np.ndarray
     errors: np.ndarray
     chosen: np.ndarray
+    first: np.ndarray
 
 
 def read_grid(paths: list[str]) -> Grid:
     """Reads the grid searches that ``fit_lasso`` wrote, one file a block of splits."""
-    columns = read_tables(paths)
-    folds = int(columns["fold"].max())
-    seeds = columns["seed"][np.flatnonzero(np.diff(columns["seed"], prepend=-1))]
-    penalties = columns["penalty"].reshape(len(seeds), -1, folds)[:, :, 0]
-    chosen = columns["chosen"].reshape(len(seeds), -1, folds)[:, :, 0]
-    errors = columns["mae"].reshape(len(seeds), -1, folds)
-    return Grid(seeds, penalties, errors, penalties[chosen])
+    seeds, penalties, means, chosen, first = [], [], [], [], None
+    for columns in read_parts(paths):
+        folds = int(columns["fold"].max())
+        per_split = len(columns["fold"]) // int((np.diff(columns["seed"]) != 0).sum() + 1)
+        searched, errors = columns["penalty"][::folds], columns["mae"].reshape(-1, per_split // folds, folds)
+        first = errors[0] if first is None else first
+        seeds.append(columns["seed"][::per_split])
+        penalties.append(searched.reshape(-1, per_split // folds))
+        means.append(errors.mean(axis=2))
+        chosen.append(searched[columns["chosen"][::folds]])
+    return Grid(*map(np.concatenate, (seeds, penalties, means, chosen)), first)
 
 
 def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
@@ -68,8 +74,8 @@ def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
         svg: SVG file to write.
         png: PNG file to write.
     """
-    folds, mean = grid.errors.shape[2], grid.errors.mean(axis=2)
-    error = grid.errors[0].std(axis=1, ddof=1) / np.sqrt(folds)
+    folds, mean = grid.first.shape[1], grid.errors
+    error = grid.first.std(axis=1, ddof=1) / np.sqrt(folds)
     figure, axes = new_figure()
     if len(grid.seeds) > 1:
         below, above = np.quantile(mean, [0.05, 0.95], axis=0)

@@ -13,7 +13,7 @@ class Progress:
     """Counts what is done, in this process and in those forked from it.
 
     Args:
-        logger: Logs the lines; they name the job, which is the stem of the log file.
+        logger: Logs the lines. Its name stands before them on the terminal.
         what: What is counted, such as ``splits searched``.
         total: How much there is to do.
     """
@@ -35,4 +35,4 @@ class Progress:
         left = timedelta(seconds=round((now - self.started) * (self.total / done - 1)))
         line = f"{done:,.0f} of {self.total:,.0f} {self.what}, about {left} left."
         self.logger.info(line)
-        print(f"{self.logger.name}: {line}", file=sys.stderr, flush=True)
+        print(f"{self.logger.name.removeprefix('lineup.')}: {line}", file=sys.stderr, flush=True)

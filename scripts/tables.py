@@ -110,9 +110,15 @@ def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
         stack.close()
 
 
+def read_parquet(path: str | Path) -> pa.Table:
+    """Reads a Parquet file. ``pyarrow.parquet.read_table`` imports much more first, which takes as long as a fit."""
+    with pq.ParquetFile(path) as file:
+        return file.read(use_threads=False)
+
+
 def read_table(path: str | Path) -> dict[str, np.ndarray]:
     """Reads a Parquet file as arrays by column name. Text comes as objects."""
-    table = pq.read_table(path, use_threads=False)
+    table = read_parquet(path)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
@@ -120,6 +126,15 @@ def read_tables(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
     """Reads Parquet files of the same columns, one below the other."""
     tables = [read_table(path) for path in paths]
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def read_parts(paths: Iterable[str | Path]) -> Iterator[dict[str, np.ndarray]]:
+    """Reads Parquet files that ``parquet_writer`` wrote, one part after the other."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for part in range(file.num_row_groups):
+                table = file.read_row_group(part, use_threads=False)
+                yield {name: table[name].to_numpy() for name in table.column_names}
 
 
 def read_schema(path: str | Path) -> dict:
@@ -153,7 +168,7 @@ def write_splits(splits: Splits, path: str | Path) -> None:
 
 def read_splits(paths: Iterable[str | Path]) -> Splits:
     """Reads the splits of one or more files that ``write_splits`` wrote, in their order."""
-    tables = [pq.read_table(path, use_threads=False) for path in paths]
+    tables = [read_parquet(path) for path in paths]
     return Splits(
         seeds=np.concatenate([table["seed"].to_numpy() for table in tables]),
         **{side: np.concatenate([lists(table[side]) for table in tables]) for side in ("train", "test")},
