@@ -81,6 +81,43 @@ def fit_lasso(X: np.ndarray, y: np.ndarray, scaled: bool) -> GridSearchCV:
     return GridSearchCV(model, grid, cv=folds, scoring="neg_mean_absolute_error").fit(X, y)
 
 
+def train_network(
+    tensors: list[torch.Tensor], folder: Path, workers: int = WORKERS
+) -> tuple[Hitters, lightning.Trainer]:
+    """Trains the network the way the lab does, and tests it.
+
+    Args:
+        tensors: Training features and targets, test features and targets.
+        folder: Where Lightning writes its logs and checkpoints.
+        workers: Processes that load the batches.
+    """
+    module = Hitters(tensors[0].shape[1])
+    print(summary(module, input_size=tuple(tensors[0].shape), verbose=0))
+    loading = {"batch_size": BATCH_SIZE, "num_workers": workers, "persistent_workers": workers > 0}
+    train = DataLoader(TensorDataset(*tensors[:2]), shuffle=True, **loading)
+    valid, test = (DataLoader(TensorDataset(*tensors[2:]), **loading) for _ in range(2))
+    trainer = lightning.Trainer(
+        deterministic=True,
+        max_epochs=EPOCHS,
+        log_every_n_steps=5,
+        logger=lightning.loggers.CSVLogger(folder, name="hitters"),
+        accelerator="cpu",
+        default_root_dir=folder,
+    )
+    trainer.fit(module, train, valid)
+    trainer.test(module, test)
+    return module.eval(), trainer
+
+
+def code_players(csv: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the players with a salary: features (263, 19) and salaries (263,)."""
+    players = pd.read_csv(csv).dropna()
+    columns = list(players.columns)
+    coded = pd.get_dummies(players.drop(columns="Salary"), drop_first=True, dtype=float)
+    X = coded[sorted(coded, key=lambda name: columns.index(name.split("_")[0]))].to_numpy(float)
+    return X, players["Salary"].to_numpy()
+
+
 def main() -> None:
     """Fits the models, prints their errors, and saves the network's logs and figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -91,11 +128,7 @@ def main() -> None:
     lightning.seed_everything(0, workers=True)
     torch.use_deterministic_algorithms(True, warn_only=True)
 
-    players = pd.read_csv(options.csv).dropna()
-    columns = list(players.columns)
-    coded = pd.get_dummies(players.drop(columns="Salary"), drop_first=True, dtype=float)
-    X = coded[sorted(coded, key=lambda name: columns.index(name.split("_")[0]))].to_numpy(float)
-    y = players["Salary"].to_numpy()
+    X, y = code_players(options.csv)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, random_state=1)
 
     linear = LinearRegression().fit(X_train, y_train)
@@ -106,29 +139,13 @@ def main() -> None:
         error = np.abs(lasso.predict(X_test) - y_test).mean()
         print(f"lasso as {kind}: penalty {penalty:.4f}, MAE {error:.4f}")
 
-    module = Hitters(X.shape[1])
-    print(summary(module, input_size=X_train.shape, verbose=0))
     tensors = [torch.tensor(values.astype(np.float32)) for values in (X_train, y_train, X_test, y_test)]
-    loading = {"batch_size": BATCH_SIZE, "num_workers": WORKERS, "persistent_workers": True}
-    train = DataLoader(TensorDataset(*tensors[:2]), shuffle=True, **loading)
-    valid, test = (DataLoader(TensorDataset(*tensors[2:]), **loading) for _ in range(2))
-    logger = lightning.loggers.CSVLogger(options.folder, name="hitters")
-    trainer = lightning.Trainer(
-        deterministic=True,
-        max_epochs=EPOCHS,
-        log_every_n_steps=5,
-        logger=logger,
-        accelerator="cpu",
-        default_root_dir=options.folder,
-    )
-    trainer.fit(module, train, valid)
-    trainer.test(module, test)
-    module.eval()
+    module, trainer = train_network(tensors, options.folder)
     with torch.no_grad():
         error = (module(tensors[2]) - tensors[3]).abs().mean()
     print(f"network: MAE {error:.4f}")
 
-    history = pd.read_csv(logger.experiment.metrics_file_path)
+    history = pd.read_csv(trainer.logger.experiment.metrics_file_path)
     figure, axes = plt.subplots(figsize=(6, 6))
     for name in ("train_mae", "valid_mae"):
         history.dropna(subset=[name]).plot(x="epoch", y=name, ax=axes)
