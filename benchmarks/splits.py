@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 import yaml
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.bench import ROOT, Bench
-from scripts.figures import BLUE, ORANGE, new_figure
+from scripts.figures import BLUE, ORANGE, logarithmic_x, new_figure
 
-NUMBERS = [1, 10, 100, 1_000, 10_000]
+NUMBERS = [1, 10, 100, 1_000, 3_000, 10_000]
 BEGIN, END = "<!-- Measured by benchmarks/splits.py, from here to the end mark. -->\n", "<!-- End. -->\n"
 
 
@@ -80,10 +80,14 @@ def draw(rows: list[tuple[int, float, float]], path: Path) -> None:
     numbers, seconds, memories = zip(*rows, strict=True)
     figure, axes = new_figure(5.6, 3.4)
     axes.plot(numbers, seconds, marker="o", color=BLUE)
-    axes.set(xscale="log", yscale="log", xlabel="splits", ylabel="time (s)", title="From raw file to report")
+    logarithmic_x(axes)
+    axes.set(yscale="log", xlabel="splits", ylabel="time (s)", title="From raw file to report")
     axes.yaxis.label.set_color(BLUE)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(LogLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     right = axes.twinx()
     right.plot(numbers, memories, marker="s", color=ORANGE)
     right.set(ylim=(0, 2048), ylabel="most memory at once (MiB)")
