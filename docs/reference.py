@@ -31,35 +31,53 @@ OUTPUTS = {
     "results/{dataset}": {
         "raw.csv": ("The file from the source, as it came.", ""),
         "table.parquet": ("The prepared table: the features as numbers, the target last.", ""),
-        "splits.parquet": ("Which rows each split trains on and tests on.", "seed row test order"),
         "scores.parquet": ("The scores of all models and the null model.", "model seed mae rmse r2"),
         "leaderboard.csv": (
             "The scores over the splits, a line for each model, lowest mean absolute error first.",
-            "model splits mae mae_sd rmse rmse_sd r2 r2_sd mae_difference mae_difference_sd splits_better source",
+            "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
+            "r2 r2_sd r2_q05 r2_q50 r2_q95 splits_best source",
         ),
-        "comparison.svg": ("Mean absolute error of each model.", ""),
-        "timings.csv": ("Cost of fitting each model.", "model wall_seconds cpu_seconds peak_memory_mib"),
+        "differences.csv": (
+            "The differences of the models on the same splits, a line for each pair. The reference stands second.",
+            "model other splits mae_difference mae_difference_sd mae_difference_low mae_difference_high "
+            "splits_better",
+        ),
+        "comparison.svg": ("Mean absolute error of each model over the splits.", ""),
+        "differences.svg": ("Mean absolute error of each model minus that of the reference.", ""),
+        "timings.csv": ("Cost of fitting each model.", "model jobs wall_seconds cpu_seconds peak_memory_mib"),
     },
-    "results/{dataset}/models/{model}": {
+    "results/{dataset}/splits": {
+        "block_{block}.parquet": (
+            "Which rows each split trains on and tests on, a line for each split.",
+            "seed train test",
+        ),
+    },
+    "results/{dataset}/models/{model}/block_{block}": {
         "predictions.parquet": ("Predictions for the test rows.", "seed row actual predicted"),
         "scores.parquet": ("Scores on the test rows.", "seed mae rmse r2"),
         "coefficients.parquet": ("Intercept and coefficients of the fit.", "seed term coefficient"),
-        "predictions.svg": ("Predicted against actual targets of the test rows.", ""),
         "grid.parquet": ("The whole grid search.", "seed penalty fold mae chosen"),
-        "path.parquet": ("Fits on all training rows, by penalty.", "seed penalty feature coefficient"),
-        "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
-        "path.svg": ("Coefficients by penalty.", ""),
-        "training_log.csv": (
-            "What Lightning's CSVLogger wrote. The last line of a split is that of its test.",
-            "seed epoch step test_loss test_mae train_loss train_mae valid_loss valid_mae",
+        "path.parquet": (
+            "Fits on all training rows of the first split of the block, by penalty.",
+            "seed penalty feature coefficient",
         ),
-        "learning_curves.parquet": (
-            "Errors by epoch.",
+        "training_log.csv": (
+            "The learning curve of the first split of the block.",
             "seed epoch train_mae train_loss valid_mae valid_loss",
         ),
-        "learning_curves.svg": ("Mean absolute error by epoch.", ""),
+        "learning_curves.parquet": (
+            "Errors by epoch. After a training that was stopped early there are no more lines.",
+            "seed epoch train_mae train_loss valid_mae valid_loss",
+        ),
         "summary.txt": ("The layers of the network, with their shapes and parameters.", ""),
         "weights.safetensors": ("The weights. The first axis of each tensor is the split.", ""),
+    },
+    "results/{dataset}/models/{model}": {
+        "predictions.svg": ("Predicted against actual targets of the test rows.", ""),
+        "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
+        "path.svg": ("Coefficients of the first split, by penalty.", ""),
+        "selection.svg": ("The chosen penalties, and in how many splits each coefficient is kept.", ""),
+        "learning_curves.svg": ("Mean absolute error by epoch.", ""),
     },
     "results": {
         "report.html": ("The report, one page that needs no other file and no network.", ""),
@@ -148,7 +166,9 @@ def outputs_page() -> str:
     for folder, files in OUTPUTS.items():
         lines = [["File", "Rule", "What it is", "Columns"]]
         for file, (description, columns) in files.items():
-            names = [file, file.replace(".svg", ".png")] if f"{folder}/{file[:-4]}.png" in rules else [file]
+            names = [file]
+            if file.endswith(".svg") and f"{folder}/{file[:-4]}.png" in rules:
+                names.append(f"{file[:-4]}.png")
             writers = {rule: None for name in names for rule in rules.pop(f"{folder}/{name}")}
             lines.append([code(*names), code(*writers), description, code(*columns.split())])
         page += f"\n### {folder}/\n\n{table(*lines)}"

@@ -140,7 +140,7 @@ def validation_rows(
 
 @dataclass(frozen=True)
 class Trained:
-    """What the training of M networks gave.
+    """What the training of M networks gave, as arrays: tensors are not handed on from process to process.
 
     Attributes:
         weights: Their weights, stacked, by the names that they have in an ``MLP``.
@@ -150,7 +150,7 @@ class Trained:
         predicted: Predictions for the test rows, shape (M, t), float32.
     """
 
-    weights: dict[str, torch.Tensor]
+    weights: dict[str, np.ndarray]
     curves: dict[str, np.ndarray]
     lasted: np.ndarray
     predicted: np.ndarray
@@ -243,7 +243,8 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
         name: torch.stack([values[min(epoch, len(values) - 1)] for epoch in epochs], dim=1).numpy()
         for name, values in module.curves.items()
     }
-    return Trained(members.state(), curves, module.lasted.numpy(), predicted)
+    weights = {name: value.numpy() for name, value in members.state().items()}
+    return Trained(weights, curves, module.lasted.numpy(), predicted)
 
 
 def members_at_once(rows: int, features: int, settings: dict) -> int:
@@ -324,7 +325,10 @@ def fit_mlp(
             )
     description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
     description |= {key: settings[key] for key in ("hidden", "dropout")}
-    stacked = {name: torch.cat([one.weights[name] for one in found]) for name in found[0].weights}
+    stacked = {
+        name: torch.from_numpy(np.concatenate([one.weights[name] for one in found]))
+        for name in found[0].weights
+    }
     with replacing(weights) as temporary:
         save_weights(stacked, description, str(temporary))
     write_evaluation(design, drawn, predicted, predictions, scores)

@@ -21,8 +21,13 @@ def timings(models: list[str], records: list[str], output: str, logger: logging.
         output: CSV file to write: ``model``; ``jobs``, their number B; ``wall_seconds`` and
             ``cpu_seconds``, the sums over them; ``peak_memory_mib`` (2^20 bytes), the largest of one process.
         logger: Where to report.
+
+    Raises:
+        ValueError: If there are not as many records for each model.
     """
-    blocks = len(records) // len(models)
+    blocks, rest = divmod(len(records), len(models))
+    if rest:
+        raise ValueError(f"{len(records)} records of {len(models)} models: one is missing, or too many.")
     with replacing(output) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["model", "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mib"])

@@ -15,7 +15,7 @@ from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, sm
 from scripts.fetch import fetch
 from scripts.preprocess import preprocess
 from scripts.split import split
-from scripts.tables import Design, Split, read_design, read_splits
+from scripts.tables import Design, Splits, read_design, read_splits
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,8 +77,9 @@ def hitters(hitters_table) -> Design:
 
 
 @pytest.fixture(scope="session")
-def book_split(hitters_splits) -> Split:
-    return next(read_splits(hitters_splits))
+def book_split(hitters_splits) -> Splits:
+    """That one split, its arrays with a first axis of length 1."""
+    return read_splits([hitters_splits])
 
 
 @pytest.fixture(scope="session")

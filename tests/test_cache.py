@@ -19,7 +19,7 @@ from scripts.cache import VARIABLE, cache_folder, damaged_entries, drop_entry
 from scripts.errors import InputError
 from scripts.files import Digests, file_digest
 
-FITS = ["fit_lasso.trial.lasso_one", "fit_linear.trial.plain"]
+FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
 RULES = ["fit_linear", "fit_lasso", "fit_mlp"]
 
 
@@ -131,7 +131,7 @@ def taken(run):
     )
 
 
-RECORDS = ["manifest/fit_lasso/trial.lasso_one.json", "manifest/fit_linear/trial.plain.json"]
+RECORDS = ["manifest/fit_lasso/trial.lasso_one.1.json", "manifest/fit_linear/trial.plain.1.json"]
 
 
 def results(project):
@@ -149,7 +149,7 @@ def test_a_second_checkout_takes_the_fits_and_checks_them(shared):
     assert made.status == 0 and taken(made) == ([], RECORDS), made.text
     second, reused = run("second")
     assert reused.status == 0 and taken(reused) == (RECORDS, []), reused.text
-    assert results(second) == results(first) and "trial/models/plain/scores.parquet" in results(first)
+    assert results(second) == results(first) and "trial/models/plain/block_1/scores.parquet" in results(first)
     # Nothing is left to do in either, and the records of the cache are those of the manifest.
     for name in ("first", "second"):
         assert "Nothing to be done" in run(name)[1].text

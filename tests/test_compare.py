@@ -1,20 +1,26 @@
-"""The comparison: pandas for the sums, and small cases by hand."""
+"""The comparison: pandas and scipy for the sums, and small cases by hand."""
 
 import csv
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 
-from scripts.compare import compare, leaderboard, null_scores
+from scripts.compare import compare, corrected_interval, leaderboard, null_scores, paired_differences
 from scripts.evaluation import METRICS
-from scripts.tables import Design, Split, read_table, write_table
+from scripts.tables import Design, Splits, read_table, write_table
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12
+# Two ways to the quantile of a t distribution: both are good to 1e-13 or so.
+QUANTILE = 1e-11
 NAMES = ("ridge", "tree", "stump")
+# 95 % of a t distribution with 2 degrees of freedom lie within this, with 1 within that, from a printed table.
+T_2, T_1 = 4.30265, 12.70620
 
 
 def made_up(seeds):
@@ -32,130 +38,361 @@ def made_up(seeds):
     }
 
 
+def by_hand(**errors):
+    """Gives scores of models with these errors."""
+    count = len(next(iter(errors.values())))
+    return {
+        name: {"seed": np.arange(count), "mae": np.array(mae), "rmse": np.ones(count), "r2": np.zeros(count)}
+        for name, mae in errors.items()
+    }
+
+
 @pytest.fixture
 def compared(tmp_path, prepare, logger):
-    """Gives a function that compares made-up scores on the splits of a made-up table."""
+    """Gives a function that compares made-up scores on the splits of a made-up table, in one block or several."""
 
-    def run(seeds, null_model="median", name="compared"):
+    def run(seeds, null_model="median", name="compared", block_size=1000, reference="tree"):
         generator = np.random.default_rng(2)
         folder = tmp_path / name
         folder.mkdir()
-        table, splits = prepare(
-            folder, {"a": generator.normal(size=40), "y": generator.exponential(100, 40)}, seeds
+        columns = {"a": generator.normal(size=40), "y": generator.exponential(100, 40)}
+        blocks = [seeds[start : start + block_size] for start in range(0, len(seeds), block_size)]
+        splits, model_scores = [], []
+        for number, block in enumerate(blocks, 1):
+            table, drawn = prepare(folder, columns, block)
+            splits.append(str(Path(drawn).rename(folder / f"block_{number}.parquet")))
+        for model, scores in made_up(seeds).items():
+            for number, block in enumerate(blocks, 1):
+                here = np.isin(scores["seed"], block)
+                model_scores.append(str(folder / model / f"block_{number}" / "scores.parquet"))
+                write_table({key: values[here] for key, values in scores.items()}, model_scores[-1])
+        paths = {
+            "scores": str(folder / "scores.parquet"),
+            "leaderboard_csv": str(folder / "leaderboard.csv"),
+            "differences_csv": str(folder / "differences.csv"),
+        }
+        compare(
+            table,
+            splits,
+            model_scores,
+            **paths,
+            models=list(NAMES),
+            reference=reference,
+            null_model=null_model,
+            logger=logger,
         )
-        model_scores = []
-        for model, columns in made_up(seeds).items():
-            model_scores.append(str(folder / f"{model}.parquet"))
-            write_table(columns, model_scores[-1])
-        scores, board = str(folder / "scores.parquet"), str(folder / "leaderboard.csv")
-        compare(table, splits, model_scores, scores, board, list(NAMES), "tree", null_model, logger)
-        return table, splits, model_scores, scores, board
+        return paths | {"table": table, "splits": splits, "model_scores": model_scores}
 
     return run
+
+
+def read_csv(path):
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# The leaderboard
 
 
 def test_the_leaderboard_is_that_of_pandas():
     scores = made_up(range(25))
     frame = pd.concat(pd.DataFrame(columns).assign(model=name) for name, columns in scores.items())
-    grouped = frame.groupby("model")[list(METRICS)].agg(["mean", "std"])
+    grouped = frame.groupby("model")[list(METRICS)]
+    summary, quantiles = grouped.agg(["mean", "std"]), grouped.quantile([0.05, 0.5, 0.95])
     wide = frame.pivot(index="seed", columns="model", values="mae")
-    differences = wide.sub(wide["tree"], axis=0)
-    records = leaderboard(scores, "tree")
-    assert [record["model"] for record in records] == list(grouped["mae"]["mean"].sort_values().index)
+    best = wide.idxmin(axis=1).value_counts()
+    records = leaderboard(scores)
+    assert [record["model"] for record in records] == list(summary["mae"]["mean"].sort_values().index)
     for record in records:
         name = record["model"]
         assert record["splits"] == 25
         for metric in METRICS:
-            mean, deviation = grouped.loc[name, metric]
+            mean, deviation = summary.loc[name, metric]
             assert record[metric] == pytest.approx(mean, rel=ROUNDING)
             assert record[f"{metric}_sd"] == pytest.approx(deviation, rel=ROUNDING)
-        assert record["mae_difference"] == pytest.approx(differences[name].mean(), rel=ROUNDING, abs=1e-12)
-        assert record["mae_difference_sd"] == pytest.approx(differences[name].std(), rel=ROUNDING, abs=1e-12)
-        assert record["splits_better"] == (differences[name] < 0).sum()
-    # The pairs matter: the differences vary far less than the errors do.
-    ridge = next(record for record in records if record["model"] == "ridge")
-    assert 0 < ridge["mae_difference_sd"] < 0.5 * ridge["mae_sd"]
+            shown = [record[f"{metric}_{quantile}"] for quantile in ("q05", "q50", "q95")]
+            assert shown == pytest.approx(quantiles.loc[name, metric].tolist(), rel=ROUNDING)
+            assert shown[0] < shown[1] < shown[2]
+        assert record["splits_best"] == best[name] > 0
+    # Without a tie, one model is the best of each split.
+    assert sum(record["splits_best"] for record in records) == 25
 
 
-def test_differences_and_wins_by_hand():
-    scores = {
-        name: {"seed": np.arange(4), "mae": np.array(mae), "rmse": np.ones(4), "r2": np.zeros(4)}
-        for name, mae in {"a": [3.0, 3.0, 3.0, 3.0], "b": [1.0, 2.0, 3.0, 10.0]}.items()
+def test_quantiles_by_hand():
+    """Of 21 errors in steps of 10, the central 90 % leave out one on each side."""
+    errors = np.random.default_rng(0).permutation(np.arange(0.0, 210.0, 10.0))
+    (record,) = leaderboard(by_hand(a=errors))
+    assert [record[f"mae_{name}"] for name in ("q05", "q50", "q95")] == pytest.approx([10, 100, 190])
+
+
+def test_the_best_of_all_by_hand():
+    """On the third split two models have the lowest error, and both count; on the fourth all three have."""
+    errors = {"a": [1.0, 5.0, 2.0, 4.0, 9.0], "b": [2.0, 3.0, 2.0, 4.0, 8.0], "c": [3.0, 4.0, 7.0, 4.0, 6.0]}
+    records = leaderboard(by_hand(**errors))
+    assert {record["model"]: record["splits_best"] for record in records} == {"a": 3, "b": 3, "c": 2}
+    assert [(record["model"], record["mae"]) for record in records] == [("b", 3.8), ("a", 4.2), ("c", 4.8)]
+
+
+def test_models_that_are_equal_keep_their_order():
+    records = leaderboard(by_hand(z=[1.0, 2.0], a=[2.0, 1.0], m=[1.0, 1.0]))
+    assert [record["model"] for record in records] == ["m", "z", "a"]
+
+
+# The interval of a mean difference
+
+
+@pytest.mark.parametrize(("splits", "test", "train"), [(2, 88, 175), (20, 10, 90), (1000, 88, 175)])
+def test_the_interval_is_that_of_nadeau_and_bengio(splits, test, train):
+    """By scipy, from the formula: the variance of the mean is (1/J + n2/n1) s^2, with J - 1 degrees of freedom."""
+    differences = np.random.default_rng(splits).normal(-3, 7, splits)
+    mean = sum(differences) / splits
+    variance = sum((differences - mean) ** 2) / (splits - 1)
+    error = ((1 / splits + test / train) * variance) ** 0.5
+    expected = scipy.stats.t(df=splits - 1, loc=mean, scale=error).interval(0.95)
+    interval = corrected_interval(differences, test, train)
+    assert interval == pytest.approx(expected, rel=QUANTILE)
+    assert all(type(end) is float for end in interval)
+    # Without the correction, as if each split had new rows, it is narrower, and of many splits far too narrow.
+    plain = scipy.stats.t(splits - 1, mean, (variance / splits) ** 0.5).interval(0.95)
+    assert interval[0] < plain[0] < plain[1] < interval[1]
+    widening = (interval[1] - interval[0]) / (plain[1] - plain[0])
+    assert widening == pytest.approx((1 + splits * test / train) ** 0.5, rel=1e-6)
+    assert widening > (20 if splits == 1000 else 1.4 if splits == 2 else 1.7)
+
+
+def test_the_interval_by_hand():
+    """Of 1, 2 and 3 the variance is 1, and 1/3 + 5/12 is 3/4. The printed t has six digits."""
+    low, high = corrected_interval(np.array([1.0, 2.0, 3.0]), 5, 12)
+    assert (low, high) == pytest.approx((2 - T_2 * 0.75**0.5, 2 + T_2 * 0.75**0.5), rel=1e-5)
+    low, high = corrected_interval(np.array([0.0, 2.0]), 1, 2)
+    assert (low, high) == pytest.approx((1 - T_1 * 2**0.5, 1 + T_1 * 2**0.5), rel=1e-5)
+
+
+def test_the_interval_follows_the_differences():
+    """It moves with them, and is turned round and stretched with them; without test rows it is Student's own."""
+    differences = np.random.default_rng(0).normal(2, 3, 30)
+    low, high = corrected_interval(differences, 88, 175)
+    assert corrected_interval(differences + 5, 88, 175) == pytest.approx((low + 5, high + 5), rel=ROUNDING)
+    assert corrected_interval(-10 * differences, 88, 175) == pytest.approx(
+        (-10 * high, -10 * low), rel=ROUNDING
+    )
+    assert corrected_interval(np.full(30, 2.0), 88, 175) == (2, 2)
+    plain = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert corrected_interval(differences, 0, 175) == pytest.approx(tuple(plain), rel=QUANTILE)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    """Two models that predict a constant, 0 and c, of a target with mean 0: their squared errors differ by -c^2.
+
+    For models that learn nothing the correction is right in expectation: the variance over the splits of one
+    table, times n2/n1, is that over tables. Of 1,000 tables, 95 % has a standard error of 0.7 %, and the
+    bounds are three of them away. The uncorrected interval has a fifth of the right width.
+    """
+    generator = np.random.default_rng(0)
+    rows, test, splits, shift, tables = 60, 20, 50, 0.3, 1000
+    held = {"corrected": 0, "plain": 0}
+    for _ in range(tables):
+        y = generator.normal(size=rows)
+        tested = generator.permuted(np.tile(y, (splits, 1)), axis=1)[:, :test]
+        differences = (tested**2 - (tested - shift) ** 2).mean(axis=1)
+        for name, counted in (("corrected", test), ("plain", 0)):
+            low, high = corrected_interval(differences, counted, rows - test)
+            held[name] += low < -(shift**2) < high
+    assert 0.929 < held["corrected"] / tables < 0.971
+    assert held["plain"] / tables < 0.4
+
+
+# The differences of the pairs
+
+
+def test_the_differences_are_those_of_pandas():
+    scores = made_up(range(25)) | {
+        "last": {key: values + 1 for key, values in made_up(range(25))["tree"].items()}
     }
-    best, other = leaderboard(scores, "a")
-    assert (best["model"], best["mae"], best["mae_sd"]) == ("a", 3.0, 0.0)
-    assert (best["mae_difference"], best["mae_difference_sd"], best["splits_better"]) == (0.0, 0.0, 0)
-    assert (other["model"], other["mae"], other["mae_difference"]) == ("b", 4.0, 1.0)
-    # Differences -2, -1, 0 and 7: a tie is no win, and their squares about 1 are 9, 4, 1 and 36.
-    assert other["splits_better"] == 2
-    assert other["mae_difference_sd"] == pytest.approx(np.sqrt(50 / 3), rel=ROUNDING)
-
-
-def test_of_one_split_there_is_no_standard_deviation(compared):
-    *_, board = compared([7])
-    with Path(board).open(newline="", encoding="utf-8") as file:
-        records = list(csv.DictReader(file))
-    assert len(records) == 4
+    wide = pd.DataFrame({name: columns["mae"] for name, columns in scores.items()})
+    records = paired_differences(scores, "tree", 10, 30)
+    pairs = [(record["model"], record["other"]) for record in records]
+    # Every pair once, in one order, and the reference second in each of its pairs.
+    assert len(pairs) == 6
+    assert {frozenset(pair) for pair in pairs} == {frozenset(pair) for pair in combinations(scores, 2)}
+    assert [pair for pair in pairs if "tree" in pair] == [
+        ("ridge", "tree"),
+        ("stump", "tree"),
+        ("last", "tree"),
+    ]
     for record in records:
+        difference = wide[record["model"]] - wide[record["other"]]
+        assert record["splits"] == 25
+        assert record["mae_difference"] == pytest.approx(difference.mean(), rel=ROUNDING)
+        # The errors are about 100, and have a rounding of 1e-14: so have their differences.
+        assert record["mae_difference_sd"] == pytest.approx(difference.std(), rel=ROUNDING, abs=1e-12)
+        low, high = corrected_interval(difference.to_numpy(), 10, 30)
+        assert (record["mae_difference_low"], record["mae_difference_high"]) == pytest.approx(
+            (low, high), rel=ROUNDING
+        )
+        assert record["splits_better"] == (difference < 0).sum()
+    # The pairs matter: the differences vary far less than the errors do.
+    ridge = next(record for record in records if record["model"] == "ridge" and record["other"] == "tree")
+    assert 0 < ridge["mae_difference_sd"] < 0.5 * wide["ridge"].std()
+    assert 0 < ridge["splits_better"] < 25
+
+
+def test_a_difference_by_hand():
+    """Differences -2, -1, 0 and 7: a tie is no win, and their squares about 1 are 9, 4, 1 and 36."""
+    (record,) = paired_differences(by_hand(b=[1.0, 2.0, 3.0, 10.0], a=[3.0] * 4), "a", 1, 4)
+    assert (record["model"], record["other"], record["splits"]) == ("b", "a", 4)
+    assert (record["mae_difference"], record["splits_better"]) == (1.0, 2)
+    assert record["mae_difference_sd"] == pytest.approx(np.sqrt(50 / 3), rel=ROUNDING)
+    half = record["mae_difference_high"] - 1
+    assert half == pytest.approx(scipy.stats.t.ppf(0.975, 3) * np.sqrt(50 / 3 / 2), rel=QUANTILE)
+    assert record["mae_difference_low"] == pytest.approx(1 - half, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("reference", NAMES)
+def test_the_reference_stands_second_whatever_its_rank(compared, reference):
+    made = compared([3, 1, 2], name=reference, reference=reference)
+    records = read_csv(made["differences_csv"])
+    pairs = [(record["model"], record["other"]) for record in records]
+    every = {frozenset(pair) for pair in combinations((*NAMES, "null_model"), 2)}
+    assert len(pairs) == 6 and {frozenset(pair) for pair in pairs} == every
+    assert [other for model, other in pairs if reference in (model, other)] == [reference] * 3
+    # In the other pairs the better model stands first.
+    for record in records:
+        if record["other"] != reference:
+            assert float(record["mae_difference"]) <= 0
+
+
+def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, logger):
+    table, splits = prepare(tmp_path, {"a": np.arange(20.0), "y": np.arange(20.0) ** 2}, (1, 2))
+    write_table({"seed": np.array([1, 2])} | dict.fromkeys(METRICS, np.array([0.5, 0.7])), tmp_path / "one")
+    paths = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
+    compare(table, [splits], [str(tmp_path / "one")], *paths, ["only"], "only", "mean", logger)
+    (record,) = read_csv(paths[2])
+    assert (record["model"], record["other"], record["splits_better"]) == ("null_model", "only", "0")
+    assert float(record["mae_difference"]) > 1
+
+
+def test_of_one_split_there_is_no_spread(compared):
+    made = compared([7])
+    board, differences = read_csv(made["leaderboard_csv"]), read_csv(made["differences_csv"])
+    assert (len(board), len(differences)) == (4, 6)
+    for record in board:
         assert record["splits"] == "1"
-        assert {record[key] for key in record if key.endswith("_sd")} == {""}
+        spread = [key for key in record if key.endswith(("_sd", "_q05", "_q50", "_q95"))]
+        assert len(spread) == 12
+        assert {record[key] for key in spread} == {""}
         assert float(record["mae"]) > 0
+    assert sum(int(record["splits_best"]) for record in board) == 1
+    for record in differences:
+        assert record["splits"] == "1"
+        assert [record[f"mae_difference_{end}"] for end in ("sd", "low", "high")] == [""] * 3
+        assert int(record["splits_better"]) == (float(record["mae_difference"]) < 0)
 
 
-@pytest.mark.parametrize(("null_model", "value"), [("mean", 4.0), ("median", 2.0)])
-def test_the_null_model_by_hand(null_model, value):
-    """It knows the training targets 1, 2 and 9 and is tested on 3 and 5."""
+# The null model
+
+
+@pytest.mark.parametrize(("null_model", "values"), [("mean", [4.0, 17 / 3]), ("median", [2.0, 5.0])])
+def test_the_null_model_by_hand(null_model, values):
+    """It knows the training targets 1, 2 and 9 and is tested on 3 and 5; then 5, 9 and 3, and 1 and 2."""
     design = Design(["a"], np.zeros((5, 1)), np.array([1.0, 3.0, 2.0, 5.0, 9.0]), "y")
-    columns = null_scores(design, [Split(6, np.array([4, 0, 2]), np.array([1, 3]))], null_model)
-    errors = np.array([3.0, 5.0]) - value
-    assert columns["seed"].tolist() == [6]
-    assert columns["mae"] == pytest.approx([np.abs(errors).mean()], rel=ROUNDING)
-    assert columns["rmse"] == pytest.approx([np.sqrt((errors**2).mean())], rel=ROUNDING)
-    assert columns["r2"] == pytest.approx([1 - (errors**2).sum() / 2], rel=ROUNDING)
+    splits = Splits(np.array([6, 0]), np.array([[4, 0, 2], [3, 4, 1]]), np.array([[1, 3], [0, 2]]))
+    columns = null_scores(design, splits, null_model)
+    errors = np.array([[3.0, 5.0], [1.0, 2.0]]) - np.array(values)[:, None]
+    assert columns["seed"].tolist() == [6, 0]
+    assert columns["mae"] == pytest.approx(np.abs(errors).mean(axis=1), rel=ROUNDING)
+    assert columns["rmse"] == pytest.approx(np.sqrt((errors**2).mean(axis=1)), rel=ROUNDING)
+    assert columns["r2"] == pytest.approx(1 - (errors**2).sum(axis=1) / [2, 0.5], rel=ROUNDING)
 
 
 def test_the_null_model_of_the_book_split(hitters, book_split):
-    columns = null_scores(hitters, [book_split], "median")
-    expected = np.abs(hitters.y[book_split.test] - np.median(hitters.y[book_split.train])).mean()
+    columns = null_scores(hitters, book_split, "median")
+    actual, known = hitters.y[book_split.test[0]], hitters.y[book_split.train[0]]
+    expected = np.abs(actual - np.median(known)).mean()
     assert columns["mae"] == pytest.approx([expected], rel=ROUNDING)
     assert f"{columns['mae'][0]:.2f}" == "333.28"
     # A mean and a median of skewed salaries are different models.
-    assert null_scores(hitters, [book_split], "mean")["mae"][0] > expected + 1
+    assert null_scores(hitters, book_split, "mean")["mae"][0] > expected + 1
+
+
+# The tables that are written
 
 
 def test_the_tables_that_are_written(compared):
-    _, _, model_scores, scores, board = compared([3, 1, 2])
-    columns = pq.read_table(scores).to_pandas()
+    made = compared([3, 1, 2])
+    columns = pq.read_table(made["scores"]).to_pandas()
     assert list(columns) == ["model", "seed", *METRICS]
     assert columns["model"].tolist() == [name for name in (*NAMES, "null_model") for _ in range(3)]
     assert columns["seed"].tolist() == [3, 1, 2] * 4
-    for name, path in zip(NAMES, model_scores, strict=True):
+    for name, path in zip(NAMES, made["model_scores"], strict=True):
         for metric in METRICS:
             np.testing.assert_array_equal(columns[columns["model"] == name][metric], read_table(path)[metric])
 
-    records = pd.read_csv(board)
+    records = pd.read_csv(made["leaderboard_csv"])
     assert list(records) == [
-        "model", "splits", "mae", "mae_sd", "rmse", "rmse_sd", "r2", "r2_sd", "mae_difference",
-        "mae_difference_sd", "splits_better", "source",
+        "model", "splits", "mae", "mae_sd", "mae_q05", "mae_q50", "mae_q95", "rmse", "rmse_sd", "rmse_q05",
+        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "splits_best", "source",
     ]  # fmt: skip
     assert records["mae"].is_monotonic_increasing
     expected = columns.groupby("model")["mae"].mean()
     np.testing.assert_allclose(records["mae"], expected[records["model"]], rtol=ROUNDING)
     sources = dict(zip(records["model"], records["source"], strict=True))
-    assert sources == dict(zip(NAMES, model_scores, strict=True)) | {"null_model": scores}
+    assert sources == dict(zip(NAMES, made["model_scores"], strict=True)) | {"null_model": made["scores"]}
+
+    differences = pd.read_csv(made["differences_csv"])
+    assert list(differences) == [
+        "model", "other", "splits", "mae_difference", "mae_difference_sd", "mae_difference_low",
+        "mae_difference_high", "splits_better",
+    ]  # fmt: skip
+    # The splits of 40 rows have 10 to test on and 30 to train on.
+    wide = columns.pivot(index="seed", columns="model", values="mae")
+    for record in differences.itertuples():
+        low, high = corrected_interval((wide[record.model] - wide[record.other]).to_numpy(), 10, 30)
+        assert (record.mae_difference_low, record.mae_difference_high) == pytest.approx(
+            (low, high), rel=ROUNDING
+        )
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 4])
+def test_several_blocks_give_what_one_gives(compared, block_size):
+    """The last block may be a smaller one. Only the source differs: it stands for the files of all blocks."""
+    seeds = [9, 1, 2, 8, 4]
+    one, several = compared(seeds, name="one"), compared(seeds, name="several", block_size=block_size)
+    assert len(several["splits"]) == -(-5 // block_size) > len(one["splits"]) == 1
+    assert Path(one["scores"]).read_bytes() == Path(several["scores"]).read_bytes()
+    assert read_table(one["scores"])["seed"].tolist() == seeds * 4
+    assert Path(one["differences_csv"]).read_bytes() == Path(several["differences_csv"]).read_bytes()
+    for alone, together in zip(
+        read_csv(one["leaderboard_csv"]), read_csv(several["leaderboard_csv"]), strict=True
+    ):
+        source = together.pop("source")
+        assert alone.pop("source").replace("/one/", "/several/").replace("/block_1/", "/block_*/") == source
+        assert ("block_*" in source) == (alone["model"] != "null_model")
+        assert alone == together
 
 
 def test_the_null_model_is_the_one_asked_for(compared):
-    means = read_table(compared([1, 2], "mean", "with_mean")[3])
-    medians = read_table(compared([1, 2], "median", "with_median")[3])
+    means = read_table(compared([1, 2], "mean", "with_mean")["scores"])
+    medians = read_table(compared([1, 2], "median", "with_median")["scores"])
     null = means["model"] == "null_model"
     assert (means["mae"][null] != medians["mae"][null]).all()
     np.testing.assert_array_equal(means["mae"][~null], medians["mae"][~null])
 
 
+def test_the_null_model_is_tested_on_the_rows_of_each_block(compared):
+    """Each error is that of its own split, although the blocks are scored together."""
+    made = compared([5, 3, 1], name="cut", block_size=1)
+    columns = read_table(made["scores"])
+    null = columns["mae"][columns["model"] == "null_model"]
+    alone = [compared([seed], name=f"alone{seed}")["scores"] for seed in (5, 3, 1)]
+    assert [read_table(path)["mae"][-1] for path in alone] == null.tolist()
+    assert len(set(null)) == 3
+
+
 def test_the_same_bytes_are_written_twice(compared):
     first, second = compared([1, 2], name="first"), compared([1, 2], name="second")
-    assert Path(first[3]).read_bytes() == Path(second[3]).read_bytes()
-    texts = [Path(made[4]).read_text(encoding="utf-8") for made in (first, second)]
+    for key in ("scores", "differences_csv"):
+        assert Path(first[key]).read_bytes() == Path(second[key]).read_bytes()
+    texts = [Path(made["leaderboard_csv"]).read_text(encoding="utf-8") for made in (first, second)]
     # But for the folders that the lines come from.
     assert texts[0].replace("first", "second") == texts[1]

@@ -25,6 +25,10 @@ NAME = "a name of at most 60 lower-case letters, digits and underscores that sta
 SHARE = "a number between 0 and 1 or a fraction such as 1/3"
 TEXT = "leave out quotes, and write an exponent with a point and a sign, as in 1.0e-8."
 LASSO_KEYS = "kind, standardize, penalties, folds, tolerance and max_iterations"
+NETWORK_KEYS = (
+    "kind, standardize, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
+    "accelerator and threads"
+)
 
 
 def place(config, path):
@@ -137,6 +141,10 @@ BAD = [
         rename("models/network/epochs", "epoch"),
         "models.network.epoch is not a known key: did you mean epochs?",
     ),
+    (
+        put("models/network/workers", 2),
+        f"models.network.workers is not a known key: the keys are {NETWORK_KEYS}.",
+    ),
     # A value of another type.
     (put("build", "hitters"), "build has to be a list, not 'hitters'."),
     (put("build", None), "build has to be a list, not empty."),
@@ -154,7 +162,19 @@ BAD = [
     (put("models/lasso/standardize", "yes"), "models.lasso.standardize has to be true or false, not 'yes'."),
     (put("models/lasso/standardize", 1), "models.lasso.standardize has to be true or false, not 1."),
     (put("models/network/epochs", 5.0), "models.network.epochs has to be a whole number, not 5.0."),
-    (put("models/network/workers", False), "models.network.workers has to be a whole number, not false."),
+    (put("models/network/threads", False), "models.network.threads has to be a whole number, not false."),
+    (
+        put(f"{SPLITS}/block_size", 1.5),
+        "datasets.hitters.splits.block_size has to be a whole number, not 1.5.",
+    ),
+    (
+        put("models/network/patience", 2.5),
+        "models.network.patience has to be none or a whole number, at least 1, not 2.5.",
+    ),
+    (
+        put("models/network/patience", None),
+        "models.network.patience has to be none or a whole number, at least 1, not empty.",
+    ),
     (put(f"{DATA}/max_megabytes", True), "datasets.hitters.max_megabytes has to be a number, not true."),
     (
         put(f"{DATA}/max_megabytes", float("inf")),
@@ -231,6 +251,16 @@ BAD = [
         put(f"{SPLITS}/seeds", {"first": 5, "last": 4}),
         "datasets.hitters.splits.seeds.last has to be at least 5, which is the first seed.",
     ),
+    (
+        put(f"{SPLITS}/seeds", {"first": 1, "last": 2_000_000}),
+        "datasets.hitters.splits.seeds has to be at most 1000000 seeds, not 2000000.",
+    ),
+    (
+        put(f"{SPLITS}/seeds", {"first": 0, "last": 1_000_000}),
+        "datasets.hitters.splits.seeds has to be at most 1000000 seeds, not 1000001.",
+    ),
+    (put(f"{SPLITS}/block_size", 0), "datasets.hitters.splits.block_size has to be at least 1, not 0."),
+    (put(f"{SPLITS}/block_size", -5), "datasets.hitters.splits.block_size has to be at least 1, not -5."),
     (put(f"{PUBLISHED}/mae", {}), "datasets.hitters.published[0].mae needs at least 1 entry."),
     (
         put(f"{PUBLISHED}/mae/lasso", -1),
@@ -258,6 +288,16 @@ BAD = [
         "models.network.validation has to be test or a number between 0 and 1, not 'tset'.",
     ),
     (put("models/network/validation", 1), "models.network.validation has to be less than 1, not 1."),
+    (put("models/network/patience", 0), "models.network.patience has to be at least 1, not 0."),
+    (
+        put("models/network/patience", "ever"),
+        "models.network.patience has to be none or a whole number, at least 1, not 'ever'.",
+    ),
+    (
+        put("models/network/patience", 5),
+        "models.network.patience needs validation rows that are held out, because nothing may be chosen by the test "
+        "rows: set validation to a share, such as 0.2, or patience to none.",
+    ),
     (
         put("models/network/hidden", [50, 20]),
         "models.network.dropout needs as many entries as hidden, which has 2, not 1.",
@@ -426,6 +466,10 @@ def test_misses_each_key(path):
         [put(f"{SPLITS}/test_share", "88/263")],
         [put(f"{SPLITS}/test_share", 0.25)],
         [put("models/network/validation", 0.2)],
+        [put("models/network/validation", 0.2), put("models/network/patience", 1)],
+        [put(f"{SPLITS}/block_size", 1)],
+        [put(f"{SPLITS}/block_size", 10**9)],
+        [put(f"{SPLITS}/seeds", {"first": 2**32 - 10**6, "last": 2**32 - 1})],
         [put("models/network/hidden", [64, 32]), put("models/network/dropout", [0, 0.5])],
         [put("models/network/learning_rate", 1)],
         [put(f"{DATA}/published", [])],
@@ -486,13 +530,21 @@ def test_refuses_a_key_that_stands_twice(tmp_path, text, line, key):
     ],
 )
 def test_split_seeds(seeds, expected):
-    assert split_seeds(seeds) == expected
+    assert list(split_seeds(seeds)) == expected
 
 
 def test_split_seeds_gives_a_list_of_its_own():
     seeds = [1, 2]
     split_seeds(seeds).append(3)
     assert seeds == [1, 2]
+
+
+def test_a_range_of_seeds_is_not_written_out():
+    """Four billion seeds would fill the memory before the config is refused."""
+    assert len(split_seeds({"first": 0, "last": 2**32 - 1})) == 2**32
+    seeds = {"first": 0, "last": 2**32 - 1}
+    assert shortest(seeds) == seeds
+    assert "not 4294967296" in refusal(shipped_with(put(f"{SPLITS}/seeds", seeds)))
 
 
 def dry_run(folder, *options):
@@ -619,7 +671,7 @@ def test_shipped_file_shows_every_key():
 )
 def test_seeds_have_one_shortest_form(seeds, short):
     assert shortest(seeds) == short
-    assert split_seeds(shortest(seeds)) == split_seeds(seeds)
+    assert list(split_seeds(shortest(seeds))) == list(split_seeds(seeds))
 
 
 def test_many_seeds_are_shortened():

@@ -22,7 +22,7 @@ LOCK = [
 ]
 LOCKED = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in LOCK}
 # Modules of the project itself.
-OWN = {"scripts", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
+OWN = {"benchmarks", "scripts", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
 
 
 def by_name(name):

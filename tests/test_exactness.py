@@ -40,7 +40,7 @@ TOGETHER = [*DRAWN, "timings.trial"]
 
 def fits(*models):
     """Lists the jobs that fit some models."""
-    return [f"fit_{MODELS[model]}.trial.{model}" for model in models]
+    return [f"fit_{MODELS[model]}.trial.{model}.1" for model in models]
 
 
 def plots(*models):
@@ -55,7 +55,7 @@ def of(*models):
 
 LASSOS = ["lasso_one", "lasso_two"]
 MODELLED = of(*MODELS)
-SPLIT = ["split.trial", *MODELLED]
+SPLIT = ["split.trial.1", *MODELLED]
 PREPARED = ["preprocess.trial", *SPLIT]
 ALL = ["fetch.trial", *PREPARED]
 FIGURES = [*plots(*MODELS), "plot_comparison.trial", "report"]
@@ -312,6 +312,13 @@ def reorder_keys(place):
     place.config = turned(place.config)
 
 
+def add_block(place):
+    """Blocks hold two splits, which are there, and two more splits are asked for."""
+    place.dataset["splits"]["block_size"] = 2
+    finish(place)
+    place.dataset["splits"]["seeds"] = {"first": 3, "last": 6}
+
+
 def swap_outputs(place):
     """The training log and the summary trade places: nothing else reads them."""
     path = place.tree / "workflow" / "rules" / "mlp.smk"
@@ -350,13 +357,14 @@ def rewrite(name):
 
 def of_another_model(place):
     shutil.copy2(
-        place.result("models/lasso_two/scores.parquet"), place.result("models/lasso_one/scores.parquet")
+        place.result("models/lasso_two/block_1/scores.parquet"),
+        place.result("models/lasso_one/block_1/scores.parquet"),
     )
 
 
 def record_of_another_model(place):
     records = place.results / "manifest" / "fit_lasso"
-    shutil.copy2(records / "trial.lasso_two.json", records / "trial.lasso_one.json")
+    shutil.copy2(records / "trial.lasso_two.1.json", records / "trial.lasso_one.1.json")
 
 
 def link(name):
@@ -401,7 +409,7 @@ def fail_then_mend(place):
 def until_fitted(place):
     place.config["models"]["lasso_one"]["penalties"]["number"] = 9
     run = place.run("--cores", "2", "--until", "fit_lasso")
-    assert run.status == 0 and run.jobs == ["fit_lasso.trial.lasso_one"], run.text
+    assert run.status == 0 and run.jobs == ["fit_lasso.trial.lasso_one.1"], run.text
 
 
 def there_and_back(place):
@@ -545,11 +553,14 @@ CHANGES = [
         "two inputs trade names",
         edit(
             "workflow/rules/lasso.smk",
-            ("grid=rules.fit_lasso.output.grid", "grid=rules.fit_lasso.output.path"),
-            ("path=rules.fit_lasso.output.path", "path=rules.fit_lasso.output.grid"),
+            ("grid=of_blocks(rules.fit_lasso.output.grid)", "grid=of_blocks(rules.fit_lasso.output.path)"),
+            (
+                "path=of_first_block(rules.fit_lasso.output.path)",
+                "path=of_first_block(rules.fit_lasso.output.grid)",
+            ),
         ),
         [*plots(*LASSOS), "report"],
-        "input grid was results/trial/models/lasso_one/grid.parquet",
+        "input grid was [results/trial/models/lasso_one/block_1/grid.parquet]",
         planned=True,
     ),
     Change("two outputs trade names", swap_outputs, of("net"), "output summary was "),
@@ -579,9 +590,9 @@ CHANGES = [
     ),
     Change(
         "the splits are cut off",
-        spoil("trial/splits.parquet", lambda old: old[:100]),
+        spoil("trial/splits/block_1.parquet", lambda old: old[:100]),
         SPLIT,
-        "results/trial/splits.parquet was cut off: it has 100 of",
+        "results/trial/splits/block_1.parquet was cut off: it has 100 of",
         planned=True,
     ),
     Change(
@@ -599,12 +610,12 @@ CHANGES = [
     ),
     Change(
         "the weights are deleted",
-        delete("trial/models/net/weights.safetensors"),
+        delete("trial/models/net/block_1/weights.safetensors"),
         of("net"),
         "weights.safetensors is missing",
         planned=True,
     ),
-    Change("a log is deleted", delete("logs/fit_lasso/trial.lasso_one.log"), NOTHING),
+    Change("a log is deleted", delete("logs/fit_lasso/trial.lasso_one.1.log"), NOTHING),
     Change(
         "a record is deleted",
         delete("manifest/plot_lasso/trial.lasso_one.json"),
@@ -613,7 +624,7 @@ CHANGES = [
     ),
     Change(
         "a record is spoiled",
-        spoil("manifest/fit_lasso/trial.lasso_one.json", lambda old: old[:-30]),
+        spoil("manifest/fit_lasso/trial.lasso_one.1.json", lambda old: old[:-30]),
         of(LASSO),
         "its record cannot be read",
         plain=False,
@@ -622,7 +633,7 @@ CHANGES = [
         "a record is replaced by that of another model",
         record_of_another_model,
         of(LASSO),
-        "fit_lasso trial.lasso_one: ",
+        "fit_lasso trial.lasso_one.1: ",
         plain=False,
         planned=True,
     ),
@@ -688,11 +699,9 @@ CHANGES = [
         "build: a dataset is added",
         build_other,
         [
-            *(
-                f"{step}.other"
-                for step in ("fetch", "preprocess", "split", "compare", "plot_comparison", "timings")
-            ),
-            "fit_linear.other.plain",
+            *(f"{step}.other" for step in ("fetch", "preprocess", "compare", "plot_comparison", "timings")),
+            "split.other.1",
+            "fit_linear.other.plain.1",
             "plot_linear.other.plain",
             "report",
         ],
@@ -764,7 +773,7 @@ CHANGES = [
     Change(
         "models: one more",
         add_model,
-        ["fit_mlp.trial.wide", "plot_mlp.trial.wide", *TOGETHER],
+        ["fit_mlp.trial.wide.1", "plot_mlp.trial.wide", *TOGETHER],
         "models was",
         planned=True,
     ),
@@ -779,14 +788,14 @@ CHANGES = [
     Change(
         "a model is renamed",
         rename_model,
-        ["fit_lasso.trial.small", "plot_lasso.trial.small", *TOGETHER],
+        ["fit_lasso.trial.small.1", "plot_lasso.trial.small", *TOGETHER],
         "models was",
         planned=True,
     ),
     Change(
         "kind: a lasso becomes least squares",
         another_kind,
-        ["fit_linear.trial.lasso_one", "plot_linear.trial.lasso_one", *TOGETHER],
+        ["fit_linear.trial.lasso_one.1", "plot_linear.trial.lasso_one", *TOGETHER],
     ),
     Change(
         "a model that no dataset uses",
@@ -910,12 +919,35 @@ CHANGES = [
         "accelerator was cpu, is auto",
         planned=True,
     ),
-    Change("network: threads", model("net", "threads", to=1), of("net"), "threads was 2, is 1", planned=True),
     Change(
-        "network: workers: only the report shows it",
-        model("net", "workers", to=1),
+        "network: patience",
+        several(model("net", "validation", to=0.2), model("net", "patience", to=1)),
+        of("net"),
+        "patience was none, is 1",
+        planned=True,
+    ),
+    Change(
+        "network: threads: only the report shows it",
+        model("net", "threads", to=1),
         ["report"],
-        "workers was 0, is 1",
+        "threads was 2, is 1",
+    ),
+    Change(
+        "block_size: the splits fit into a block all the same",
+        data("splits", "block_size", to=3),
+        ["report"],
+        "block_size was 10, is 3",
+    ),
+    Change(
+        "block_size: the splits are cut",
+        data("splits", "block_size", to=1),
+        [*SPLIT, "split.trial.2", *(f"{job[:-1]}2" for job in fits(*MODELS))],
+        "block_size was 10, is 1",
+    ),
+    Change(
+        "seeds: another block is added",
+        add_block,
+        ["split.trial.2", *(f"{job[:-1]}2" for job in fits(*MODELS)), *plots(*MODELS), *TOGETHER],
     ),
     Change("a comment in config.yaml", append("config.yaml", PARAGRAPH), NOTHING),
     # ------------------------------------------------------------------ the rules
@@ -952,7 +984,7 @@ CHANGES = [
     ),
     Change(
         "the script of fit_mlp",
-        script("fit_mlp", ("trained, test", "is trained, test")),
+        script("fit_mlp", ("networks trained, %d side", "networks were trained, %d side")),
         of("net"),
         "scripts/fit_mlp.py has changed",
         planned=True,
@@ -965,7 +997,7 @@ CHANGES = [
     ),
     Change(
         "the script of plot_mlp",
-        script("plot_mlp", ("linewidth=0.5", "linewidth=0.6")),
+        script("plot_mlp", ("alpha=0.18", "alpha=0.19")),
         [*plots("net"), "report"],
         "scripts/plot_mlp.py has changed",
         planned=True,
@@ -978,7 +1010,7 @@ CHANGES = [
     ),
     Change(
         "the script of plot_comparison",
-        script("plot_comparison", ("s=60", "s=61")),
+        script("plot_comparison", ("s=55", "s=56")),
         ["plot_comparison.trial", "report"],
         "scripts/plot_comparison.py has changed",
     ),
@@ -1037,7 +1069,7 @@ CHANGES = [
     ),
     Change(
         "evaluation.py: a score",
-        script("evaluation", ("np.abs(error).mean()", "np.median(np.abs(error))")),
+        script("evaluation", ("np.abs(error).mean(axis=1)", "np.median(np.abs(error), axis=1)")),
         MODELLED,
         "scripts/evaluation.py has changed",
         planned=True,
@@ -1200,8 +1232,8 @@ CHANGES = [
         "two constants of different value trade names",
         script(
             "plot_mlp",
-            ("color=BLUE, label", "color=ORANGE, label"),
-            ("color=ORANGE, label=f", "color=BLUE, label=f"),
+            ('"train_mae", BLUE', '"train_mae", ORANGE'),
+            ('"valid_mae", ORANGE', '"valid_mae", BLUE'),
         ),
         [*plots("net"), "report"],
         "scripts/plot_mlp.py has changed",
@@ -1224,14 +1256,20 @@ CHANGES = [
     ),
     Change(
         "an import binds another function to the same name",
-        script("fit_lasso", ("import lasso_path", "import enet_path as lasso_path")),
+        script(
+            "fit_lasso",
+            (
+                "import duality_gaps, lasso_paths",
+                "import duality_gaps as lasso_paths, lasso_paths as duality_gaps",
+            ),
+        ),
         of(*LASSOS),
         "scripts/fit_lasso.py",
         planned=True,
     ),
     Change(
         "an import binds two constants the other way round",
-        script("plot_mlp", ("import BLUE, GREY, ORANGE,", "import BLUE as ORANGE, GREY, ORANGE as BLUE,")),
+        script("plot_mlp", ("import BLUE, ORANGE,", "import BLUE as ORANGE, ORANGE as BLUE,")),
         [*plots("net"), "report"],
         "scripts/plot_mlp.py",
         planned=True,
@@ -1242,10 +1280,12 @@ CHANGES = [
         "a result is replaced by that of another model, with `cp -p`",
         of_another_model,
         of(LASSO),
-        "lasso_one/scores.parquet was",
+        "lasso_one/block_1/scores.parquet was",
     ),
     Change("a figure becomes a link to the same bytes", link("comparison.png"), NOTHING),
-    Change("a table becomes a link to the same bytes", link("models/lasso_one/scores.parquet"), NOTHING),
+    Change(
+        "a table becomes a link to the same bytes", link("models/lasso_one/block_1/scores.parquet"), NOTHING
+    ),
     Change(
         "a number is written in another way: 0.01 as 1.0e-2",
         edit("config.yaml", ("learning_rate: 0.01", "learning_rate: 1.0e-2")),

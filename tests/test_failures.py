@@ -390,13 +390,13 @@ def test_killed_at_any_moment(tmp_path, start, capsys, undisturbed, undisturbed_
 
 # Signals ----------------------------------------------------------------------------------------------
 
-WEIGHTS = "models/net/weights.safetensors"  # the first file that the network's job writes
-SUMMARY = "models/net/summary.txt"  # its last
-GRID = "models/lasso_one/grid.parquet"  # the fourth of the five that the lasso's job writes
+WEIGHTS = "models/net/block_1/weights.safetensors"  # the first file that the network's job writes
+SUMMARY = "models/net/block_1/summary.txt"  # its last
+GRID = "models/lasso_one/block_1/grid.parquet"  # the fourth of the five that the lasso's job writes
 
 
 @pytest.mark.parametrize(
-    ("job", "file"), [("fit_lasso.trial.lasso_one", GRID), ("fit_mlp.trial.net", WEIGHTS)]
+    ("job", "file"), [("fit_lasso.trial.lasso_one.1", GRID), ("fit_mlp.trial.net.1", WEIGHTS)]
 )
 def test_a_job_is_stopped_while_it_writes(project, start, undisturbed, job, file):
     for stop in (signal.SIGTERM, signal.SIGKILL):
@@ -424,7 +424,7 @@ def test_snakemake_is_asked_to_stop(project, start, undisturbed):
     ended = run.ended()
     assert ended.status == 1 and "Traceback" not in ended.text, ended.text
     rerun = heals(project, undisturbed.results)
-    assert "fit_lasso.trial.lasso_one" not in rerun.jobs and "report" in rerun.jobs
+    assert "fit_lasso.trial.lasso_one.1" not in rerun.jobs and "report" in rerun.jobs
 
 
 def test_everything_is_stopped_again_and_again(project, start, undisturbed):
@@ -468,7 +468,7 @@ def test_everything_is_stopped_again_and_again(project, start, undisturbed):
     os.close(outer)
     assert run.process.wait(timeout=60) == -signal.SIGHUP
     release(project)
-    assert "fit_mlp.trial.net" in heals(project, undisturbed.results).jobs
+    assert "fit_mlp.trial.net.1" in heals(project, undisturbed.results).jobs
 
 
 # Orphans ----------------------------------------------------------------------------------------------
@@ -504,7 +504,7 @@ def test_orphans_end_and_do_not_race_the_next_run(project, start, undisturbed):
     assert psutil.wait_procs(orphans, timeout=15)[1] == []
     ended = rerun.ended()
     assert faults(project, ended, undisturbed.results) == []
-    assert "fit_mlp.trial.net" in ended.jobs
+    assert "fit_mlp.trial.net.1" in ended.jobs
 
 
 # Two runs ---------------------------------------------------------------------------------------------
@@ -575,7 +575,7 @@ def test_a_job_fails_beside_older_results(again, undisturbed):
         assert "Error: The lasso did not converge" in run.text
         assert partial_files(again) == []
     again.config = good
-    assert "fit_lasso.trial.lasso_one" in heals(again, undisturbed.results).jobs
+    assert "fit_lasso.trial.lasso_one.1" in heals(again, undisturbed.results).jobs
 
 
 def test_a_job_ends_as_nobody_foresaw_beside_older_results(again, undisturbed_change):
@@ -588,7 +588,7 @@ def test_a_job_ends_as_nobody_foresaw_beside_older_results(again, undisturbed_ch
         assert run.status == 1 and "Error in rule fit_mlp:" in run.text, run.text
         assert ("RuntimeError: Nobody had foreseen this." in run.text) == (action == "raise")
         assert bool(partial_files(again)) == (action == "kill")
-    assert "fit_mlp.trial.net" in heals(again, undisturbed_change.results).jobs
+    assert "fit_mlp.trial.net.1" in heals(again, undisturbed_change.results).jobs
 
 
 # What is edited meanwhile -----------------------------------------------------------------------------
@@ -617,7 +617,7 @@ def test_an_input_and_a_script_are_edited_while_a_job_runs(project, start, tmp_p
         assert f"Error: {sentence}" in ended.text.splitlines(), ended.text
     # The first run after the edit of the table has made it again.
     assert "preprocess.trial" in ended.jobs
-    assert "fit_lasso.trial.lasso_one" in heals(project, undisturbed.results).jobs
+    assert "fit_lasso.trial.lasso_one.1" in heals(project, undisturbed.results).jobs
 
 
 # A full disk ------------------------------------------------------------------------------------------

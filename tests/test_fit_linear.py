@@ -10,7 +10,7 @@ from sklearn.metrics import mean_absolute_error
 
 from scripts.fit_linear import fit_linear, least_squares
 from scripts.split import split
-from scripts.tables import read_splits, read_table
+from scripts.tables import read_splits, read_table, read_tables
 
 # Both solve by a singular value decomposition of centred features, whose condition number is about
 # 1e4 here: that and 2^-53 bound the difference of the predictions by about 1e-12.
@@ -47,17 +47,19 @@ def test_it_is_linear_regression_on_every_split(tmp_path, hitters, hitters_table
     paths = fitted(hitters_table, splits)
     predictions, scores, terms = (read_table(paths[key]) for key in ("predictions", "scores", "coefficients"))
     assert scores["seed"].tolist() == list(SEEDS)
-    for place, drawn in enumerate(read_splits(splits)):
-        reference = LinearRegression().fit(hitters.X[drawn.train], hitters.y[drawn.train])
-        expected = reference.predict(hitters.X[drawn.test])
-        here = predictions["seed"] == drawn.seed
-        np.testing.assert_array_equal(predictions["row"][here], drawn.test)
-        np.testing.assert_array_equal(predictions["actual"][here], hitters.y[drawn.test])
+    drawn = read_splits([splits])
+    assert len(drawn) == len(SEEDS)
+    for place, (seed, train, test) in enumerate(zip(drawn.seeds, drawn.train, drawn.test, strict=True)):
+        reference = LinearRegression().fit(hitters.X[train], hitters.y[train])
+        expected = reference.predict(hitters.X[test])
+        here = predictions["seed"] == seed
+        np.testing.assert_array_equal(predictions["row"][here], test)
+        np.testing.assert_array_equal(predictions["actual"][here], hitters.y[test])
         np.testing.assert_allclose(predictions["predicted"][here], expected, rtol=SOLVER)
         assert scores["mae"][place] == pytest.approx(
-            mean_absolute_error(hitters.y[drawn.test], expected), rel=SOLVER
+            mean_absolute_error(hitters.y[test], expected), rel=SOLVER
         )
-        here = terms["seed"] == drawn.seed
+        here = terms["seed"] == seed
         assert terms["term"][here].tolist() == ["(intercept)", *hitters.features]
         np.testing.assert_allclose(
             terms["coefficient"][here], [reference.intercept_, *reference.coef_], rtol=SOLVER
@@ -67,9 +69,24 @@ def test_it_is_linear_regression_on_every_split(tmp_path, hitters, hitters_table
     assert scores["mae"].max() < NULL_MAE
 
 
+def test_a_split_does_not_depend_on_those_beside_it(tmp_path, hitters_table, logger, fitted):
+    """The same digits, however the splits are cut into blocks."""
+    blocks = {"whole": [3, 8, 5], "first": [3], "rest": [8, 5]}
+    made = {}
+    for name, seeds in blocks.items():
+        splits = str(tmp_path / f"{name}.parquet")
+        split(hitters_table, splits, "1/3", seeds, logger)
+        made[name] = fitted(hitters_table, splits, name)
+    for key, path in made["whole"].items():
+        whole, cut = read_table(path), read_tables([made["first"][key], made["rest"][key]])
+        assert list(dict.fromkeys(whole["seed"].tolist())) == [3, 8, 5]
+        for column, values in whole.items():
+            np.testing.assert_array_equal(values, cut[column])
+
+
 def test_the_gradient_is_zero(hitters, book_split):
     """The residuals are orthogonal to every feature and to the constant, as the normal equations say."""
-    X, y = hitters.X[book_split.train], hitters.y[book_split.train]
+    X, y = hitters.X[book_split.train[0]], hitters.y[book_split.train[0]]
     coefficients, intercept = least_squares(X, y)
     residuals = y - X @ coefficients - intercept
     scale = np.linalg.norm(X, axis=0) * np.linalg.norm(y)

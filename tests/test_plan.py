@@ -13,7 +13,7 @@ from scripts.plan import NAMED, Made, reasons
 HEAD = "To be made again, with what stands on it:"
 NOTICE = "Without the settings of profiles/default, more is made again than has to be"
 COMPARISON = ["compare.trial", "plot_comparison.trial", "report"]
-FITS = ["fit_lasso.trial.lasso_one", "fit_linear.trial.plain"]
+FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
 PLOTS = ["plot_lasso.trial.lasso_one", "plot_linear.trial.plain"]
 AFTER_SPLIT = sorted([*COMPARISON, *FITS, *PLOTS, "timings.trial"])
 
@@ -92,7 +92,7 @@ def test_the_causes_are_told_and_what_stands_on_them_is_planned(small_again, dry
         file.truncate(size - 1)
     run = dry()
     lines = told(run)
-    assert "fit_lasso trial.lasso_one: folds.number was 3, is 4" in lines
+    assert "fit_lasso trial.lasso_one.1: folds.number was 3, is 4" in lines
     cut = f"results/trial/models/plain/predictions.svg was cut off: it has {size - 1:,} of {size:,} bytes"
     assert f"plot_linear trial.plain: {cut}" in lines
     (comparison,) = (line for line in lines if line.startswith("plot_comparison trial: "))
@@ -104,20 +104,20 @@ def test_the_causes_are_told_and_what_stands_on_them_is_planned(small_again, dry
         "report: models.lasso_one.folds.number was 3, is 4"
     ]
     assert len(lines) == 4
-    planned = ["fit_lasso.trial.lasso_one", *PLOTS, *COMPARISON, "timings.trial"]
+    planned = ["fit_lasso.trial.lasso_one.1", *PLOTS, *COMPARISON, "timings.trial"]
     assert run.jobs == sorted(planned)
 
 
 def test_a_target_has_the_reasons_of_what_it_stands_on(small_again, dry):
     small_again.config["models"]["lasso_one"]["folds"]["number"] = 4
     (small_again.results / "trial" / "comparison.png").write_bytes(b"x")
-    lasso = "fit_lasso trial.lasso_one: folds.number was 3, is 4"
-    run = dry("results/trial/models/lasso_one/scores.parquet")
-    assert (told(run), run.jobs) == ([lasso], ["fit_lasso.trial.lasso_one"])
-    run = dry("results/trial/models/plain/scores.parquet")
+    lasso = "fit_lasso trial.lasso_one.1: folds.number was 3, is 4"
+    run = dry("results/trial/models/lasso_one/block_1/scores.parquet")
+    assert (told(run), run.jobs) == ([lasso], ["fit_lasso.trial.lasso_one.1"])
+    run = dry("results/trial/models/plain/block_1/scores.parquet")
     assert (told(run), run.jobs) == (None, [])
     run = dry("results/trial/leaderboard.csv")
-    assert (told(run), run.jobs) == ([lasso], ["compare.trial", "fit_lasso.trial.lasso_one"])
+    assert (told(run), run.jobs) == ([lasso], ["compare.trial", "fit_lasso.trial.lasso_one.1"])
     lines = told(dry("results/trial/comparison.svg"))
     assert len(lines) == 2 and lasso in lines
 
@@ -132,9 +132,9 @@ def test_without_the_profile_one_line_says_so(dry):
 
 def test_without_the_profile_nothing_stale_is_missed(small_again, dry):
     small_again.config["models"]["lasso_one"]["folds"]["number"] = 4
-    (small_again.results / "trial" / "splits.parquet").write_bytes(b"x")
+    (small_again.results / "trial" / "splits" / "block_1.parquet").write_bytes(b"x")
     run = dry("--workflow-profile", "none", "--cores", "1")
-    assert run.jobs == sorted(["split.trial", *AFTER_SPLIT])
+    assert run.jobs == sorted(["split.trial.1", *AFTER_SPLIT])
     assert len(told(run)) == 3
 
 
@@ -157,18 +157,20 @@ def test_an_input_that_is_another_file_is_told(small_again, dry):
     """As after results of two folders were mixed: each file is as some job made it."""
     path = record_of(small_again, "compare/trial")
     record = json.loads(path.read_text(encoding="utf-8"))
-    record["inputs"]["results/trial/splits.parquet"] = "0" * 64
+    record["inputs"]["results/trial/splits/block_1.parquet"] = "0" * 64
     path.write_text(json.dumps(record), encoding="utf-8")
     run = dry()
-    assert told(run) == ["compare trial: results/trial/splits.parquet is not the file that it was made of"]
+    assert told(run) == [
+        "compare trial: results/trial/splits/block_1.parquet is not the file that it was made of"
+    ]
     assert run.jobs == COMPARISON
 
 
 def test_what_stands_on_a_damaged_file_is_not_told_twice(small_again, dry):
-    (small_again.results / "trial" / "splits.parquet").write_bytes(b"x" * 100_000)
+    (small_again.results / "trial" / "splits" / "block_1.parquet").write_bytes(b"x" * 100_000)
     run = dry()
-    assert told(run) == ["split trial: results/trial/splits.parquet was changed after it was made"]
-    assert run.jobs == sorted(["split.trial", *AFTER_SPLIT])
+    assert told(run) == ["split trial.1: results/trial/splits/block_1.parquet was changed after it was made"]
+    assert run.jobs == sorted(["split.trial.1", *AFTER_SPLIT])
 
 
 def test_a_damaged_first_file_is_fetched_again(small_again, small_run):
@@ -186,11 +188,11 @@ def test_a_damaged_first_file_is_fetched_again(small_again, small_run):
 
 
 def test_a_missing_file_that_nothing_needs_any_more_is_made_again(small_again, dry):
-    (small_again.results / "trial" / "models" / "lasso_one" / "coefficients.parquet").unlink()
+    (small_again.results / "trial" / "models" / "lasso_one" / "block_1" / "coefficients.parquet").unlink()
     run = dry()
-    missing = "results/trial/models/lasso_one/coefficients.parquet is missing"
-    assert told(run) == [f"fit_lasso trial.lasso_one: {missing}"]
-    assert "fit_lasso.trial.lasso_one" in run.jobs and "fit_linear.trial.plain" not in run.jobs
+    missing = "results/trial/models/lasso_one/block_1/coefficients.parquet is missing"
+    assert told(run) == [f"fit_lasso trial.lasso_one.1: {missing}"]
+    assert "fit_lasso.trial.lasso_one.1" in run.jobs and "fit_linear.trial.plain.1" not in run.jobs
 
 
 @pytest.mark.parametrize("described", [False, True])
@@ -198,7 +200,7 @@ def test_what_the_config_no_longer_names_has_no_reasons(small_again, dry, descri
     small_again.config["datasets"]["trial"]["models"].remove("lasso_one")
     if not described:
         del small_again.config["models"]["lasso_one"]
-    (small_again.results / "trial" / "models" / "lasso_one" / "scores.parquet").write_bytes(b"x")
+    (small_again.results / "trial" / "models" / "lasso_one" / "block_1" / "scores.parquet").write_bytes(b"x")
     run = dry()
     assert run.jobs == sorted([*COMPARISON, "timings.trial"])
     assert not [line for line in told(run) if line.startswith(("fit_lasso", "plot_lasso"))]
@@ -206,7 +208,7 @@ def test_what_the_config_no_longer_names_has_no_reasons(small_again, dry, descri
 
 def test_records_of_rules_that_are_gone_do_no_harm(small_again, dry):
     good = record_of(small_again, "compare/trial").read_text(encoding="utf-8")
-    for job in ("gone/trial", "verify/trial", "compare/other", "compare/a.b.c", "fit_mlp/trial.plain"):
+    for job in ("gone/trial", "verify/trial", "compare/other", "compare/a.b.c", "fit_mlp/trial.plain.1"):
         path = record_of(small_again, job)
         path.parent.mkdir(exist_ok=True)
         path.write_text(good, encoding="utf-8")
@@ -219,14 +221,14 @@ def test_edited_code_and_another_library_are_told(small_again, dry, tmp_path):
     path = small_again.tree / "scripts" / "fit_lasso.py"
     text = path.read_text(encoding="utf-8")
     path.write_text(f"{text}\nprint()\n", encoding="utf-8")
-    record = record_of(small_again, "fit_linear/trial.plain")
+    record = record_of(small_again, "fit_linear/trial.plain.1")
     written = json.loads(record.read_text(encoding="utf-8"))
     current = written["specification"]["libraries"]["numpy"]
     written["specification"]["libraries"]["numpy"] = "1.0"
     record.write_text(json.dumps(written), encoding="utf-8")
     assert told(dry("--", *("results/trial/scores.parquet",))) == [
-        "fit_lasso trial.lasso_one: scripts/fit_lasso.py has changed",
-        f"fit_linear trial.plain: numpy was 1.0, is {current}",
+        "fit_lasso trial.lasso_one.1: scripts/fit_lasso.py has changed",
+        f"fit_linear trial.plain.1: numpy was 1.0, is {current}",
     ]
 
 
@@ -247,5 +249,5 @@ def test_a_dry_run_beside_an_empty_folder_says_nothing(small_run, tmp_path):
     fresh.__post_init__()
     run = fresh.dry_run()
     assert run.status == 0 and told(run) is None
-    assert run.jobs == sorted(["fetch.trial", "preprocess.trial", "split.trial", *AFTER_SPLIT])
+    assert run.jobs == sorted(["fetch.trial", "preprocess.trial", "split.trial.1", *AFTER_SPLIT])
     assert not fresh.results.exists()

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -110,9 +111,10 @@ def test_outputs_page_has_every_output():
         for path in re.findall(r'"(results/[^"]+)"', block)
     }
     records = {path for path in written if path.startswith("results/manifest/")}
-    assert told == written - records and len(told) > 20
+    assert told == written - records and len(told) > 30
     # The records have names of one form, which the page tells in one sentence.
-    assert "`results/manifest/RULE/`, in files with the names of the dataset and the model" in OUTPUTS_PAGE
+    sentence = "`results/manifest/RULE/`, in files with the names of the dataset and the model and the number of the block."
+    assert sentence in OUTPUTS_PAGE
     assert len(records) == 14
 
 
@@ -157,7 +159,7 @@ def test_yaml_is_as_the_config_page_says():
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, prepare, logger):
-    """Writes the tables of a small run over two splits, with the paths that they have under results/{dataset}/."""
+    """Writes the tables of a small run over two splits, by the folder that they have under results/{dataset}/."""
     folder = tmp_path_factory.mktemp("run")
     random = np.random.default_rng(0)
     x = random.normal(size=(24, 2))
@@ -180,14 +182,18 @@ def files(tmp_path_factory, prepare, logger):
     settings["lasso"] |= {"folds": {"number": 3, "seed": 1}}
     fit_lasso(table, splits, **lasso, **settings["lasso"], logger=logger)
     short = settings["network"] | {"epochs": 2, "accelerator": "cpu"}
-    fit_mlp(table, splits, **network, settings=short, logger=logger)
+    fit_mlp(table, splits, **network, settings=short, processes=1, logger=logger)
 
     models = ["linear", "lasso", "mlp"]
     scores = [written["scores"] for written in (linear, lasso, network)]
-    summaries = {"scores": str(folder / "scores.parquet"), "leaderboard_csv": str(folder / "leaderboard.csv")}
+    summaries = {
+        "scores": str(folder / "scores.parquet"),
+        "leaderboard_csv": str(folder / "leaderboard.csv"),
+        "differences_csv": str(folder / "differences.csv"),
+    }
     compare(
         table,
-        splits,
+        [splits],
         scores,
         **summaries,
         models=models,
@@ -203,8 +209,13 @@ def files(tmp_path_factory, prepare, logger):
     (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
     return {
-        "results/{dataset}/": [splits, *summaries.values(), str(folder / "timings.csv")],
-        "results/{dataset}/models/{model}/": [*linear.values(), *lasso.values(), *network.values()],
+        "results/{dataset}/": [*summaries.values(), str(folder / "timings.csv")],
+        "results/{dataset}/splits/": [splits],
+        "results/{dataset}/models/{model}/block_{block}/": [
+            *linear.values(),
+            *lasso.values(),
+            *network.values(),
+        ],
     }
 
 
@@ -215,13 +226,17 @@ def test_columns_are_those_of_a_run(files):
         for path in map(Path, paths):
             if path.suffix not in (".parquet", ".csv"):
                 continue
-            file = "splits.parquet" if path.name.endswith("splits.parquet") else path.name
+            file = "block_{block}.parquet" if folder.endswith("splits/") else path.name
             schema = pq.read_schema(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path).schema
             assert schema.names == columns_in(folder, file), file
             for field in schema:
-                # CSV files have no types: a whole number is read with as many bits as there are.
-                kind = str(field.type) if path.suffix == ".parquet" or field.name != "epoch" else "int32"
-                assert kind == types[field.name], (file, field)
+                kind, told = str(field.type), types[field.name]
+                if path.suffix == ".csv":
+                    # CSV files have no types: a number is read with as many bits as there are.
+                    told = {"int32": "int64", "float": "double"}.get(told, told)
+                if pa.types.is_fixed_size_list(field.type):
+                    kind = f"list of {field.type.value_type}"
+                assert kind == told, (file, field)
             seen |= set(schema.names)
     assert seen == set(types) and list(types) == sorted(types)
 
@@ -229,9 +244,24 @@ def test_columns_are_those_of_a_run(files):
 def test_counts_start_where_the_page_says(files):
     paths = {Path(path).name: path for paths in files.values() for path in paths}
     with Path(paths["training_log.csv"]).open(newline="", encoding="utf-8") as file:
-        assert next(csv.DictReader(file))["epoch"] == "0"
-    assert pq.read_table(paths["learning_curves.parquet"])["epoch"][0].as_py() == 1
+        log = list(csv.DictReader(file))
+    assert [(line["seed"], line["epoch"]) for line in log] == [("1", "1"), ("1", "2")]
+    curves = pq.read_table(paths["learning_curves.parquet"])
+    assert curves["seed"].to_pylist() == [1, 1, 2, 2]
+    assert curves["epoch"].to_pylist() == [1, 2, 1, 2]
+    for line, place in zip(log, range(2), strict=True):
+        for name in ("train_mae", "train_loss", "valid_mae", "valid_loss"):
+            assert float(line[name]) == pytest.approx(curves[name][place].as_py(), rel=1e-6)
     assert pq.read_table(paths["grid.parquet"])["fold"][0].as_py() == 1
+    drawn = pq.read_table(paths["made_splits.parquet"])
+    for train, test in zip(drawn["train"].to_pylist(), drawn["test"].to_pylist(), strict=True):
+        assert sorted(train + test) == list(range(24))
+
+
+def test_only_the_first_split_is_where_the_page_says(files):
+    paths = {Path(path).name: path for paths in files.values() for path in paths}
+    for file, seeds in (("path.parquet", {1}), ("grid.parquet", {1, 2}), ("coefficients.parquet", {1, 2})):
+        assert set(pq.read_table(paths[file])["seed"].to_pylist()) == seeds
 
 
 @pytest.mark.usefixtures("quiet_logging")

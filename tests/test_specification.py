@@ -104,9 +104,20 @@ def test_follows_a_module_that_is_imported_whole(project):
     assert "torch" in after["libraries"]
 
 
-def test_refuses_an_import_that_it_cannot_follow(project):
-    with pytest.raises(InputError, match=r"scripts/shared.py imports something inside helper"):
-        project("scripts/shared.py", "return x + fixed", "import math; return x")
+@pytest.mark.parametrize(
+    "line",
+    ["from scripts.deep import f", "import scripts.deep as deep", "from . import deep", "from math import *"],
+)
+def test_refuses_an_import_inside_a_function_that_it_cannot_follow(project, line):
+    with pytest.raises(InputError, match=r"scripts/shared.py imports a part of the project inside helper"):
+        project("scripts/shared.py", "return x + fixed", f"{line}; return x")
+
+
+@pytest.mark.parametrize("line", ["import scipy.special", "from scipy.special import erf"])
+def test_counts_a_library_that_is_imported_inside_a_function(project, line):
+    before = project()
+    after = project("scripts/shared.py", "return x + fixed", f"{line}; return x + fixed")
+    assert "scipy" not in before["libraries"] and "scipy" in after["libraries"]
 
 
 @pytest.mark.parametrize(

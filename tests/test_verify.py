@@ -82,7 +82,7 @@ def removed(path):
     ("spoil", "file", "jobs"),
     [
         (edited, f"{LASSO}/grid.png", ["plot_lasso.trial.lasso_one"]),
-        (cut_off, f"{LASSO}/predictions.parquet", ["fit_lasso.trial.lasso_one"]),
+        (cut_off, f"{LASSO}/predictions.parquet", ["fit_lasso.trial.lasso_one.1"]),
         (removed, f"{TRIAL}/leaderboard.csv", ["compare.trial"]),
         (edited, "results/report.html", ["report"]),
         (edited, f"{TRIAL}/raw.csv", ["fetch.trial"]),
@@ -124,7 +124,7 @@ def test_several_damages_are_all_told_and_repaired(small_again):
     spoiled = {
         f"{LASSO}/grid.svg": cut_off,
         f"{LASSO}/path.png": removed,
-        f"{TRIAL}/models/plain/coefficients.parquet": edited,
+        f"{TRIAL}/models/plain/block_1/coefficients.parquet": edited,
     }
     words = {file: spoil(small_again.folder / file) for file, spoil in spoiled.items()}
     record = "results/manifest/plot_comparison/trial.json"
@@ -142,7 +142,7 @@ def test_several_damages_are_all_told_and_repaired(small_again):
     # The comparison stands on least squares, so it is made again on the way.
     assert repair.jobs == [
         "compare.trial",
-        "fit_linear.trial.plain",
+        "fit_linear.trial.plain.1",
         "plot_comparison.trial",
         "plot_lasso.trial.lasso_one",
     ]

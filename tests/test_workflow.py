@@ -8,7 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 import yaml
 from workflow_helpers import (
     Project,
@@ -43,32 +48,53 @@ TABLES = {
 }
 FIGURES = {
     "linear": ["predictions"],
-    "lasso": ["grid", "path", "predictions"],
+    "lasso": ["grid", "path", "selection", "predictions"],
     "mlp": ["learning_curves", "predictions"],
 }
 # What stands on every model.
 TOGETHER = ["compare.trial", "plot_comparison.trial", "report", "timings.trial"]
 COMPARED = {"report.html"} | {
-    f"trial/{name}" for name in ("scores.parquet", "leaderboard.csv", "comparison.svg", "comparison.png")
+    f"trial/{name}"
+    for name in (
+        "scores.parquet",
+        "leaderboard.csv",
+        "differences.csv",
+        "comparison.svg",
+        "comparison.png",
+        "differences.svg",
+        "differences.png",
+    )
 }
 
 
 def jobs_of(*models):
     """Lists the jobs to fit and to draw some models, and what stands on them."""
-    steps = [f"{step}_{MODELS[model]}.trial.{model}" for model in models for step in ("fit", "plot")]
-    return sorted(steps + TOGETHER)
+    return sorted([*steps_of("trial", {model: MODELS[model] for model in models}), *TOGETHER])
 
 
-PREPARE = ["fetch.trial", "preprocess.trial", "split.trial"]
+def steps_of(dataset, models):
+    """Lists the jobs to fit and to draw some models of a dataset, with all splits in one block."""
+    fits = [f"fit_{kind}.{dataset}.{model}.1" for model, kind in models.items()]
+    return fits + [f"plot_{kind}.{dataset}.{model}" for model, kind in models.items()]
+
+
+PREPARE = ["fetch.trial", "preprocess.trial", "split.trial.1"]
 ALL = sorted(PREPARE + jobs_of(*MODELS))
 
 
 def files_of(dataset, models):
     """Lists what is made of a dataset with some models, under results/."""
-    names = ["raw.csv", "table.parquet", "splits.parquet", "scores.parquet", "leaderboard.csv", "timings.csv"]
-    names += ["comparison.svg", "comparison.png"]
+    names = [
+        "raw.csv",
+        "table.parquet",
+        "splits/block_1.parquet",
+        "scores.parquet",
+        "leaderboard.csv",
+        "timings.csv",
+    ]
+    names += ["differences.csv", "comparison.svg", "comparison.png", "differences.svg", "differences.png"]
     for model, kind in models.items():
-        names += [f"models/{model}/{name}" for name in TABLES[kind]]
+        names += [f"models/{model}/block_1/{name}" for name in TABLES[kind]]
         names += [f"models/{model}/{name}{ending}" for name in FIGURES[kind] for ending in (".svg", ".png")]
     return {f"{dataset}/{name}" for name in names}
 
@@ -138,7 +164,7 @@ def test_report_shows_this_dataset(finished):
     assert "hitters" not in page.lower()
     for text in ("Strength of made-up beams", "strength", "newton", *MODELS):
         assert text in page
-    assert page.count("data:image/svg+xml") == 1 + sum(len(FIGURES[kind]) for kind in MODELS.values())
+    assert page.count("data:image/svg+xml") == 2 + sum(len(FIGURES[kind]) for kind in MODELS.values())
 
 
 def test_second_run_has_nothing_to_do(again):
@@ -178,12 +204,12 @@ def test_computes_one_model_and_what_stands_on_all(again, change, model, kind):
     change(again.config)
     run = again.run()
     assert run.status == 0, run.text
-    assert run.jobs == sorted([f"fit_{kind}.trial.{model}", f"plot_{kind}.trial.{model}", *TOGETHER])
+    assert run.jobs == sorted([f"fit_{kind}.trial.{model}.1", f"plot_{kind}.trial.{model}", *TOGETHER])
     after = reproducible(again)
     mine = f"trial/models/{model}/"
     changed = {name for name, data in after.items() if before.get(name) != data}
     assert {name for name in changed if not name.startswith(mine)} == COMPARED
-    assert mine + "predictions.parquet" in changed
+    assert mine + "block_1/predictions.parquet" in changed
     assert set(before) <= set(after)
     assert again.run().jobs == []
 
@@ -208,7 +234,7 @@ PLOTS = [*LASSO_PLOTS, "plot_linear.trial.plain", "plot_mlp.trial.net", "plot_co
         (["datasets", "trial", "target"], "age", sorted({*ALL} - {"fetch.trial"})),
         (["models", "lasso_two", "tolerance"], 1.0e-7, jobs_of("lasso_two")),
         (["models", "net", "validation"], 0.2, jobs_of("net")),
-        (["models", "net", "workers"], 1, ["report"]),
+        (["models", "net", "threads"], 1, ["report"]),
         (["datasets", "trial", "max_megabytes"], 2, ["report"]),
         (["models", "unused"], {"kind": "linear"}, []),
     ],
@@ -226,7 +252,7 @@ def test_plans_what_depends_on_a_setting(again, keys, value, jobs):
 def test_plans_an_added_network_alone(again):
     again.config["models"]["wide"] = again.config["models"]["net"] | {"hidden": [9]}
     again.config["datasets"]["trial"]["models"].append("wide")
-    assert again.dry_run().jobs == sorted(["fit_mlp.trial.wide", "plot_mlp.trial.wide", *TOGETHER])
+    assert again.dry_run().jobs == sorted(["fit_mlp.trial.wide.1", "plot_mlp.trial.wide", *TOGETHER])
 
 
 def test_plans_nothing_for_a_dataset_that_is_not_built(again, tmp_path):
@@ -293,6 +319,41 @@ def test_same_bytes_on_any_number_of_cores(finished, project, cores):
     assert set(on_two) == set(on_these)
     differ = [name for name in on_two if on_two[name] != on_these[name]]
     assert not differ, f"With --cores {cores}, these differ: {', '.join(differ)}"
+
+
+def test_the_cut_of_the_splits_changes_no_result(tree, config, tmp_path):
+    """Five splits in one block and in three give the same comparison, figures and models."""
+    projects = []
+    for size in (5, 2):
+        changed = copy.deepcopy(config)
+        changed["datasets"]["trial"]["splits"] |= {"seeds": {"first": 3, "last": 7}, "block_size": size}
+        projects.append(Project(tmp_path / f"cut{size}", tree, changed))
+        run = projects[-1].run()
+        assert run.status == 0, run.text
+    whole, cut = (reproducible(project) for project in projects)
+    blocks = {"/block_1", "/block_2", "/block_3"}
+    together = {name for name in whole if not any(block in name for block in blocks)}
+    assert together == {name for name in cut if not any(block in name for block in blocks)}
+    # The leaderboard names the files, and the report shows the setting.
+    differ = {name for name in together if whole[name] != cut[name]}
+    assert differ == {"trial/leaderboard.csv", "report.html"}
+    boards = [
+        pd.read_csv(project.results / "trial" / "leaderboard.csv").drop(columns="source")
+        for project in projects
+    ]
+    assert boards[0].equals(boards[1]) and set(boards[0]["splits"]) == {5}
+
+    for name in (name for name in whole if name.endswith(".parquet") and "/block_1" in name):
+        parts = [name.replace("block_1", f"block_{block}") for block in (1, 2, 3)]
+        # Of the paths, each block has that of its first split.
+        parts = parts[:1] if name.endswith("path.parquet") else parts
+        tables = [pq.read_table(projects[1].results / part) for part in parts]
+        assert pa.concat_tables(tables).equals(pq.read_table(projects[0].results / name)), name
+    weights = "trial/models/net/block_{}/weights.safetensors"
+    parts = [safetensors.numpy.load_file(projects[1].results / weights.format(block)) for block in (1, 2, 3)]
+    for name, value in safetensors.numpy.load_file(projects[0].results / weights.format(1)).items():
+        np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), value)
+    assert [len(part["layers.0.bias"]) for part in parts] == [2, 2, 1]
 
 
 def bad_target(config):
@@ -382,9 +443,9 @@ def test_second_dataset_by_config_alone(again, tmp_path):
     run = again.run()
     assert run.status == 0, run.text
     models = {"plain": "linear", "lasso_one": "lasso"}
-    jobs = [f"{step}_{kind}.other.{model}" for model, kind in models.items() for step in ("fit", "plot")]
-    steps = ("fetch", "preprocess", "split", "compare", "plot_comparison", "timings")
-    assert run.jobs == sorted([*jobs, *(f"{step}.other" for step in steps), "report"])
+    jobs = [*steps_of("other", models), "split.other.1", "report"]
+    steps = ("fetch", "preprocess", "compare", "plot_comparison", "timings")
+    assert run.jobs == sorted([*jobs, *(f"{step}.other" for step in steps)])
     assert set(reproducible(again)) | {"trial/timings.csv", "other/timings.csv"} == (
         {"report.html"} | files_of("trial", MODELS) | files_of("other", models)
     )
