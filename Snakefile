@@ -25,10 +25,7 @@ rule all:
             expand(getattr(rules, rule).output, dataset=config["build"])
             for rule in ["fetch", "preprocess", "compare", "plot_comparison", "timings"]
         ],
-        [
-            expand(rules.split.output, dataset=dataset, block=blocks(dataset))
-            for dataset in config["build"]
-        ],
+        [expand(rules.split.output, dataset=dataset, block=blocks(dataset)) for dataset in config["build"]],
         [
             expand(
                 getattr(rules, f"{step}_{config['models'][model]['kind']}").output,

@@ -3,6 +3,7 @@
 import csv
 import logging
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -164,7 +165,9 @@ def compare(
     write_table({"model": pa.array(names, pa.string())} | columns, scores)
 
     sources = {
-        name: paths[0].replace("/block_1/", "/block_*/") if blocks > 1 else paths[0]
+        name: str(Path(paths[0]).parent.with_name("block_*") / Path(paths[0]).name)
+        if blocks > 1
+        else paths[0]
         for name, paths in files.items()
     } | {NULL_MODEL: scores}
     ranked = leaderboard(by_model)

@@ -30,7 +30,7 @@ def draw_distributions(
     """
     jitter = np.random.default_rng(0)
     for place, (name, points) in enumerate(values.items()):
-        color = GREY if name.startswith("null model") else BLUE
+        color = GREY if name.startswith("null model (") else BLUE
         mean = points.mean()
         if len(points) >= OUTLINE:
             outline = axes.violinplot(

@@ -7,7 +7,11 @@ that it describes at import mends that. Where torchvision can load its operators
 """
 
 import importlib.util
+import os
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
+
+# Left to itself, MKL rounds by where in memory a matrix begins. It reads this at its first product.
+os.environ["MKL_CBWR"] = "AUTO,STRICT"
 
 import torch
 
