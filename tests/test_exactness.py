@@ -560,7 +560,7 @@ CHANGES = [
             ),
         ),
         [*plots(*LASSOS), "report"],
-        "input grid was [results/trial/models/lasso_one/block_1/grid.parquet]",
+        "input path was results/trial/models/lasso_one/block_1/path.parquet",
         planned=True,
     ),
     Change("two outputs trade names", swap_outputs, of("net"), "output summary was "),
