@@ -29,10 +29,14 @@ class Progress:
         with self._done.get_lock():
             self._done.value += amount
             done, now = self._done.value, time.monotonic()
-            if now - self._told.value < EVERY or done >= self.total:
-                return
-            self._told.value = now
+            if now - self._told.value >= EVERY and done < self.total:
+                self._told.value = now
+                self._tell(done, now)
+
+    def _tell(self, done: float, now: float) -> None:
         left = timedelta(seconds=round((now - self.started) * (self.total / done - 1)))
         line = f"{done:,.0f} of {self.total:,.0f} {self.what}, about {left} left."
         self.logger.info(line)
-        print(f"{self.logger.name.removeprefix('lineup.')}: {line}", file=sys.stderr, flush=True)
+        # In one piece: other processes write there, too.
+        sys.stderr.write(f"{self.logger.name.removeprefix('lineup.')}: {line}\n")
+        sys.stderr.flush()

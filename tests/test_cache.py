@@ -157,7 +157,7 @@ def test_a_second_checkout_takes_the_fits_and_checks_them(shared):
     assert verified.status == 0 and "are as they were made" in verified.text
 
     # An edit through a link reaches the cache: the entry is dropped, and the job runs.
-    link = second.results / "trial" / "models" / "plain" / "coefficients.parquet"
+    link = second.results / "trial" / "models" / "plain" / "block_1" / "coefficients.parquet"
     with link.resolve().open("ab") as file:
         file.write(b"x")
     before = contents(cache)

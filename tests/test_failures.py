@@ -190,7 +190,7 @@ def failing_tree(tmp_path_factory):
 @pytest.fixture(scope="session")
 def failing_config(tmp_path_factory):
     csv = small_csv(tmp_path_factory.mktemp("failing_data") / "trial.csv", seed=1)
-    dataset = small_dataset(csv, splits={"test_share": 0.25, "seeds": [3]}, models=MODELS)
+    dataset = small_dataset(csv, splits={"test_share": 0.25, "seeds": [3], "block_size": 10}, models=MODELS)
     models = {name: model for name, model in small_models().items() if name in MODELS}
     return {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
 

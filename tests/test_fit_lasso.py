@@ -176,8 +176,8 @@ def check_grid_search(X, y, standardize):
     means = found.errors[0].mean(axis=0)
     np.testing.assert_allclose(means, -expected.cv_results_["mean_test_score"], rtol=1e-6)
     assert found.chosen[0] == expected.best_index_ == means.argmin()
-    # The fits are not all the same.
-    assert np.ptp(means) > 10
+    # The fits are not all the same, though unstandardized even the largest penalty leaves most of the fit.
+    assert np.ptp(means) > (10 if standardize else 1)
     return np.abs(found.errors[0] / curves - 1).max()
 
 

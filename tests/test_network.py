@@ -128,7 +128,10 @@ def test_the_gradient_of_a_member_is_that_of_its_own_loss(members):
         (linear[-1](hidden)[:, 0] - y[k]).square().mean().backward()
         for layer, weight, bias in zip(linear, side_by_side.weights, side_by_side.biases, strict=True):
             # A single member is kept twice, and only one of the two is trained.
-            for mine, reference in ((weight.grad[k].T, layer.weight.grad), (bias.grad[k, 0], layer.bias.grad)):
+            for mine, reference in (
+                (weight.grad[k].T, layer.weight.grad),
+                (bias.grad[k, 0], layer.bias.grad),
+            ):
                 tolerance = 2e-6 * reference.abs().max().item()
                 np.testing.assert_allclose(mine, reference, rtol=0, atol=tolerance)
                 assert reference.abs().max() > 1e-4
@@ -144,7 +147,9 @@ def test_a_member_has_no_effect_on_another():
         other_x, other_y = x.clone(), y.clone()
         other_x[1] += change
         other_y[1] -= change
-        Regression(side_by_side, "squared_error", "sgd", 0.1).training_step((other_x, other_y, kept), 0).backward()
+        Regression(side_by_side, "squared_error", "sgd", 0.1).training_step(
+            (other_x, other_y, kept), 0
+        ).backward()
         found.append([parameter.grad.clone() for parameter in side_by_side.parameters()])
     for before, after in zip(*found, strict=True):
         assert torch.equal(before[[0, 2]], after[[0, 2]])

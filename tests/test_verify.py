@@ -82,7 +82,7 @@ def removed(path):
     ("spoil", "file", "jobs"),
     [
         (edited, f"{LASSO}/grid.png", ["plot_lasso.trial.lasso_one"]),
-        (cut_off, f"{LASSO}/predictions.parquet", ["fit_lasso.trial.lasso_one.1"]),
+        (cut_off, f"{LASSO}/block_1/predictions.parquet", ["fit_lasso.trial.lasso_one.1"]),
         (removed, f"{TRIAL}/leaderboard.csv", ["compare.trial"]),
         (edited, "results/report.html", ["report"]),
         (edited, f"{TRIAL}/raw.csv", ["fetch.trial"]),
