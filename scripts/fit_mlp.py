@@ -229,7 +229,7 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
             Batches(rows, np.array(numbers), settings["batch_size"], layers, streams),
             torch.utils.data.DataLoader([rows.take(np.array(validating))], batch_size=None),
         )
-        if trainer.current_epoch < settings["epochs"] and not trainer.should_stop:
+        if trainer.current_epoch < settings["epochs"] and not module.ended_early:
             sys.exit(143)
     finally:
         # Lightning's own exception would end the process with status 0, as if the training were complete.

@@ -149,6 +149,7 @@ class Regression(lightning.LightningModule):
         curves: After the training, for each epoch the means of ``train_loss``, ``train_mae``,
             ``valid_loss`` and ``valid_mae`` over the rows, each of shape (epochs, M).
         lasted: The number of epochs that each member was trained for, shape (M,).
+        ended_early: Whether the patience with every member came to its end.
     """
 
     def __init__(
@@ -162,6 +163,7 @@ class Regression(lightning.LightningModule):
         self.patience = patience
         self.curves: dict[str, list[torch.Tensor]] = {}
         self.lasted = torch.zeros(members.members, dtype=torch.long)
+        self.ended_early = False
         self._sums: dict[str, torch.Tensor] = {}
         self._rows: dict[str, int] = {}
         if patience is not None:
@@ -208,7 +210,7 @@ class Regression(lightning.LightningModule):
             best[chosen] = parameter.detach()[chosen]
         self._going &= epoch - self._best_epoch < self.patience
         if not self._going.any():
-            self.trainer.should_stop = True
+            self.ended_early = self.trainer.should_stop = True
 
     def on_train_end(self) -> None:
         """Takes back the weights of the best epoch of each member, if the patience has a limit."""

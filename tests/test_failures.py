@@ -190,7 +190,9 @@ def failing_tree(tmp_path_factory):
 @pytest.fixture(scope="session")
 def failing_config(tmp_path_factory):
     csv = small_csv(tmp_path_factory.mktemp("failing_data") / "trial.csv", seed=1)
-    dataset = small_dataset(csv, splits={"test_share": 0.25, "seeds": [3], "block_size": 10}, models=MODELS)
+    dataset = small_dataset(
+        csv, splits={"test_share": 0.25, "seeds": [3, 4], "block_size": 10}, models=MODELS
+    )
     models = {name: model for name, model in small_models().items() if name in MODELS}
     return {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
 
@@ -432,7 +434,7 @@ def test_everything_is_stopped_again_and_again(project, start, undisturbed):
     good = project.config
     slow = copy.deepcopy(good)
     train_for_ever(slow)
-    log = project.results / "logs" / "fit_mlp" / "trial.net.log"
+    log = project.results / "logs" / "fit_mlp" / "trial.net.1.log"
     for stop, config in [
         (signal.SIGINT, slow),
         (signal.SIGHUP, slow),
@@ -479,7 +481,7 @@ def test_orphans_end_and_do_not_race_the_next_run(project, start, undisturbed):
     good = project.config
     project.config = copy.deepcopy(good)
     train_for_ever(project.config)
-    log = project.results / "logs" / "fit_mlp" / "trial.net.log"
+    log = project.results / "logs" / "fit_mlp" / "trial.net.1.log"
     for is_training, restart in [(False, True), (True, False), (False, False), (True, True)]:
         log.unlink(missing_ok=True)
         run = start(project)

@@ -21,11 +21,18 @@ from workflow_helpers import given
 
 from scripts import fit_mlp as module
 from scripts.errors import InputError
-from scripts.fit_mlp import fit_mlp, split_stream, standardize, validation_rows
-from scripts.network import MLP, Regression, load_network, predict, save_weights
+from scripts.fit_mlp import (
+    draw_kept,
+    fit_mlp,
+    member_stream,
+    members_at_once,
+    standardize,
+    validation_rows,
+)
+from scripts.network import MLP, load_network, predict
 from scripts.split import split
 from scripts.tables import read_splits, read_table, write_table
-from scripts.torch_setup import torch, torchmetrics
+from scripts.torch_setup import lightning, torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,8 +49,8 @@ BOOK = {
     "seed": 0,
     "validation": "test",
     "accelerator": "cpu",
+    "patience": "none",
     "threads": 1,
-    "workers": 0,
 }
 SHORT = BOOK | {"epochs": 3}
 OUTPUTS = {
@@ -68,10 +75,10 @@ def quiet():
 def fitted(tmp_path_factory, logger):
     """Gives a function that trains on a prepared table and returns the paths of what is written."""
 
-    def fit(table, splits, settings):
+    def fit(table, splits, settings, processes=1):
         folder = tmp_path_factory.mktemp("fit")
         paths = {key: str(folder / name) for key, name in OUTPUTS.items()}
-        fit_mlp(table=table, splits=splits, settings=settings, logger=logger, **paths)
+        fit_mlp(table=table, splits=splits, settings=settings, processes=processes, logger=logger, **paths)
         return paths
 
     return fit
@@ -144,15 +151,15 @@ def step_by_hand(name, rate):
     return step
 
 
-def plain_training(X, y, settings, split_seed):
+def plain_training(X, y, settings, split_seed, before=()):
     """Trains the network in a plain loop over tensors, drawing the same random numbers in the same order.
 
     Returns its weights and biases in order, and the mean absolute error of each epoch with dropout.
     """
-    functional = torch.nn.functional
-    seed, _ = split_stream(settings["seed"], split_seed)
+    seed, stream = member_stream(settings["seed"], split_seed)
+    for rows in before:
+        stream.permutation(rows)
     torch.manual_seed(seed)
-    shuffle = torch.Generator().manual_seed(seed)
     units = [X.shape[1], *settings["hidden"], 1]
     layers = [torch.nn.Linear(*shape) for shape in pairwise(units)]
     parameters = [p for layer in layers for p in layer.parameters()]
@@ -160,15 +167,18 @@ def plain_training(X, y, settings, split_seed):
     step = step_by_hand(settings["optimizer"], settings["learning_rate"])
     curve = []
     for _ in range(settings["epochs"]):
-        torch.empty((), dtype=torch.int64).random_()  # each pass of a DataLoader draws a seed for its workers
-        order = torch.randperm(len(X), generator=shuffle)
-        torch.randperm(len(X), generator=shuffle)  # and its sampler a second order, of which it takes no row
+        order = torch.tensor(stream.permutation(len(X)))
+        kept = [
+            torch.tensor(draw_kept(stream, len(X), units, probability))
+            for units, probability in zip(settings["hidden"], settings["dropout"], strict=True)
+        ]
         errors = []
-        for rows in order.split(settings["batch_size"]):
-            hidden = X[rows]
-            for layer, probability in zip(layers, settings["dropout"], strict=False):
-                hidden = functional.dropout(torch.relu(layer(hidden)), probability)
-            error = layers[-1](hidden)[:, 0] - y[rows]
+        for start in range(0, len(X), settings["batch_size"]):
+            some = slice(start, start + settings["batch_size"])
+            hidden = X[order[some]]
+            for layer, mask, probability in zip(layers, kept, settings["dropout"], strict=False):
+                hidden = torch.relu(layer(hidden)) * mask[some] / (1 - probability)
+            error = layers[-1](hidden)[:, 0] - y[order[some]]
             loss = error.square() if settings["loss"] == "squared_error" else error.abs()
             for p in parameters:
                 p.grad = None
@@ -177,84 +187,28 @@ def plain_training(X, y, settings, split_seed):
                 step(parameters)
             errors.append(error.detach().abs())
         curve.append(torch.cat(errors).mean().item())
-        torch.empty((), dtype=torch.int64).random_()  # the validation rows have a DataLoader too
     return [p.detach() for p in parameters], curve
-
-
-# The network itself
-
-
-def test_the_network_of_the_book_has_1051_parameters(book_fit):
-    network = MLP(19, [50], [0.4])
-    assert sum(p.numel() for p in network.parameters()) == 19 * 50 + 50 + 50 + 1 == 1051
-    kinds = [type(layer).__name__ for layer in network.layers]
-    assert kinds == ["Linear", "ReLU", "Dropout", "Linear"]
-    assert network.layers[2].p == 0.4
-    assert "Trainable params: 1,051" in Path(book_fit["summary"]).read_text(encoding="utf-8")
-
-
-def test_the_network_computes_what_its_weights_say():
-    torch.manual_seed(0)
-    network = MLP(3, [4, 2], [0.5, 0.1])
-    network.centre.copy_(torch.tensor([1.0, 2.0, 3.0]))
-    network.scale.copy_(torch.tensor([2.0, 0.5, 1.0]))
-    x = torch.randn(7, 3)
-    a, b, c = (network.layers[place] for place in (0, 3, 6))
-    W = [layer.weight.detach().double().numpy() for layer in (a, b, c)]
-    bias = [layer.bias.detach().double().numpy() for layer in (a, b, c)]
-    hidden = (x.double().numpy() - [1, 2, 3]) / [2, 0.5, 1]
-    for place in range(2):
-        hidden = np.maximum(hidden @ W[place].T + bias[place], 0)
-    expected = (hidden @ W[2].T + bias[2])[:, 0]
-    network.train()
-    predicted = predict(network, x)
-    assert (predicted.shape, predicted.dtype, predicted.requires_grad) == ((7,), torch.float32, False)
-    np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)  # 32-bit numbers
-    assert not np.allclose(predicted, expected[0])
-    # With dropout on, two predictions differ.
-    network.train()
-    assert not torch.equal(network(x), network(x))
-
-
-def test_a_probability_for_each_hidden_layer():
-    with pytest.raises(ValueError, match="zip"):
-        MLP(3, [4, 2], [0.5])
-
-
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
-def test_the_module_gives_the_loss_of_a_batch(loss):
-    torch.manual_seed(0)
-    regression = Regression(MLP(3, [4], [0.0]), loss, "sgd", 0.5)
-    x, y = torch.randn(6, 3), torch.randn(6)
-    regression.log_dict = lambda values, **_: logged.update(values)
-    logged = {}
-    error = (predict(regression.network, x) - y).double().numpy()
-    expected = np.mean(error**2) if loss == "squared_error" else np.abs(error).mean()
-    assert regression.training_step((x, y), 0).item() == pytest.approx(expected, rel=1e-6)
-    assert set(logged) == {"train_loss", "train_mae"}
-    assert logged["train_mae"].compute().item() == pytest.approx(np.abs(error).mean(), rel=1e-6)
-    (group,) = regression.configure_optimizers().param_groups
-    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.5, 0, 0)
 
 
 # The figures of the book
 
 
-def test_six_networks_of_the_book_score_as_they_do(fitted, book_fit, hitters_table, hitters_splits):
-    """The published figures lie in the range too, and the null model well outside.
+def test_forty_networks_of_the_book_score_as_they_do(tmp_path, fitted, hitters_table, logger):
+    """The published figures lie among them, and the null model well outside.
 
-    The test MAE of 30 networks of this split, with the seeds 0 to 29, was measured: mean 233.7,
-    standard deviation 18.5, least 198.8, most 275.3. The range is four of the deviations on either
-    side of the mean.
+    Over 1,000 splits the test MAE was measured: mean 222.9, standard deviation 37.9, 5 % below 169.6
+    and 5 % above 287.6. The mean of 40 is allowed four of its standard errors on either side.
     """
-    low, high = 160, 308
-    errors = [read_table(book_fit["scores"])["mae"][0]]
-    for seed in range(1, 6):
-        paths = fitted(hitters_table, hitters_splits, BOOK | {"seed": seed})
-        errors.append(read_table(paths["scores"])["mae"][0])
-    assert all(low < error < high for error in [*errors, 229.50, 221.83, 224.27])
-    assert max(errors) < high < 0.93 * NULL_MAE
-    assert len(set(errors)) == 6
+    splits = str(tmp_path / "splits.parquet")
+    split(hitters_table, splits, "1/3", {"first": 1, "last": 40}, logger)
+    paths = fitted(hitters_table, splits, BOOK)
+    errors = read_table(paths["scores"])["mae"]
+    assert abs(errors.mean() - 222.9) < 4 * 37.9 / np.sqrt(40)
+    assert errors.min() < 221.83 and errors.max() > 229.50
+    assert np.quantile(errors, 0.9) < NULL_MAE
+    assert len(set(errors)) == 40
+    summary = Path(paths["summary"]).read_text(encoding="utf-8")
+    assert "Trainable params: 1,051" in summary
 
 
 def test_the_learning_curve_falls_over_50_epochs(book_fit):
@@ -264,30 +218,30 @@ def test_the_learning_curve_falls_over_50_epochs(book_fit):
     assert set(curve["seed"]) == {1}
     for stage in ("train", "valid"):
         # The square of a mean is at most the mean of the squares.
-        assert (curve[f"{stage}_mae"] ** 2 <= curve[f"{stage}_loss"]).all()
+        assert (curve[f"{stage}_mae"] ** 2 <= curve[f"{stage}_loss"] * (1 + 1e-6)).all()
         # Of 12 seeds the mean over the last ten epochs was 262 at most, on either rows.
         assert curve[f"{stage}_mae"][-10:].mean() < 308
     # Their first epochs gave 472 and more in training.
     assert curve["train_mae"][0] > 1.3 * curve["train_mae"][-10:].mean()
-    # Here the validation rows are the test rows: after the last epoch both loops see one network.
-    assert curve["valid_mae"][-1] == float(log_of(book_fit)[-1]["test_mae"])
+    # Here the validation rows are the test rows. The score is computed with 64-bit numbers: a sum of 88
+    # 32-bit ones is good to 1e-6.
+    assert curve["valid_mae"][-1] == pytest.approx(read_table(book_fit["scores"])["mae"][0], rel=1e-6)
     # The axis of the book's figure ends at 400; of the 12 seeds the largest was 351.
     assert curve["valid_mae"].max() < 400
 
 
-def test_the_saved_weights_predict_what_the_test_loop_logged(book_fit, hitters, book_split):
-    """Exactly: the same 32-bit numbers go through the same operations in one batch."""
-    test = book_split.test
-    X, y = (torch.tensor(values[test], dtype=torch.float32) for values in (hitters.X, hitters.y))
-    predicted = predict(load_network(book_fit["weights"], 1), X)
-    metric = torchmetrics.MeanAbsoluteError()
-    logged = float(log_of(book_fit)[-1]["test_mae"])
-    assert metric(predicted, y).item() == logged
+def test_the_saved_weights_predict_what_is_written(book_fit, hitters, book_split):
+    """Up to the rounding of 32-bit numbers: a network alone sums in another order than several."""
+    (test,) = book_split.test
+    predicted = predict(
+        load_network(book_fit["weights"], 1), torch.tensor(hitters.X[test], dtype=torch.float32)
+    )
     predictions = read_table(book_fit["predictions"])
-    np.testing.assert_array_equal(predictions["predicted"], predicted.numpy())
+    np.testing.assert_allclose(predictions["predicted"], predicted.numpy(), rtol=1e-5, atol=1e-3)
     np.testing.assert_array_equal(predictions["row"], test)
-    # The score is computed with 64-bit numbers: a sum of 88 32-bit ones is good to 1e-6.
-    assert read_table(book_fit["scores"])["mae"][0] == pytest.approx(logged, rel=1e-6)
+    np.testing.assert_array_equal(predictions["actual"], hitters.y[test])
+    mae = np.abs(predictions["predicted"] - hitters.y[test]).mean()
+    assert read_table(book_fit["scores"])["mae"][0] == pytest.approx(mae, rel=1e-12)
     assert predicted.std() > 50
 
 
@@ -332,7 +286,7 @@ def test_a_plain_loop_gives_the_same_network(
         "epochs": 10,
     }
     paths = fitted(hitters_table, hitters_splits, settings)
-    X, y = hitters.X[book_split.train], hitters.y[book_split.train]
+    X, y = hitters.X[book_split.train[0]], hitters.y[book_split.train[0]]
     expected, curve = plain_training(X, y, settings, split_seed=1)
     start, _ = plain_training(X, y, settings | {"epochs": 0}, split_seed=1)
     trained = list(load_network(paths["weights"], 1).parameters())
@@ -351,7 +305,9 @@ def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table
     paths = {key: str(tmp_path / name) for key, name in OUTPUTS.items()}
     code = "import json, logging, sys; from scripts.fit_mlp import fit_mlp\n"
     code += "fit_mlp(**json.loads(sys.argv[1]), logger=logging.getLogger())"
-    arguments = json.dumps({"table": hitters_table, "splits": hitters_splits, "settings": BOOK} | paths)
+    arguments = json.dumps(
+        {"table": hitters_table, "splits": hitters_splits, "settings": BOOK, "processes": 1} | paths
+    )
     environment = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "5"}
     done = subprocess.run(
         [sys.executable, "-c", code, arguments],
@@ -363,49 +319,150 @@ def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table
         assert Path(path).read_bytes() == Path(book_fit[key]).read_bytes(), key
 
 
-def test_a_network_does_not_depend_on_those_trained_beside_it(fitted, hitters_table, splits_of):
-    settings = SHORT | {"validation": 0.2}
-    alone = {seed: fitted(hitters_table, splits_of(seed), settings) for seed in (1, 2)}
-    for seeds in ([1, 2], [2, 1]):
-        paths = fitted(hitters_table, splits_of(*seeds), settings)
-        for place, seed in enumerate(seeds):
-            of_one = {name: tensor[place : place + 1] for name, tensor in weights_of(paths).items()}
-            assert same(of_one, weights_of(alone[seed]))
-            for key in ("predictions", "learning_curves", "scores"):
-                together, single = read_table(paths[key]), read_table(alone[seed][key])
-                here = together["seed"] == seed
-                for name in single:
-                    np.testing.assert_array_equal(together[name][here], single[name])
-    assert not same(weights_of(alone[1]), weights_of(alone[2]))
+NETWORKS = {
+    "the book's": {},
+    "7 units": {"hidden": [7], "dropout": [0.3]},
+    "three layers": {"hidden": [8, 5, 3], "dropout": [0.4, 0.0, 0.25]},
+    "adam": {"optimizer": "adam"},
+    "sgd": {"optimizer": "sgd", "learning_rate": 1e-7},
+    "absolute error": {"loss": "absolute_error", "standardize": True},
+    "a row in the last batch": {"batch_size": 29},
+    "held out": {"validation": 0.2},
+    "stopped early": {"validation": 0.2, "patience": 1, "epochs": 6},
+}
 
 
-def test_a_process_that_loads_batches_changes_nothing_and_does_not_stay(
-    fitted, hitters_table, hitters_splits
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_is_the_same_whatever_is_trained_beside_it(
+    monkeypatch, fitted, hitters_table, splits_of, network
 ):
+    """Bit for bit: alone, in chunks of any size, in another order, and in several processes."""
+    settings = SHORT | NETWORKS[network]
+    seeds = [5, 1, 4, 2, 3]
+
+    def fit(most, processes, *order):
+        monkeypatch.setattr(module, "MEMBERS", most)
+        paths = fitted(hitters_table, splits_of(*order), settings, processes)
+        tables = {name: read_table(paths[name]) for name in ("predictions", "scores", "learning_curves")}
+        found = {}
+        for place, seed in enumerate(order):
+            values = {name: value[place] for name, value in weights_of(paths).items()}
+            for table, columns in tables.items():
+                here = columns["seed"] == seed
+                values |= {f"{table} {name}": torch.tensor(value[here]) for name, value in columns.items()}
+            found[seed] = values
+        return found
+
+    together = fit(500, 1, *seeds)
+    for most, processes in ((1, 1), (2, 1), (3, 1), (500, 2), (2, 3)):
+        found = fit(most, processes, *seeds)
+        assert all(same(found[seed], together[seed]) for seed in seeds), (most, processes)
+    reversed_ = fit(500, 1, *seeds[::-1])
+    assert all(same(reversed_[seed], together[seed]) for seed in seeds)
+    assert same(fit(500, 1, 4)[4], together[4])
+    assert not same(together[1], together[2])
+
+
+def test_the_processes_end(fitted, hitters_table, splits_of):
     before = {process.pid for process in psutil.Process().children(recursive=True)}
-    alone = fitted(hitters_table, hitters_splits, SHORT)
-    helped = fitted(hitters_table, hitters_splits, SHORT | {"workers": 1})
-    for key in OUTPUTS:
-        assert Path(helped[key]).read_bytes() == Path(alone[key]).read_bytes(), key
-    after = {process.pid for process in psutil.Process().children(recursive=True)}
-    assert after <= before
+    fitted(hitters_table, splits_of(1, 2, 3), SHORT, processes=3)
+    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+    assert torch.get_num_threads() == 1
 
 
-def test_the_threads_are_those_of_the_settings(fitted, hitters_table, hitters_splits):
-    before = torch.get_num_threads()
-    try:
-        for threads in (2, 1):
-            fitted(hitters_table, hitters_splits, SHORT | {"threads": threads, "epochs": 1})
-            assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
+def test_fewer_large_networks_are_trained_side_by_side():
+    small, large = (members_at_once(175, 19, BOOK | {"hidden": [units]}) for units in (50, 5000))
+    assert 1 <= large < small == module.MEMBERS
+    assert members_at_once(60_000, 784, BOOK | {"hidden": [256, 128], "dropout": [0.4, 0.3]}) == 1
+
+
+class Lone(lightning.LightningModule):
+    """An ordinary network of one hidden layer, trained as Lightning shows it."""
+
+    def __init__(self, masks):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(19, 50), torch.nn.Linear(50, 1)
+        self.masks = masks
+
+    def training_step(self, batch, place):
+        x, y, kept = batch
+        hidden = torch.relu(self.first(x)) * kept / 0.6
+        return torch.nn.functional.mse_loss(self.last(hidden).squeeze(-1), y)
+
+    def configure_optimizers(self):
+        return torch.optim.RMSprop(self.parameters())
+
+
+class LoneBatches:
+    """The batches of one network, drawn from its stream."""
+
+    def __init__(self, X, y, stream):
+        self.X, self.y, self.stream = torch.tensor(X).float(), torch.tensor(y).float(), stream
+
+    def __iter__(self):
+        order = torch.tensor(self.stream.permutation(175))
+        kept = torch.tensor(draw_kept(self.stream, 175, 50, 0.4))
+        for start in range(0, 175, 32):
+            some = slice(start, start + 32)
+            yield self.X[order[some]], self.y[order[some]], kept[some]
+
+
+def test_a_member_is_the_network_that_lightning_trains_alone(
+    fitted, hitters, hitters_table, splits_of, tmp_path
+):
+    """All 50 epochs of the book's network, the third of five members.
+
+    The order of summation differs, and 300 steps carry it on: of the largest weight of a layer 2e-5 was
+    measured, and a millionth of the predictions' spread. Ten times that is allowed.
+    """
+    paths = fitted(hitters_table, splits_of(5, 1, 4, 2, 3), BOOK)
+    drawn = read_splits([splits_of(4)])
+    seed, stream = member_stream(0, 4)
+    torch.manual_seed(seed)
+    lone = Lone(None)
+    start = {name: value.clone() for name, value in lone.state_dict().items()}
+    trainer = lightning.Trainer(
+        max_epochs=50, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    trainer.fit(lone, LoneBatches(hitters.X[drawn.train[0]], hitters.y[drawn.train[0]], stream))
+    member = load_network(paths["weights"], 4).state_dict()
+    for name, place in (("first", 0), ("last", 3)):
+        for part in ("weight", "bias"):
+            mine, expected = member[f"layers.{place}.{part}"], lone.state_dict()[f"{name}.{part}"]
+            tolerance = 2e-4 * expected.abs().max()
+            assert (mine - expected).abs().max() < tolerance, (name, part)
+            assert (expected - start[f"{name}.{part}"]).abs().max() > 10 * tolerance
+
+
+def test_a_training_stops_when_it_gets_no_better(fitted, hitters, hitters_table, splits_of):
+    """Its weights are those of the epoch with the lowest loss, and its curve ends a patience later."""
+    settings = BOOK | {"validation": 0.2, "patience": 3, "epochs": 40}
+    paths = fitted(hitters_table, splits_of(1, 2, 3, 4), settings)
+    whole = fitted(hitters_table, splits_of(1, 2, 3, 4), settings | {"patience": 40})
+    curves, longer = read_table(paths["learning_curves"]), read_table(whole["learning_curves"])
+    drawn, lasted = read_splits([splits_of(1, 2, 3, 4)]), []
+    for place, seed in enumerate((1, 2, 3, 4)):
+        loss = curves["valid_loss"][curves["seed"] == seed]
+        best = int(loss.argmin()) + 1
+        lasted.append(len(loss))
+        assert len(loss) == min(best + 3, 40)
+        # Until then it is the training that does not stop.
+        np.testing.assert_array_equal(loss, longer["valid_loss"][longer["seed"] == seed][: len(loss)])
+        assert (longer["seed"] == seed).sum() == 40
+        _, stream = member_stream(settings["seed"], seed)
+        _, held = validation_rows(drawn.train[place], drawn.test[place], 0.2, stream)
+        X, y = hitters.X[held].astype(np.float32), hitters.y[held]
+        predicted = predict(load_network(paths["weights"], seed), torch.tensor(X)).numpy()
+        assert np.square(predicted - y).mean() == pytest.approx(loss.min(), rel=1e-4)
+    assert len(set(lasted)) > 1 and min(lasted) < 40
 
 
 def test_the_seed_of_the_network_and_that_of_the_split_both_count():
-    streams = {split_stream(seed, split_seed)[0] for seed in range(20) for split_seed in range(20)}
+    streams = {member_stream(seed, split_seed)[0] for seed in range(20) for split_seed in range(20)}
     assert len(streams) == 400
     assert all(0 <= seed < 2**63 for seed in streams)
-    (seed, generator), (again, other) = split_stream(3, 4), split_stream(3, 4)
+    (seed, generator), (again, other) = member_stream(3, 4), member_stream(3, 4)
     assert seed == again
     assert generator.integers(2**32) == other.integers(2**32)
 
@@ -419,13 +476,13 @@ def test_the_test_rows_do_not_influence_the_weights(
 ):
     settings = SHORT | {"validation": validation, "standardize": True}
     paths = fitted(hitters_table, hitters_splits, settings)
-    changed = fitted(with_other_targets(book_split.test), hitters_splits, settings)
+    changed = fitted(with_other_targets(book_split.test[0]), hitters_splits, settings)
     assert same(weights_of(changed), weights_of(paths))
     curves = [read_table(one["learning_curves"])["valid_mae"] for one in (paths, changed)]
     assert (curves[0] == curves[1]).all() == (validation != "test")
-    assert log_of(paths)[-1]["test_mae"] != log_of(changed)[-1]["test_mae"]
+    assert read_table(paths["scores"])["mae"] != read_table(changed["scores"])["mae"]
     # The training rows do.
-    other = fitted(with_other_targets(book_split.train[:3]), hitters_splits, settings)
+    other = fitted(with_other_targets(book_split.train[0][:3]), hitters_splits, settings)
     assert not same(weights_of(other), weights_of(paths))
 
 
@@ -433,10 +490,10 @@ def test_the_rows_held_out_do_not_influence_the_weights(
     fitted, hitters_table, hitters_splits, with_other_targets, book_split
 ):
     settings = SHORT | {"validation": 0.2}
-    _, generator = split_stream(settings["seed"], 1)
-    trained, held = validation_rows(book_split.train, book_split.test, 0.2, generator)
+    _, generator = member_stream(settings["seed"], 1)
+    trained, held = validation_rows(book_split.train[0], book_split.test[0], 0.2, generator)
     assert (len(trained), len(held)) == (140, 35)
-    assert set(trained) | set(held) == set(book_split.train)
+    assert set(trained) | set(held) == set(book_split.train[0])
     paths = fitted(hitters_table, hitters_splits, settings)
     changed = fitted(with_other_targets(held), hitters_splits, settings)
     assert same(weights_of(changed), weights_of(paths))
@@ -470,13 +527,17 @@ def test_the_features_are_standardized_by_the_rows_trained_on(
 ):
     settings = SHORT | {"standardize": True, "validation": 0.2}
     network = load_network(fitted(hitters_table, hitters_splits, settings)["weights"], 1)
-    _, generator = split_stream(settings["seed"], 1)
-    trained, _ = validation_rows(book_split.train, book_split.test, 0.2, generator)
+    _, generator = member_stream(settings["seed"], 1)
+    trained, _ = validation_rows(book_split.train[0], book_split.test[0], 0.2, generator)
     X = hitters.X[trained]
     np.testing.assert_allclose(network.centre, X.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(network.scale, X.std(axis=0), rtol=1e-6)
     expected, _ = plain_training(
-        (X - X.mean(axis=0)) / X.std(axis=0), hitters.y[trained], settings, split_seed=1
+        (X - X.mean(axis=0)) / X.std(axis=0),
+        hitters.y[trained],
+        settings,
+        split_seed=1,
+        before=[book_split.train[0]],
     )
     for mine, reference in zip(network.parameters(), expected, strict=True):
         np.testing.assert_allclose(mine.detach(), reference, rtol=0, atol=1e-5 * reference.abs().max())
@@ -504,24 +565,15 @@ def test_a_constant_feature_is_standardized_to_zero(value, rows):
 # What is written
 
 
-def test_the_training_log_has_every_epoch_and_then_the_test(fitted, hitters_table, splits_of):
+def test_the_training_log_is_the_curve_of_the_first_split(fitted, hitters_table, splits_of):
     paths = fitted(hitters_table, splits_of(4, 3), SHORT)
     log, curves = log_of(paths), read_table(paths["learning_curves"])
-    assert list(log[0]) == [
-        "seed", "epoch", "step", "test_loss", "test_mae", "train_loss", "train_mae", "valid_loss", "valid_mae",
-    ]  # fmt: skip
-    for place, seed in enumerate((4, 3)):
-        records = [record for record in log if record["seed"] == str(seed)]
-        for metric in ("train_mae", "train_loss", "valid_mae", "valid_loss"):
-            values = [float(record[metric]) for record in records if record[metric]]
-            np.testing.assert_array_equal(curves[metric][curves["seed"] == seed], values)
-            assert len(values) == 3
-        assert [bool(record["test_mae"]) for record in records] == [False] * (len(records) - 1) + [True]
-        # Six batches an epoch: 175 rows, 32 at a time, the last one short.
-        assert records[-1]["step"] == "18"
-        assert float(records[-1]["test_mae"]) == pytest.approx(
-            read_table(paths["scores"])["mae"][place], rel=1e-6
-        )
+    assert list(log[0]) == ["seed", "epoch", "train_mae", "train_loss", "valid_mae", "valid_loss"]
+    assert [(record["seed"], record["epoch"]) for record in log] == [("4", "1"), ("4", "2"), ("4", "3")]
+    for metric in ("train_mae", "train_loss", "valid_mae", "valid_loss"):
+        values = np.array([float(record[metric]) for record in log], dtype=np.float32)
+        np.testing.assert_array_equal(curves[metric][curves["seed"] == 4], values)
+    assert (curves["seed"] == 3).sum() == 3
 
 
 def test_the_weights_can_be_loaded_and_say_what_they_are(fitted, hitters_table, hitters, splits_of):
@@ -549,27 +601,6 @@ def test_the_weights_can_be_loaded_and_say_what_they_are(fitted, hitters_table, 
     for place, seed in enumerate((4, 3)):
         loaded = load_network(paths["weights"], seed).state_dict()
         assert same(loaded, {name: tensor[place] for name, tensor in tensors.items()})
-
-
-def test_networks_are_loaded_as_they_were_saved(tmp_path):
-    path = str(tmp_path / "weights.safetensors")
-    networks = [MLP(2, [3, 4], [0.1, 0.2]) for _ in range(2)]
-    description = {"seeds": [9, 5], "features": ["a", "größe"], "hidden": [3, 4], "dropout": [0.1, 0.2]}
-    save_weights(networks, description, path)
-    first = Path(path).read_bytes()
-    for network, seed in zip(networks, (9, 5), strict=True):
-        assert same(load_network(path, seed).state_dict(), network.state_dict())
-    save_weights(networks, description, path)
-    assert Path(path).read_bytes() == first
-    with pytest.raises(ValueError, match="not in list"):
-        load_network(path, 1)
-
-
-def test_weights_that_were_cut_short_are_not_loaded(tmp_path, book_fit):
-    path = tmp_path / "weights.safetensors"
-    path.write_bytes(Path(book_fit["weights"]).read_bytes()[:-4])
-    with pytest.raises(safetensors.SafetensorError):
-        load_network(str(path), 1)
 
 
 # What is refused, and how it ends
@@ -627,17 +658,18 @@ with open(sys.argv[1], "rb") as file:
     snakemake = pickle.load(file)
 with job(snakemake) as logger:
     settings = snakemake.params.spec["settings"]
-    module.fit_mlp(**snakemake.input, **outputs(snakemake), settings=settings, logger=logger)
+    paths = snakemake.input, outputs(snakemake)
+    module.fit_mlp(**paths[0], **paths[1], settings=settings, processes=int(sys.argv[2]), logger=logger)
 """
 
 
 @pytest.mark.parametrize(
-    ("stop", "workers"),
-    [(signal.SIGTERM, 0), (signal.SIGTERM, 1), (signal.SIGINT, 0)],
-    ids=["SIGTERM", "SIGTERM with a worker", "SIGINT"],
+    ("stop", "processes"),
+    [(signal.SIGTERM, 1), (signal.SIGTERM, 2), (signal.SIGINT, 1)],
+    ids=["SIGTERM", "SIGTERM with two processes", "SIGINT"],
 )
 def test_a_training_that_is_stopped_fails_and_writes_nothing(
-    tmp_path, hitters_table, hitters_splits, stop, workers
+    tmp_path, hitters_table, splits_of, stop, processes
 ):
     """Left to itself, Lightning would end with status 0, and the job would be taken for done."""
     output, temporary = tmp_path / "output", tmp_path / "temporary"
@@ -645,13 +677,13 @@ def test_a_training_that_is_stopped_fails_and_writes_nothing(
     snakemake = given(
         "fit_mlp",
         tmp_path,
-        inputs={"table": hitters_table, "splits": hitters_splits},
+        inputs={"table": hitters_table, "splits": splits_of(1, 2)},
         outputs={key: str(output / name) for key, name in OUTPUTS.items()},
-        settings=BOOK | {"epochs": 1_000_000, "workers": workers},
+        settings=BOOK | {"epochs": 1_000_000},
     )
     (tmp_path / "given").write_bytes(pickle.dumps(snakemake))
     with subprocess.Popen(
-        [sys.executable, "-c", STOPPED, str(tmp_path / "given")],
+        [sys.executable, "-c", STOPPED, str(tmp_path / "given"), str(processes)],
         cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
@@ -674,20 +706,13 @@ def test_one_row_in_the_last_batch_is_a_batch(fitted, prepare, tmp_path):
     generator = np.random.default_rng(0)
     columns = {"a": generator.normal(size=12), "y": generator.normal(size=12)}
     table, splits = prepare(tmp_path, columns)
-    assert len(next(read_splits(splits)).train) == 9
+    assert read_splits([splits]).train.shape == (1, 9)
     paths = fitted(table, splits, SHORT | {"batch_size": 4, "hidden": [2], "standardize": True})
-    assert log_of(paths)[-1]["step"] == "9"  # three batches in each of three epochs
     assert np.isfinite(read_table(paths["predictions"])["predicted"]).all()
 
 
 def test_rows_are_taken_in_the_order_asked_for():
     rows = module.Rows(torch.arange(10.0)[:, None], torch.arange(10.0) * 2)
-    taken = rows.take(np.array([7, 0, 3], dtype=np.int32))
-    assert taken.X[:, 0].tolist() == [7, 0, 3]
-    assert taken.y.tolist() == [14, 0, 6]
-    batches = [x[:, 0].tolist() for x, _ in rows.batches(4, 0)]
-    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    shuffled = rows.batches(4, 0, torch.Generator().manual_seed(0))
-    epochs = [[value for x, _ in shuffled for value in x[:, 0].tolist()] for _ in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(10))
-    assert epochs[0] != epochs[1]
+    x, y = rows.take(np.array([[7, 0, 3], [1, 1, 2]], dtype=np.int32))
+    assert x[..., 0].tolist() == [[7, 0, 3], [1, 1, 2]]
+    assert y.tolist() == [[14, 0, 6], [2, 2, 4]]
