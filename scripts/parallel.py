@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+
+STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 _function: list[Callable] = []  # what a process of the pool applies
 
@@ -27,7 +30,13 @@ def in_order(function: Callable, items: Iterable, processes: int) -> Iterator:
         processes, multiprocessing.get_context("fork"), initializer=_begin, initargs=(function,)
     )
     try:
-        yield from pool.map(_apply, items)
+        # Python forgets a signal that comes in the middle of a fork: these wait until it is over.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            results = pool.map(_apply, items)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        yield from results
     except BaseException:
         for process in multiprocessing.active_children():
             process.kill()
@@ -37,6 +46,7 @@ def in_order(function: Callable, items: Iterable, processes: int) -> Iterator:
 
 
 def _begin(function: Callable) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     _function.append(function)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
