@@ -37,7 +37,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         SystemExit: With status 1 if something is wrong that the user can mend, see ``log_to``; with
             status 143 after SIGTERM and 129 after SIGHUP.
     """
-    started, clock = datetime.now(UTC), (perf_counter(), process_time())
+    started, clock = datetime.now(UTC), (perf_counter(), _processor_time())
     follow_run()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # `nohup` has the closing of a terminal ignored, and that stays so.
@@ -133,15 +133,19 @@ def _check_code(snakemake: object) -> None:
 
 def _cost(clock: tuple[float, float]) -> dict[str, float]:
     """Says what this job took since the clock was read, and the most memory that a process of it ever held."""
-    kinds = [resource.getrusage(kind) for kind in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    peak = max(used.ru_maxrss for used in kinds) * (1 if sys.platform == "darwin" else 1024)
-    # Processes that it forked have begun after the clock was read.
-    forked = kinds[1].ru_utime + kinds[1].ru_stime
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
     return {
         "wall_seconds": round(perf_counter() - clock[0], 3),
-        "cpu_seconds": round(process_time() - clock[1] + forked, 3),
-        "peak_memory_mib": round(peak / 2**20, 1),
+        "cpu_seconds": round(_processor_time() - clock[1], 3),
+        "peak_memory_mib": round(peak * (1 if sys.platform == "darwin" else 1024) / 2**20, 1),
     }
+
+
+def _processor_time() -> float:
+    """Gives the processor time of this process and of those that it forked and that have ended."""
+    forked = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return process_time() + forked.ru_utime + forked.ru_stime
 
 
 def _stop(number: int, _frame: object) -> None:

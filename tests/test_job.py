@@ -297,3 +297,13 @@ def test_the_log_of_an_earlier_run_is_replaced(tmp_path):
     with log_to(str(tmp_path / "log")) as logger:
         logger.info("of today")
     assert "yesterday" not in read(tmp_path / "log")
+
+
+def test_the_cost_counts_processes_that_have_ended_but_not_those_before(snakemake):
+    """Half a second of work in a child of the job counts, and as much before it does not."""
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    with job(snakemake):
+        subprocess.run([sys.executable, "-c", busy], check=True)
+        Path("out.csv").touch()
+    assert 0.5 <= read_record("record.json")["cost"]["cpu_seconds"] < 0.95
