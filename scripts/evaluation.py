@@ -2,9 +2,13 @@
 
 import numpy as np
 
-from scripts.tables import Design, Splits, write_table
+from scripts.tables import Design, Splits, list_column, write_table
 
-METRICS = {"mae": "MAE", "rmse": "RMSE", "r2": "R squared"}
+# The metrics of each task, with their labels. The first is the one that models are ranked by.
+METRICS = {
+    "regression": {"mae": "MAE", "rmse": "RMSE", "r2": "R squared"},
+    "classification": {"accuracy": "accuracy", "log_loss": "log loss"},
+}
 
 
 def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
@@ -31,6 +35,28 @@ def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np
     }
 
 
+def classification_scores(actual: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    """Computes the scores of S splits of a classification into K classes.
+
+    Args:
+        actual: Classes of the test rows, as places, shape (S, t).
+        probabilities: Predicted probabilities, shape (S, t, K).
+
+    Returns:
+        ``accuracy``, the share of the rows whose most probable class is the actual one, and
+        ``log_loss``, the mean of minus the natural logarithm of the probability of the actual class.
+        Each has shape (S,).
+    """
+    hit = probabilities.argmax(axis=2) == actual
+    of_actual = np.take_along_axis(probabilities, actual[:, :, None], axis=2)[:, :, 0].astype(np.float64)
+    # ASSUME: a probability below the smallest 32-bit number counts as that one, so that no loss is infinite.
+    smallest = np.finfo(np.float32).tiny
+    return {
+        "accuracy": hit.mean(axis=1),
+        "log_loss": -np.log(np.maximum(of_actual, smallest)).mean(axis=1),
+    }
+
+
 def write_evaluation(
     design: Design, splits: Splits, predicted: np.ndarray, predictions: str, scores: str
 ) -> None:
@@ -39,22 +65,30 @@ def write_evaluation(
     Args:
         design: The prepared table.
         splits: The splits.
-        predicted: Predictions for their test rows, in their order, shape (S, t).
-        predictions: Parquet file to write: ``seed``, ``row``, ``actual``, ``predicted``.
+        predicted: Predictions for their test rows, in their order: numbers, shape (S, t), or the
+            probabilities of K classes, shape (S, t, K).
+        predictions: Parquet file to write: ``seed``, ``row``, ``actual``, ``predicted``. For a
+            classification the last two are places in the list of classes, and ``probabilities`` is
+            the list of those of all classes, float32.
         scores: Parquet file to write: ``seed`` and a column for each metric.
     """
-    write_table(
-        {
-            "seed": np.repeat(splits.seeds, splits.test.shape[1]),
-            "row": splits.test.ravel(),
-            "actual": design.y[splits.test].ravel(),
-            "predicted": predicted.ravel(),
-        },
-        predictions,
-    )
+    columns = {
+        "seed": np.repeat(splits.seeds, splits.test.shape[1]),
+        "row": splits.test.ravel(),
+        "actual": design.y[splits.test].ravel(),
+    }
+    if design.classes:
+        places = np.min_scalar_type(len(design.classes) - 1)
+        columns["actual"] = columns["actual"].astype(places)
+        columns["predicted"] = predicted.argmax(axis=2).ravel().astype(places)
+        columns["probabilities"] = list_column(predicted.reshape(-1, len(design.classes)).astype(np.float32))
+    else:
+        columns["predicted"] = predicted.ravel()
+    write_table(columns, predictions)
     write_table(score_columns(design, splits, predicted), scores)
 
 
 def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict[str, np.ndarray]:
     """Scores one model over S splits: the column ``seed`` and one for each metric."""
-    return {"seed": splits.seeds} | regression_scores(design.y[splits.test], predicted)
+    scores = classification_scores if design.classes else regression_scores
+    return {"seed": splits.seeds} | scores(design.y[splits.test], predicted)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +25,19 @@ class Design:
 
     Attributes:
         features: Names of the p features.
-        X: The features, shape (n, p), float64.
-        y: The target, shape (n,), float64.
+        X: The features, shape (n, p): float64; of images, the pixels row by row, uint8.
+        y: The target, shape (n,): numbers, float64, or places in ``classes``, int64.
         target: Name of the target.
+        classes: Names of the K classes, for a classification; else empty.
+        scale: What a model divides the features by: 255 for pixels, else 1.
     """
 
     features: list[str]
     X: np.ndarray
     y: np.ndarray
     target: str
+    classes: list[str] = field(default_factory=list)
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,10 @@ def read_schema(path: str | Path) -> dict:
 
 def read_design(path: str | Path) -> Design:
     """Reads a prepared table as the arrays that models are fitted to."""
-    schema, columns = read_schema(path), read_table(path)
+    schema = read_schema(path)
+    if "images" in schema:
+        return _read_images(path, schema)
+    columns = read_table(path)
     features = [feature["name"] for feature in schema["features"]]
     return Design(
         features=features,
@@ -154,13 +161,43 @@ def read_design(path: str | Path) -> Design:
     )
 
 
+def _read_images(path: str | Path, schema: dict) -> Design:
+    """Reads a prepared table of images, row group by row group."""
+    height, width = schema["images"]["height"], schema["images"]["width"]
+    with pq.ParquetFile(path) as file:
+        X = np.empty((file.metadata.num_rows, height * width), dtype=np.uint8)
+        y = np.empty(len(X), dtype=np.int64)
+        start = 0
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, use_threads=False)
+            rows = slice(start, start + table.num_rows)
+            X[rows] = pixels(table["pixels"])
+            y[rows] = table[schema["target"]["name"]].to_numpy()
+            start = rows.stop
+    return Design(
+        features=[f"pixel_{row}_{column}" for row in range(height) for column in range(width)],
+        X=X,
+        y=y,
+        target=schema["target"]["name"],
+        classes=schema["target"]["classes"],
+        scale=255.0,
+    )
+
+
+def pixels(column: pa.ChunkedArray) -> np.ndarray:
+    """Gives a column of n images, each of p bytes, as an array of shape (n, p), uint8."""
+    size = column.type.byte_width
+    parts = [
+        np.frombuffer(part.buffers()[1], np.uint8, len(part) * size, part.offset * size)
+        for part in column.chunks
+    ]
+    return np.concatenate(parts).reshape(-1, size)
+
+
 def write_splits(splits: Splits, path: str | Path) -> None:
     """Writes splits to a Parquet file: ``seed``, and the lists ``train`` and ``test`` of row numbers."""
     sides = {
-        name: pa.FixedSizeListArray.from_arrays(
-            pa.array(side.ravel(), pa.int32()),
-            type=pa.list_(pa.field("element", pa.int32(), False), side.shape[1]),
-        )
+        name: list_column(side.astype(np.int32))
         for name, side in (("train", splits.train), ("test", splits.test))
     }
     write_table({"seed": pa.array(splits.seeds, pa.int64())} | sides, path)
@@ -172,6 +209,14 @@ def read_splits(paths: Iterable[str | Path]) -> Splits:
     return Splits(
         seeds=np.concatenate([table["seed"].to_numpy() for table in tables]),
         **{side: np.concatenate([lists(table[side]) for table in tables]) for side in ("train", "test")},
+    )
+
+
+def list_column(values: np.ndarray) -> pa.FixedSizeListArray:
+    """Gives an array of shape (n, k) as a column of lists of k numbers."""
+    flat = pa.array(values.ravel())
+    return pa.FixedSizeListArray.from_arrays(
+        flat, type=pa.list_(pa.field("element", flat.type, False), values.shape[1])
     )
 
 
