@@ -10,20 +10,24 @@ from itertools import pairwise
 import numpy as np
 import pyarrow.csv
 import torchinfo
+from scipy.special import softmax
 
 from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
 from scripts.files import replacing
 from scripts.job import job, outputs
-from scripts.network import MLP, Members, Regression, save_weights
+from scripts.network import MLP, Members, Training, save_weights, shape_of
 from scripts.parallel import in_order
 from scripts.progress import Progress
-from scripts.tables import Splits, read_design, read_splits, write_table
+from scripts.tables import Design, Splits, read_design, read_splits, write_table
 from scripts.torch_setup import LightningEnvironment, lightning, set_threads, torch
 
 # Most networks that are trained side by side, and the bytes that they may take together. More of them
 # share what a step costs beside the arithmetic; beyond this they gain nothing.
 MEMBERS, MEMORY = 500, 256 * 2**20
+
+# Multiplications in a step, forward, from which the arithmetic takes so long that company gains nothing.
+ALONE = 2**24
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,23 @@ class Rows:
     """Features and targets as the networks see them.
 
     Attributes:
-        X: Shape (n, p), float32.
-        y: Shape (n,), float32.
+        X: Shape (n, p), float32; of images the pixels, uint8, which a network scales by the batch.
+        y: Shape (n,): numbers, float32, or places of classes, int64.
+        scale: What a network divides the features by.
+        classes: Number of classes K, 0 for a regression.
     """
 
     X: torch.Tensor
     y: torch.Tensor
+    scale: float = 1.0
+    classes: int = 0
+
+    @classmethod
+    def of(cls, design: Design) -> "Rows":
+        """Takes the rows of a prepared table."""
+        X = design.X if design.X.dtype == np.uint8 else design.X.astype(np.float32)
+        y = design.y if design.classes else design.y.astype(np.float32)
+        return cls(torch.from_numpy(X), torch.from_numpy(y), design.scale, len(design.classes))
 
     def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Takes rows by their numbers, in an array of any shape."""
@@ -144,10 +159,11 @@ class Trained:
 
     Attributes:
         weights: Their weights, stacked, by the names that they have in an ``MLP``.
-        curves: ``train_loss``, ``train_mae``, ``valid_loss`` and ``valid_mae`` by epoch, each of shape
-            (M, epochs), float32. They mean nothing after the end of a training.
+        curves: By epoch, see ``Training.curves``, each of shape (M, epochs), float32. They mean nothing
+            after the end of a training.
         lasted: For how many epochs each was trained, shape (M,).
-        predicted: Predictions for the test rows, shape (M, t), float32.
+        predicted: For the test rows numbers, shape (M, t), or the logits of K classes, shape (M, t, K),
+            float32.
     """
 
     weights: dict[str, np.ndarray]
@@ -192,7 +208,8 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
         InputError: If no row would be left to train on.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"])
+    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"], rows.classes or 1)
+    network.scale.fill_(rows.scale)
     states, streams, numbers, validating = [], [], [], []
     for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
         first, stream = member_stream(settings["seed"], int(seed))
@@ -205,9 +222,15 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
         streams.append(stream)
         numbers.append(trained_on)
         validating.append(validated_on)
-    members = Members(network, states)
-    patience = None if settings["patience"] == "none" else settings["patience"]
-    module = Regression(members, settings["loss"], settings["optimizer"], settings["learning_rate"], patience)
+    members = Members(network, states, alone=is_alone(rows, settings))
+    module = Training(
+        members,
+        settings["loss"],
+        settings["optimizer"],
+        settings["learning_rate"],
+        patience=None if settings["patience"] == "none" else settings["patience"],
+        best=settings["weights"] == "best",
+    )
     layers = list(zip(settings["hidden"], settings["dropout"], strict=True))
     trainer = lightning.Trainer(
         max_epochs=settings["epochs"],
@@ -247,20 +270,34 @@ def train(rows: Rows, splits: Splits, settings: dict, progress: Progress) -> Tra
     return Trained(weights, curves, module.lasted.numpy(), predicted)
 
 
-def members_at_once(rows: int, features: int, settings: dict) -> int:
+def is_alone(rows: Rows, settings: dict) -> bool:
+    """Tells whether networks of this shape are trained one by one. It hangs on nothing but their shape."""
+    return settings["batch_size"] * number_of_weights(rows, settings) >= ALONE
+
+
+def number_of_weights(rows: Rows, settings: dict) -> int:
+    """Counts the weights and biases of a network."""
+    sizes = [rows.X.shape[1], *settings["hidden"], rows.classes or 1]
+    return sum(before * after + after for before, after in pairwise(sizes))
+
+
+def members_at_once(rows: Rows, trained_on: int, settings: dict) -> int:
     """Computes how many networks may be trained side by side.
 
     Args:
-        rows: Number of training rows.
-        features: Number of features p.
+        rows: The table.
+        trained_on: Number of training rows.
         settings: The model's entry in the config.
     """
-    sizes = [features, *settings["hidden"], 1]
-    weights = sum(before * after + after for before, after in pairwise(sizes))
+    if is_alone(rows, settings):
+        return 1
     units = sum(settings["hidden"])
+    features = rows.X.shape[1]
     # Weights, gradients, two moments and the best so far; the rows of an epoch; which units are kept,
     # drawn as words of two bytes; and what a batch goes through, forth and back.
-    held = 5 * 4 * weights + rows * (4 * features + 3 * units) + settings["batch_size"] * 4 * 6 * units
+    held = 5 * 4 * number_of_weights(rows, settings)
+    held += trained_on * (rows.X.element_size() * features + 3 * units)
+    held += settings["batch_size"] * 4 * (features + 6 * units)
     return max(1, min(MEMBERS, MEMORY // held))
 
 
@@ -285,13 +322,13 @@ def fit_mlp(
         predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
         training_log: CSV file to write: the learning curve of the first split of the block.
-        learning_curves: Parquet file to write: ``seed``, ``epoch``, and the mean absolute error and
-            the loss on the rows trained on (with dropout) and on the validation rows.
+        learning_curves: Parquet file to write: ``seed``, ``epoch``, and the mean absolute error, or for
+            a classification the accuracy, and the loss on the rows trained on (with dropout) and on the
+            validation rows.
         summary: Text file to write: the layers of a network with their shapes and parameters.
         weights: safetensors file to write, see ``save_weights``.
         settings: The model's entry in the config.
-        processes: How many processes train on a CPU. Each computes with one thread, and the result
-            does not depend on their number.
+        processes: How many processes train on a CPU. The result does not depend on their number.
         logger: Where to report.
 
     Raises:
@@ -304,11 +341,11 @@ def fit_mlp(
         raise InputError(
             "The config asks for accelerator: gpu, and this machine has none: set it to auto or cpu."
         )
-    set_threads(1)
+    set_threads(settings["threads_per_network"])
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), read_splits([splits])
-    rows = Rows(torch.from_numpy(design.X.astype(np.float32)), torch.from_numpy(design.y.astype(np.float32)))
-    most = members_at_once(drawn.train.shape[1], len(design.features), settings)
+    rows = Rows.of(design)
+    most = members_at_once(rows, drawn.train.shape[1], settings)
     workers = 1 if on_gpu else min(processes, len(drawn))
     # As few rounds as can be, and in each of them as much for every process.
     rounds = math.ceil(len(drawn) / (most * workers))
@@ -324,17 +361,19 @@ def fit_mlp(
                 "of the model in the config, set standardize: true, or choose another optimizer."
             )
     description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
-    description |= {key: settings[key] for key in ("hidden", "dropout")}
+    description |= {"classes": design.classes} | {key: settings[key] for key in ("hidden", "dropout")}
     stacked = {
         name: torch.from_numpy(np.concatenate([one.weights[name] for one in found]))
         for name in found[0].weights
     }
     with replacing(weights) as temporary:
         save_weights(stacked, description, str(temporary))
-    write_evaluation(design, drawn, predicted, predictions, scores)
+    write_evaluation(
+        design, drawn, softmax(predicted, axis=2) if design.classes else predicted, predictions, scores
+    )
     write_curves(drawn, found, learning_curves, training_log)
     with replacing(summary) as temporary:
-        network = MLP(len(design.features), settings["hidden"], settings["dropout"])
+        network = MLP(*shape_of(description))
         shape = (settings["batch_size"], len(design.features))
         text = str(torchinfo.summary(network, input_size=shape, device="cpu", verbose=0))
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -343,9 +382,9 @@ def fit_mlp(
 
 def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:
     """Writes the learning curves of all networks as Parquet, and that of the first one as CSV."""
-    names = ("train_mae", "train_loss", "valid_mae", "valid_loss")
+    names = sorted(found[0].curves, key=lambda name: (name.startswith("valid"), name.endswith("loss")))
     curves = {name: np.concatenate([one.curves[name] for one in found]) for name in names}
-    epochs = curves["train_mae"].shape[1]
+    epochs = curves["train_loss"].shape[1]
     lasted = np.arange(epochs) < np.concatenate([one.lasted for one in found])[:, None]
     columns = {
         "seed": np.repeat(splits.seeds, epochs).reshape(-1, epochs),
@@ -359,6 +398,7 @@ def write_curves(splits: Splits, found: list[Trained], learning_curves: str, tra
 
 def standardize(network: MLP, X: torch.Tensor) -> None:
     """Sets the centre and the scale of a network to the mean and the population standard deviation of X."""
+    X = X.to(torch.float32)
     # Rounding can give a constant feature a standard deviation just above 0.
     constant = X.amin(dim=0) == X.amax(dim=0)
     network.centre.copy_(torch.where(constant, X[0], X.mean(dim=0)))
@@ -371,6 +411,6 @@ if __name__ == "__main__":
             **snakemake.input,
             **outputs(snakemake),
             settings=snakemake.params.spec["settings"],
-            processes=snakemake.threads,
+            processes=max(1, snakemake.threads // snakemake.params.spec["settings"]["threads_per_network"]),
             logger=logger,
         )

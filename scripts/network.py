@@ -1,26 +1,56 @@
 """The neural network, and the Lightning module that trains it."""
 
 import json
+from collections.abc import Iterable
 
 import safetensors
 import safetensors.torch
 
 from scripts.torch_setup import lightning, torch
 
-LOSSES = {"squared_error": torch.nn.functional.mse_loss, "absolute_error": torch.nn.functional.l1_loss}
+
+def cross_entropy(predicted: torch.Tensor, y: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Computes torch's cross-entropy of logits (M, n, K) and the places of the classes (M, n), shape (M, n)."""
+    return torch.nn.functional.cross_entropy(predicted.flatten(0, 1), y.flatten(), reduction=reduction).view(
+        y.shape
+    )
+
+
+def absolute_error(predicted: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Computes how far each prediction is off, shape (M, n)."""
+    return (predicted - y).abs()
+
+
+def hit(predicted: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Tells for which rows the class with the highest logit is the actual one, shape (M, n)."""
+    return predicted.argmax(dim=2) == y
+
+
+LOSSES = {
+    "squared_error": torch.nn.functional.mse_loss,
+    "absolute_error": torch.nn.functional.l1_loss,
+    "cross_entropy": cross_entropy,
+}
+# What is measured beside the loss: its name, and what of a row it is the mean of.
+METRICS = {
+    "squared_error": ("mae", absolute_error),
+    "absolute_error": ("mae", absolute_error),
+    "cross_entropy": ("accuracy", hit),
+}
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 class MLP(torch.nn.Module):
-    """A fully connected network with ReLU and dropout after each hidden layer, and one output.
+    """A fully connected network with ReLU and dropout after each hidden layer.
 
     Args:
         inputs: Number of features p.
-        hidden: Units of each hidden layer.
+        hidden: Units of each hidden layer. Without any, the network is linear.
         dropout: Probability of dropping a unit of each hidden layer in training.
+        outputs: Number of outputs: 1 to predict a number, K for the logits of K classes.
     """
 
-    def __init__(self, inputs: int, hidden: list[int], dropout: list[float]) -> None:
+    def __init__(self, inputs: int, hidden: list[int], dropout: list[float], outputs: int = 1) -> None:
         super().__init__()
         # Kept with the weights, so that the network takes features as they are in the table.
         self.register_buffer("centre", torch.zeros(inputs))
@@ -29,7 +59,7 @@ class MLP(torch.nn.Module):
         for units, probability in zip(hidden, dropout, strict=True):
             layers += [torch.nn.Linear(inputs, units), torch.nn.ReLU(), torch.nn.Dropout(probability)]
             inputs = units
-        self.layers = torch.nn.Sequential(*layers, torch.nn.Linear(inputs, 1))
+        self.layers = torch.nn.Sequential(*layers, torch.nn.Linear(inputs, outputs))
 
     def reset_parameters(self) -> None:
         """Draws the weights anew, as for a new network."""
@@ -38,7 +68,7 @@ class MLP(torch.nn.Module):
                 layer.reset_parameters()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Predicts the target, shape (n,), from features of shape (n, p)."""
+        """Predicts a number, shape (n,), or logits, shape (n, K), from features of shape (n, p)."""
         return self.layers((x - self.centre) / self.scale).squeeze(-1)
 
 
@@ -71,14 +101,17 @@ class Members(torch.nn.Module):
     Args:
         network: A network of their shape.
         states: The state of each, as ``state_dict`` gives it.
+        alone: Whether networks of this shape are never trained side by side, so that a single one need
+            not round as it would beside others.
     """
 
-    def __init__(self, network: MLP, states: list[dict[str, torch.Tensor]]) -> None:
+    def __init__(self, network: MLP, states: list[dict[str, torch.Tensor]], alone: bool = False) -> None:
         super().__init__()
         self.members = len(states)
+        self.padded = self.members == 1 and not alone
         self.dropout = [layer.p for layer in network.layers if isinstance(layer, torch.nn.Dropout)]
         # A matrix product of a single member rounds otherwise than one of several.
-        states = states * 2 if self.members == 1 else states
+        states = states * 2 if self.padded else states
         for name in ("centre", "scale"):
             self.register_buffer(name, torch.stack([state[name] for state in states])[:, None, :])
         self.standardizes = bool((self.centre != 0).any() or (self.scale != 1).any())
@@ -94,7 +127,7 @@ class Members(torch.nn.Module):
 
     def pad(self, values: torch.Tensor) -> torch.Tensor:
         """Repeats what there is for a single member, as its weights are repeated."""
-        return values.expand(2, *values.shape[1:]) if self.members == 1 else values
+        return values.expand(2, *values.shape[1:]) if self.padded else values
 
     def forward(self, x: torch.Tensor, kept: list[torch.Tensor] | None = None) -> torch.Tensor:
         """Predicts the target.
@@ -104,7 +137,7 @@ class Members(torch.nn.Module):
             kept: In training, for each hidden layer which units are kept in which row, shape (M, n, units).
 
         Returns:
-            The predictions, shape (M, n).
+            The predictions, shape (M, n), or logits, shape (M, n, K).
         """
         x = self.pad(x)
         if self.standardizes:
@@ -116,8 +149,11 @@ class Members(torch.nn.Module):
                 x = x.relu()
             else:
                 x = DroppedReLU.apply(x, self.pad(kept[layer]), probability)
+        weight, bias = self.weights[-1], self.biases[-1]
+        if weight.shape[2] > 1:
+            return torch.baddbmm(bias, x, weight)[: self.members]
         # With one output, a product and a sum are faster than a matrix product.
-        x = (x * self.weights[-1].transpose(1, 2)).sum(dim=2, keepdim=True) + self.biases[-1]
+        x = (x * weight.transpose(1, 2)).sum(dim=2, keepdim=True) + bias
         return x[: self.members, :, 0]
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -131,53 +167,63 @@ class Members(torch.nn.Module):
         }
 
 
-class Regression(lightning.LightningModule):
-    """Trains M networks to predict numbers, each as if it were alone.
+class Training(lightning.LightningModule):
+    """Trains M networks, each as if it were alone.
 
     The loss is the sum of those of the members, so that the gradient of a weight is that of its own
     member's loss; the optimizers treat each weight by itself.
 
     Args:
         members: The networks.
-        loss: ``squared_error`` or ``absolute_error``.
+        loss: ``squared_error``, ``absolute_error`` or ``cross_entropy``.
         optimizer: ``rmsprop``, ``adam`` or ``sgd``.
         learning_rate: Its learning rate.
-        patience: A member stops after this many epochs without a lower loss on the validation rows,
-            and takes back the weights of the best epoch. None trains for all epochs.
+        patience: A member stops after this many epochs without a lower loss on the validation rows.
+            None trains for all epochs.
+        best: Whether a member takes back the weights of its epoch with the lowest loss on the validation rows.
 
     Attributes:
-        curves: After the training, for each epoch the means of ``train_loss``, ``train_mae``,
-            ``valid_loss`` and ``valid_mae`` over the rows, each of shape (epochs, M).
+        curves: After the training, for each epoch the means over the rows of the loss and of the metric that
+            goes with it: ``train_loss``, ``train_mae``, ``valid_loss`` and ``valid_mae``, or
+            ``train_accuracy`` and ``valid_accuracy``, each of shape (epochs, M).
         lasted: The number of epochs that each member was trained for, shape (M,).
         ended_early: Whether the patience with every member came to its end.
     """
 
     def __init__(
-        self, members: Members, loss: str, optimizer: str, learning_rate: float, patience: int | None = None
+        self,
+        members: Members,
+        loss: str,
+        optimizer: str,
+        learning_rate: float,
+        patience: int | None = None,
+        best: bool = False,
     ) -> None:
         super().__init__()
         self.members = members
         self.loss = LOSSES[loss]
+        self.metric = METRICS[loss]
         self.optimizer = OPTIMIZERS[optimizer]
         self.learning_rate = learning_rate
         self.patience = patience
+        self.best = best
         self.curves: dict[str, list[torch.Tensor]] = {}
         self.lasted = torch.zeros(members.members, dtype=torch.long)
         self.ended_early = False
         self._sums: dict[str, torch.Tensor] = {}
         self._rows: dict[str, int] = {}
-        if patience is not None:
-            self._best_loss = torch.full([members.members], torch.inf)
-            self._best_epoch = torch.zeros(members.members, dtype=torch.long)
-            self._going = torch.ones(members.members, dtype=torch.bool)
-            self._best = [parameter.detach().clone() for parameter in members.parameters()]
+        self._best_loss = torch.full([members.members], torch.inf)
+        self._best_epoch = torch.zeros(members.members, dtype=torch.long)
+        self._going = torch.ones(members.members, dtype=torch.bool)
+        self._best = [parameter.detach().clone() for parameter in members.parameters()] if best else []
 
     def _step(self, batch: tuple, stage: str) -> torch.Tensor:
         x, y, *kept = batch
         predicted = self.members(x, *kept)
         losses = self.loss(predicted, y, reduction="none")
         with torch.no_grad():
-            sums = {"loss": losses.sum(dim=1), "mae": (predicted - y).abs().sum(dim=1)}
+            metric, measure = self.metric
+            sums = {"loss": losses.sum(dim=1), metric: measure(predicted, y).sum(dim=1)}
             for metric, value in sums.items():
                 name = f"{stage}_{metric}"
                 self._sums[name] = self._sums[name] + value if name in self._sums else value
@@ -198,33 +244,42 @@ class Regression(lightning.LightningModule):
             self.curves.setdefault(name, []).append(value.cpu() / self._rows[name.partition("_")[0]])
         self._sums, self._rows = {}, {}
         epoch = self.current_epoch + 1
-        if self.patience is None:
-            self.lasted[:] = epoch
-            return
         self.lasted[self._going] = epoch
+        if self.patience is None and not self.best:
+            return
         loss = self.curves["valid_loss"][-1]
         better = self._going & (loss < self._best_loss)
         self._best_loss[better], self._best_epoch[better] = loss[better], epoch
-        for best, parameter in zip(self._best, self.members.parameters(), strict=True):
-            chosen = self.members.pad(better).to(best.device)
-            best[chosen] = parameter.detach()[chosen]
-        self._going &= epoch - self._best_epoch < self.patience
-        if not self._going.any():
-            self.ended_early = self.trainer.should_stop = True
+        self._copy(better, self.members.parameters(), self._best)
+        if self.patience is not None:
+            self._going &= epoch - self._best_epoch < self.patience
+            if not self._going.any():
+                self.ended_early = self.trainer.should_stop = True
 
     def on_train_end(self) -> None:
-        """Takes back the weights of the best epoch of each member, if the patience has a limit."""
-        if self.patience is not None:
+        """Takes back the weights of the best epoch of each member, if these are wanted."""
+        # A member whose loss never was a number has diverged, and shall show that.
+        self._copy(self._best_loss.isfinite(), self._best, self.members.parameters())
+
+    def _copy(
+        self, some: torch.Tensor, source: Iterable[torch.Tensor], target: Iterable[torch.Tensor]
+    ) -> None:
+        """Copies the weights of some members, shape (M,), if the best ones are wanted."""
+        if self.best and some.any():
             with torch.no_grad():
-                # A member whose loss never was a number has diverged, and shall show that.
-                found = self.members.pad(self._best_loss.isfinite())
-                for best, parameter in zip(self._best, self.members.parameters(), strict=True):
-                    chosen = found.to(best.device)
-                    parameter[chosen] = best[chosen]
+                for found, kept in zip(source, target, strict=True):
+                    chosen = self.members.pad(some)
+                    kept[chosen.to(kept.device)] = found[chosen.to(found.device)].to(kept.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Gives the optimizer, with PyTorch's defaults for all but the learning rate."""
         return self.optimizer(self.members.parameters(), lr=self.learning_rate)
+
+
+def shape_of(description: dict) -> tuple[int, list[int], list[float], int]:
+    """Gives what an ``MLP`` is made with, from the description that its weights are saved with."""
+    outputs = len(description["classes"]) or 1
+    return len(description["features"]), description["hidden"], description["dropout"], outputs
 
 
 def predict(network: torch.nn.Module, X: torch.Tensor) -> torch.Tensor:
@@ -235,7 +290,7 @@ def predict(network: torch.nn.Module, X: torch.Tensor) -> torch.Tensor:
         X: Features, shape (n, p), float32.
 
     Returns:
-        The predictions, shape (n,), float32.
+        The predictions, shape (n,), or logits, shape (n, K), float32.
     """
     network.eval()
     with torch.no_grad():
@@ -248,7 +303,7 @@ def save_weights(stacked: dict[str, torch.Tensor], description: dict, path: str)
     Args:
         stacked: Their weights, by the names that they have in an ``MLP``. The first axis is the network.
         description: What ``load_network`` needs and a reader wants to know, as JSON can hold it:
-            ``seeds`` of the splits, ``features``, ``hidden``, ``dropout``.
+            ``seeds`` of the splits, ``features``, ``hidden``, ``dropout``, and ``classes``, which may be empty.
         path: The file to write.
     """
     # With more than one metadata key, the order in the file would differ from run to run.
@@ -272,6 +327,6 @@ def load_network(path: str, seed: int) -> MLP:
     with safetensors.safe_open(path, "pt") as file:
         description = json.loads(file.metadata()["lineup"])
         index = description["seeds"].index(seed)
-        network = MLP(len(description["features"]), description["hidden"], description["dropout"])
+        network = MLP(*shape_of(description))
         network.load_state_dict({name: file.get_slice(name)[index] for name in file.keys()})  # noqa: SIM118
     return network
