@@ -20,6 +20,12 @@ SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yam
 # Under this name the null model stands in the tables, beside the models of the config.
 NULL_MODEL = "null_model"
 
+# The kinds of models for each task.
+KINDS = {"regression": ["linear", "lasso", "mlp"], "classification": ["logistic", "mlp"]}
+
+# The losses of a network for each task.
+LOSSES = {"regression": ["squared_error", "absolute_error"], "classification": ["cross_entropy"]}
+
 # More is a slip of the finger: the scores of a million splits are no less certain than those of more.
 MOST_SPLITS = 1_000_000
 
@@ -202,21 +208,30 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
                 f"models.{name}.dropout",
                 f"needs as many entries as hidden, which has {len(model['hidden'])}, not {len(model['dropout'])}",
             )
-        if model["kind"] == "mlp" and model["patience"] != "none" and model["validation"] == "test":
+        if model["kind"] == "mlp" and model["weights"] == "best" and model["validation"] == "test":
+            yield (
+                f"models.{name}.weights",
+                "needs validation rows that are held out to be best, because nothing may be chosen by the test rows: "
+                "set validation to a share, such as 0.2, or weights to last",
+            )
+        if model["kind"] == "mlp" and model["patience"] != "none" and model["weights"] == "last":
             yield (
                 f"models.{name}.patience",
-                "needs validation rows that are held out, because nothing may be chosen by the test rows: "
-                "set validation to a share, such as 0.2, or patience to none",
+                "stops a training some epochs after its best one, whose weights are then the ones to keep: "
+                "set weights to best, or patience to none",
             )
     for name, dataset in datasets.items():
         key = f"datasets.{name}"
         for place, model in enumerate(dataset["models"]):
             if model not in models:
                 yield f"{key}.models[{place}]", _unknown(model, "model", models)
+            else:
+                for problem in _unsuited(dataset["task"], models[model]):
+                    yield f"{key}.models[{place}]", f"names the model {model!r}, {problem}"
         if dataset["reference"] not in dataset["models"]:
             hint = _hint(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
-        share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
+        share, seeds = dataset["splits"].get("test_share"), dataset["splits"]["seeds"]
         if isinstance(share, str) and Fraction(share) >= 1:
             yield f"{key}.splits.test_share", f"has to be less than 1, not {share}"
         if isinstance(seeds, dict) and seeds["last"] < seeds["first"]:
@@ -227,9 +242,20 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
                 f"has to be at most {MOST_SPLITS} seeds, not {len(split_seeds(seeds))}",
             )
         for place, published in enumerate(dataset["published"]):
-            for model in published["mae"]:
+            metric = next(name for name in published if name not in ("source", "seed"))
+            for model in published[metric]:
                 if model not in models:
-                    yield f"{key}.published[{place}].mae.{model}", _unknown(model, "model", models)
+                    yield f"{key}.published[{place}].{metric}.{model}", _unknown(model, "model", models)
+
+
+def _unsuited(task: str, model: dict) -> Iterator[str]:
+    """Yields why a model cannot do a task, if it cannot."""
+    kind = model["kind"]
+    if kind not in KINDS[task]:
+        others = next(other for other, kinds in KINDS.items() if kind in kinds)
+        yield f"which is of kind {kind} and does a {others}, not a {task}: take one of kind {_listed(KINDS[task], 'or')}"
+    elif kind == "mlp" and model["loss"] not in LOSSES[task]:
+        yield f"whose loss is {model['loss']}, and a {task} needs {_listed(LOSSES[task], 'or')}"
 
 
 def _unknown(name: str, what: str, known: dict) -> str:

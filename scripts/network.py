@@ -114,7 +114,7 @@ class Members(torch.nn.Module):
         states = states * 2 if self.padded else states
         for name in ("centre", "scale"):
             self.register_buffer(name, torch.stack([state[name] for state in states])[:, None, :])
-        self.standardizes = bool((self.centre != 0).any() or (self.scale != 1).any())
+        self.centred, self.scaled = bool((self.centre != 0).any()), bool((self.scale != 1).any())
         names = [name.removesuffix(".weight") for name in states[0] if name.endswith(".weight")]
         # As factors from the right, which the matrix products are faster with.
         self.weights = torch.nn.ParameterList(
@@ -139,9 +139,12 @@ class Members(torch.nn.Module):
         Returns:
             The predictions, shape (M, n), or logits, shape (M, n, K).
         """
-        x = self.pad(x)
-        if self.standardizes:
-            x = (x - self.centre) / self.scale
+        # Pixels come as bytes: as floats they are subtracted and divided many times as fast.
+        x = self.pad(x.to(torch.float32))
+        if self.centred:
+            x = x - self.centre
+        if self.scaled:
+            x = x / self.scale
         hidden = zip(self.weights[:-1], self.biases[:-1], self.dropout, strict=True)
         for layer, (weight, bias, probability) in enumerate(hidden):
             x = torch.baddbmm(bias, x, weight)

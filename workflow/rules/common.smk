@@ -61,6 +61,11 @@ def dataset_settings(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
+def images_sha256(file):
+    """Gives the function that names the SHA-256 of one of the four files of a set of images."""
+    return lambda wildcards: config["datasets"][wildcards.dataset]["sha256"][file]
+
+
 def blocks(dataset):
     """Lists the blocks of splits of a dataset: block k has the k-th lot of `block_size` seeds."""
     splits = config["datasets"][dataset]["splits"]
@@ -72,7 +77,9 @@ def split_settings(wildcards):
     splits = config["datasets"][wildcards.dataset]["splits"]
     first = (int(wildcards.block) - 1) * splits["block_size"]
     seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
-    return {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
+    # Which rows are tested on: a share of them, or those that are given.
+    (side,) = splits.keys() & {"test_share", "test"}
+    return {side: splits[side], "seeds": shortest(list(seeds))}
 
 
 def model_settings(*left_out):
@@ -82,10 +89,57 @@ def model_settings(*left_out):
     }
 
 
+def model_setting(key):
+    """Picks one setting of a job's model."""
+    return lambda wildcards: {key: config["models"][wildcards.model][key]}
+
+
+def alternatives(names):
+    """Writes the pattern that matches these names, and nothing if there are none."""
+    return "|".join(names) or "(?!)"
+
+
+def datasets_with(key, value):
+    """Matches the names of the datasets with this setting, so that each format and task has rules of its own."""
+    return alternatives(name for name, dataset in config["datasets"].items() if dataset[key] == value)
+
+
 def models_of_kind(kind):
     """Matches the names of the models of a kind, so that each kind has a rule of its own."""
-    names = [name for name, model in config["models"].items() if model["kind"] == kind]
-    return "|".join(names) or "(?!)"
+    return alternatives(name for name, model in config["models"].items() if model["kind"] == kind)
+
+
+def is_linear(model):
+    """Tells whether a model of a classification has one weight for each feature and class."""
+    return model["kind"] == "logistic" or model.get("hidden") == []
+
+
+def linear_models():
+    """Matches the names of the models that are linear in the features."""
+    return alternatives(name for name, model in config["models"].items() if is_linear(model))
+
+
+def weights_of_first_block(wildcards):
+    """Names the file with the weights of a linear model on the first block of splits."""
+    file = {"logistic": "coefficients.parquet", "mlp": "weights.safetensors"}
+    kind = config["models"][wildcards.model]["kind"]
+    return of_first_block(f"results/{{dataset}}/models/{{model}}/block_{{block}}/{file[kind]}")(wildcards)
+
+
+def rules_of(dataset, model):
+    """Lists the rules that fit and draw a model on a dataset."""
+    settings = config["models"][model]
+    if config["datasets"][dataset]["task"] == "regression":
+        return [f"fit_{settings['kind']}", f"plot_{settings['kind']}"]
+    curves = ["plot_training"] if settings["kind"] == "mlp" else []
+    weights = ["plot_weights"] if is_linear(settings) else []
+    return [f"fit_{settings['kind']}", *curves, "plot_classifier", *weights]
+
+
+def rules_of_data(dataset):
+    """Lists the rules that make the table of a dataset."""
+    ending = {"csv": "", "images": "_images"}[config["datasets"][dataset]["format"]]
+    return [f"fetch{ending}", f"preprocess{ending}"]
 
 
 def of_blocks(pattern):
@@ -110,11 +164,23 @@ def of_models(pattern):
     )
 
 
+def predictions_on_given_rows(wildcards):
+    """Lists the predictions of all models, block by block, where every split tests on the same given rows."""
+    if "test" not in config["datasets"][wildcards.dataset]["splits"]:
+        return []
+    return of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet")(wildcards)
+
+
 RULES = Path(workflow.basedir) / "workflow" / "rules"
+
+# The figures that each rule draws of a model, in the order of the report.
 FIGURES = {
-    "linear": ["predictions"],
-    "lasso": ["grid", "path", "selection", "predictions"],
-    "mlp": ["learning_curves", "predictions"],
+    "plot_linear": ["predictions"],
+    "plot_lasso": ["grid", "path", "selection", "predictions"],
+    "plot_mlp": ["learning_curves", "predictions"],
+    "plot_training": ["learning_curves"],
+    "plot_classifier": ["confusion", "mistakes", "calibration"],
+    "plot_weights": ["weights"],
 }
 
 
@@ -123,7 +189,8 @@ def figures_of(dataset):
     return [f"results/{dataset}/{figure}" for figure in ["comparison", "differences"]] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]
-        for figure in FIGURES[config["models"][model]["kind"]]
+        for rule in rules_of(dataset, model)
+        for figure in FIGURES.get(rule, [])
     ]
 
 
@@ -143,6 +210,7 @@ PACKAGES = [
     "pyarrow",
     "scikit-learn",
     "torch",
+    "torchvision",
     "pytorch-lightning",
     "safetensors",
     "matplotlib",
@@ -167,8 +235,16 @@ def records(wildcards):
 
 
 def rulegraph_settings(wildcards):
-    """Picks what decides which rules there are: the kinds of the models that are built."""
-    return {"kinds": sorted({model["kind"] for model in report_settings(wildcards)["models"].values()})}
+    """Picks what decides which rules there are."""
+    built = config["build"]
+    named = {rule for dataset in built for rule in rules_of_data(dataset)}
+    named |= {
+        rule
+        for dataset in built
+        for model in config["datasets"][dataset]["models"]
+        for rule in rules_of(dataset, model)
+    }
+    return {"rules": sorted(named)}
 
 
 def snakefiles():
@@ -178,4 +254,4 @@ def snakefiles():
 
 wildcard_constraints:
     block=r"[1-9]\d*",
-    dataset="|".join(config["datasets"]),
+    dataset=alternatives(config["datasets"]),

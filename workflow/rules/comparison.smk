@@ -10,6 +10,7 @@ rule compare:
         table=rules.preprocess.output.table,
         splits=of_blocks(rules.split.output.splits),
         model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
+        predictions=predictions_on_given_rows,
     output:
         scores="results/{dataset}/scores.parquet",
         leaderboard=report(

@@ -1,6 +1,6 @@
 # The data of each dataset.
 # In:  the sources in the config.
-# Out: results/{dataset}/raw.csv, table.parquet and splits.parquet.
+# Out: results/{dataset}/: raw.csv or, of images, raw/; table.parquet; splits/block_{block}.parquet.
 
 
 rule fetch:
@@ -15,6 +15,8 @@ rule fetch:
         record="results/manifest/fetch/{dataset}.json",
     log:
         "results/logs/fetch/{dataset}.log",
+    wildcard_constraints:
+        dataset=datasets_with("format", "csv"),
     conda:
         "../../environment.yml"
     threads: 1
@@ -39,6 +41,8 @@ rule preprocess:
         record="results/manifest/preprocess/{dataset}.json",
     log:
         "results/logs/preprocess/{dataset}.log",
+    wildcard_constraints:
+        dataset=datasets_with("format", "csv"),
     conda:
         "../../environment.yml"
     threads: 1
@@ -52,6 +56,68 @@ rule preprocess:
         ),
     script:
         "../../scripts/preprocess.py"
+
+
+rule fetch_images:
+    """Get the four files of a set of images from the first source that gives them with the right SHA-256."""
+    input:
+        manifest_checked,
+    output:
+        train_images=ensure(
+            "results/{dataset}/raw/train-images-idx3-ubyte", sha256=images_sha256("train_images")
+        ),
+        train_labels=ensure(
+            "results/{dataset}/raw/train-labels-idx1-ubyte", sha256=images_sha256("train_labels")
+        ),
+        test_images=ensure(
+            "results/{dataset}/raw/t10k-images-idx3-ubyte", sha256=images_sha256("test_images")
+        ),
+        test_labels=ensure(
+            "results/{dataset}/raw/t10k-labels-idx1-ubyte", sha256=images_sha256("test_labels")
+        ),
+        record="results/manifest/fetch_images/{dataset}.json",
+    log:
+        "results/logs/fetch_images/{dataset}.log",
+    wildcard_constraints:
+        dataset=datasets_with("format", "images"),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        # As with fetch, the digests alone decide what the files are.
+        spec=spec("fetch_images", dataset_settings("sha256"), code=False),
+        ladder=lambda wildcards, output: dataset_settings("sources", "max_megabytes")(wildcards),
+    script:
+        "../../scripts/fetch_images.py"
+
+
+rule preprocess_images:
+    """Write the images and their labels to Parquet, those to train on first."""
+    input:
+        train_images=rules.fetch_images.output.train_images,
+        train_labels=rules.fetch_images.output.train_labels,
+        test_images=rules.fetch_images.output.test_images,
+        test_labels=rules.fetch_images.output.test_labels,
+    output:
+        table="results/{dataset}/table.parquet",
+        record="results/manifest/preprocess_images/{dataset}.json",
+    log:
+        "results/logs/preprocess_images/{dataset}.log",
+    wildcard_constraints:
+        dataset=datasets_with("format", "images"),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    params:
+        spec=spec("preprocess_images", dataset_settings("target", "classes")),
+    script:
+        "../../scripts/preprocess_images.py"
 
 
 rule split:

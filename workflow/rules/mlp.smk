@@ -27,14 +27,14 @@ rule fit_mlp:
         mem_mb=4000,
         runtime=240,
     params:
-        # The number of processes does not change what they compute.
+        # What is trained side by side does not change what is computed.
         spec=spec("fit_mlp", model_settings("kind", "threads")),
     script:
         "../../scripts/fit_mlp.py"
 
 
 rule plot_mlp:
-    """Draw the learning curve and the predictions of the neural network."""
+    """Draw the learning curves and the predictions of the neural network."""
     input:
         table=rules.preprocess.output.table,
         learning_curves=of_blocks(rules.fit_mlp.output.learning_curves),
@@ -58,6 +58,7 @@ rule plot_mlp:
     log:
         "results/logs/plot_mlp/{dataset}.{model}.log",
     wildcard_constraints:
+        dataset=datasets_with("task", "regression"),
         model=models_of_kind("mlp"),
     conda:
         "../../environment.yml"
@@ -69,7 +70,37 @@ rule plot_mlp:
         spec=spec(
             "plot_mlp",
             lambda wildcards: dataset_settings("target_unit")(wildcards)
-            | {"validation": config["models"][wildcards.model]["validation"]},
+            | model_setting("validation")(wildcards),
         ),
     script:
         "../../scripts/plot_mlp.py"
+
+
+rule plot_training:
+    """Draw accuracy and loss by epoch of a neural network that tells classes apart."""
+    input:
+        learning_curves=of_blocks(rules.fit_mlp.output.learning_curves),
+    output:
+        learning_curves_svg=report(
+            "results/{dataset}/models/{model}/learning_curves.svg",
+            caption="../report/training.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "learning curves"},
+        ),
+        learning_curves_png="results/{dataset}/models/{model}/learning_curves.png",
+        record="results/manifest/plot_training/{dataset}.{model}.json",
+    log:
+        "results/logs/plot_training/{dataset}.{model}.log",
+    wildcard_constraints:
+        dataset=datasets_with("task", "classification"),
+        model=models_of_kind("mlp"),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=spec("plot_training", model_setting("validation")),
+    script:
+        "../../scripts/plot_training.py"
