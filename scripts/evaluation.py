@@ -9,6 +9,12 @@ METRICS = {
     "regression": {"mae": "MAE", "rmse": "RMSE", "r2": "R squared"},
     "classification": {"accuracy": "accuracy", "log_loss": "log loss"},
 }
+HIGHER_IS_BETTER = {"r2", "accuracy"}
+
+
+def signed(values: np.ndarray, metric: str) -> np.ndarray:
+    """Gives values of a metric so that lower is better: of those where higher is, the negative."""
+    return -values if metric in HIGHER_IS_BETTER else values
 
 
 def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from scripts.config import NULL_MODEL
+from scripts.evaluation import HIGHER_IS_BETTER, METRICS, signed
 from scripts.figures import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
 from scripts.job import job
 from scripts.tables import read_table
@@ -15,9 +16,17 @@ from scripts.tables import read_table
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30
 
+# Digits after the point of the metric that models are ranked by.
+DIGITS = {"mae": 1, "accuracy": 4}
+
 
 def draw_distributions(
-    axes: Axes, values: dict[str, np.ndarray], seed: int, bars: dict[str, tuple[float, float]], bar: str
+    axes: Axes,
+    values: dict[str, np.ndarray],
+    seed: int,
+    bars: dict[str, tuple[float, float]],
+    bar: str,
+    digits: int,
 ) -> None:
     """Draws the values of each model over the splits on a line of its own, the first model at the bottom.
 
@@ -27,6 +36,7 @@ def draw_distributions(
         seed: Seed of the first split, which is marked.
         bars: By label, the ends of a bar to draw; may be empty.
         bar: What the bar is.
+        digits: How many to write after the point of a mean.
     """
     jitter = np.random.default_rng(0)
     for place, (name, points) in enumerate(values.items()):
@@ -47,7 +57,12 @@ def draw_distributions(
         if len(points) > 1:
             axes.scatter(points[:1], [place], s=38, marker="D", color=ORANGE, edgecolors="white", zorder=3)
         axes.annotate(
-            f"{mean:.1f}", (mean, place), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8
+            f"{mean:.{digits}f}",
+            (mean, place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
         )
     axes.set_yticks(range(len(values)), list(values))
     axes.set_ylim(-0.6, len(values) - 0.3)
@@ -65,72 +80,134 @@ def draw_distributions(
         axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def errors_by_model(scores: str) -> tuple[dict[str, np.ndarray], int]:
-    """Reads the MAE of each model over the splits, the highest mean first, and the seed of the first split."""
+def scores_by_model(scores: str, metric: str) -> tuple[dict[str, np.ndarray], int]:
+    """Reads a metric of each model over the splits, the worst mean first, and the seed of the first split."""
     columns = read_table(scores)
-    errors = {name: columns["mae"][columns["model"] == name] for name in dict.fromkeys(columns["model"])}
-    return {name: errors[name] for name in sorted(errors, key=lambda name: -errors[name].mean())}, columns[
-        "seed"
-    ][0]
+    by_name = {name: columns[metric][columns["model"] == name] for name in dict.fromkeys(columns["model"])}
+    names = sorted(by_name, key=lambda name: -signed(by_name[name].mean(), metric))
+    return {name: by_name[name] for name in names}, columns["seed"][0]
 
 
-def plot_scores(scores: str, target_unit: str, null_model: str, svg: str, png: str) -> None:
-    """Draws the mean absolute error of each model over the splits, the central 90 % as a bar.
+def read_bars(
+    path: str, low: str, high: str, null_model: str, other: str | None = None
+) -> dict[str, tuple[float, float]]:
+    """Reads the ends of the bars of the models, by label, from two columns of a CSV file of ``compare``.
+
+    Args:
+        path: The file.
+        low: The column of the lower ends.
+        high: The column of the upper ends.
+        null_model: What the null model predicts.
+        other: In a table of pairs, the second model of the lines to read.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        records = [record for record in csv.DictReader(file) if record.get("other") == other]
+    return {
+        model_label(record["model"], null_model): (float(record[low]), float(record[high]))
+        for record in records
+        if record.get(low)
+    }
+
+
+def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """Leaves the null model out if it is so far away that the models could not be told apart beside it.
+
+    Args:
+        values: By label, the values over the splits.
+
+    Returns:
+        What to draw, and what to say of the null model if it is not drawn.
+    """
+    null = next((name for name in values if name.startswith("null model (")), None)
+    models = np.concatenate([points for name, points in values.items() if name != null])
+    if null is None or len(values) < 3:
+        return values, ""
+    low, high, mean = models.min(), models.max(), values[null].mean()
+    # ASSUME: three times the range of the models is far.
+    if max(low - mean, mean - high) <= 3 * (high - low):
+        return values, ""
+    drawn = {name: points for name, points in values.items() if name != null}
+    return drawn, f"not drawn: {null}, {mean:.4g}"
+
+
+def plot_scores(
+    scores: str, leaderboard: str, task: str, target_unit: str, null_model: str, svg: str, png: str
+) -> None:
+    """Draws the first metric of each model over the splits.
+
+    A bar is the central 90 % of many splits; of an accuracy it is the interval in the leaderboard, if there
+    is one.
 
     Args:
         scores: The scores of all models, as ``compare`` wrote them.
+        leaderboard: The leaderboard, as ``compare`` wrote it.
+        task: ``regression`` or ``classification``.
         target_unit: Unit of the target, empty if it has none.
-        null_model: ``mean`` or ``median``.
+        null_model: What the null model predicts.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    errors, seed = errors_by_model(scores)
-    named = {model_label(name, null_model): values for name, values in errors.items()}
+    metric, name = next(iter(METRICS[task].items()))
+    values, seed = scores_by_model(scores, metric)
+    named, note = without_far_null_model(
+        {model_label(model, null_model): points for model, points in values.items()}
+    )
     splits = len(next(iter(named.values())))
-    bars = {name: tuple(np.quantile(values, [0.05, 0.95])) for name, values in named.items()}
+    bars, bar = read_bars(leaderboard, f"{metric}_low", f"{metric}_high", null_model), "95 % interval"
+    if not bars and splits >= OUTLINE:
+        bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
+        bar = "90 % of the splits"
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
-    draw_distributions(axes, named, seed, bars if splits >= OUTLINE else {}, "90 % of the splits")
+    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
     where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
-    axes.set(title=f"Test MAE, {where}", xlabel=with_unit("MAE on the test rows", target_unit))
+    what = with_unit(f"{name} on the test rows", target_unit)
+    axes.set(title=f"Test {name}, {where}", xlabel=f"{what}; {note}" if note else what)
     save_figure(figure, svg, png)
 
 
 def plot_differences(
-    scores: str, differences: str, reference: str, target_unit: str, null_model: str, svg: str, png: str
+    scores: str,
+    differences: str,
+    reference: str,
+    task: str,
+    target_unit: str,
+    null_model: str,
+    svg: str,
+    png: str,
 ) -> None:
-    """Draws the MAE of each model minus that of the reference on the same split, with the interval of the mean.
+    """Draws the first metric of each model minus that of the reference, with the interval of the mean.
 
     Args:
         scores: The scores of all models, as ``compare`` wrote them.
         differences: The differences of each pair, as ``compare`` wrote them.
         reference: The model that the others are compared with.
+        task: ``regression`` or ``classification``.
         target_unit: Unit of the target, empty if it has none.
-        null_model: ``mean`` or ``median``.
+        null_model: What the null model predicts.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    errors, seed = errors_by_model(scores)
-    named = {
-        model_label(name, null_model): values - errors[reference]
-        for name, values in errors.items()
-        if name != reference
-    }
-    with Path(differences).open(newline="", encoding="utf-8") as file:
-        records = [record for record in csv.DictReader(file) if record["other"] == reference]
-    bars = {
-        model_label(record["model"], null_model): (
-            float(record["mae_difference_low"]),
-            float(record["mae_difference_high"]),
-        )
-        for record in records
-        if record["mae_difference_low"]
-    }
+    metric, name = next(iter(METRICS[task].items()))
+    values, seed = scores_by_model(scores, metric)
+    named, note = without_far_null_model(
+        {
+            model_label(model, null_model): points - values[reference]
+            for model, points in values.items()
+            if model != reference
+        }
+    )
+    bars = read_bars(
+        differences, f"{metric}_difference_low", f"{metric}_difference_high", null_model, other=reference
+    )
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
-    draw_distributions(axes, named, seed, bars, "95 % interval of the mean, corrected")
+    bar = "95 % interval of the mean" + (", corrected" if task == "regression" else "")
+    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
+    better = "above" if metric in HIGHER_IS_BETTER else "below"
+    what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
-        title=f"Test MAE minus that of {label(reference)}, split by split",
-        xlabel=with_unit("difference of the MAE: below 0 is better", target_unit),
+        title=f"Test {name} minus that of {label(reference)}, split by split",
+        xlabel=f"{what}; {note}" if note else what,
     )
     save_figure(figure, svg, png)
 
@@ -142,15 +219,16 @@ def model_label(name: str, null_model: str) -> str:
 
 if __name__ == "__main__":
     with job(snakemake):
-        files, out, settings = snakemake.input, snakemake.output, snakemake.params.spec["settings"]
-        unit, null_model = settings["target_unit"], settings["null_model"]
-        plot_scores(files.scores, unit, null_model, out.comparison_svg, out.comparison_png)
+        files, out, settings = snakemake.input, snakemake.output, dict(snakemake.params.spec["settings"])
+        reference = settings.pop("reference")
+        plot_scores(
+            files.scores, files.leaderboard, **settings, svg=out.comparison_svg, png=out.comparison_png
+        )
         plot_differences(
             files.scores,
             files.differences,
-            settings["reference"],
-            unit,
-            null_model,
-            out.differences_svg,
-            out.differences_png,
+            reference,
+            **settings,
+            svg=out.differences_svg,
+            png=out.differences_png,
         )

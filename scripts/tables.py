@@ -39,6 +39,11 @@ class Design:
     classes: list[str] = field(default_factory=list)
     scale: float = 1.0
 
+    @property
+    def task(self) -> str:
+        """``classification`` or ``regression``."""
+        return "classification" if self.classes else "regression"
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -114,21 +119,21 @@ def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
         stack.close()
 
 
-def read_parquet(path: str | Path) -> pa.Table:
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     """Reads a Parquet file. ``pyarrow.parquet.read_table`` imports much more first, which takes as long as a fit."""
     with pq.ParquetFile(path) as file:
-        return file.read(use_threads=False)
+        return file.read(columns, use_threads=False)
 
 
-def read_table(path: str | Path) -> dict[str, np.ndarray]:
-    """Reads a Parquet file as arrays by column name. Text comes as objects."""
-    table = read_parquet(path)
+def read_table(path: str | Path, columns: list[str] | None = None) -> dict[str, np.ndarray]:
+    """Reads all columns of a Parquet file, or some, as arrays by column name. Text comes as objects."""
+    table = read_parquet(path, columns)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def read_tables(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
-    """Reads Parquet files of the same columns, one below the other."""
-    tables = [read_table(path) for path in paths]
+def read_tables(paths: Iterable[str | Path], columns: list[str] | None = None) -> dict[str, np.ndarray]:
+    """Reads all columns of Parquet files, or some, one file below the other."""
+    tables = [read_table(path, columns) for path in paths]
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 

@@ -44,6 +44,7 @@ rule plot_comparison:
     """Draw the scores of all models of a dataset side by side, and their differences."""
     input:
         scores=rules.compare.output.scores,
+        leaderboard=rules.compare.output.leaderboard,
         differences=rules.compare.output.differences,
     output:
         comparison_svg=report(
@@ -70,7 +71,11 @@ rule plot_comparison:
         mem_mb=1000,
         runtime=10,
     params:
-        spec=spec("plot_comparison", dataset_settings("target_unit", "null_model", "reference")),
+        spec=spec(
+            "plot_comparison",
+            lambda wildcards: dataset_settings("task", "null_model", "reference")(wildcards)
+            | {"target_unit": config["datasets"][wildcards.dataset].get("target_unit", "")},
+        ),
     script:
         "../../scripts/plot_comparison.py"
 
@@ -99,7 +104,7 @@ rule timings:
 rule report:
     """Write the page with the comparison, the figures, the settings and the versions."""
     input:
-        tables=expand(rules.preprocess.output.table, dataset=config["build"]),
+        tables=expand("results/{dataset}/table.parquet", dataset=config["build"]),
         leaderboards=expand(rules.compare.output.leaderboard, dataset=config["build"]),
         differences=expand(rules.compare.output.differences, dataset=config["build"]),
         scores=expand(rules.compare.output.scores, dataset=config["build"]),
