@@ -9,9 +9,13 @@ import jinja2
 import yaml
 
 from scripts.config import NULL_MODEL, split_seeds
+from scripts.evaluation import HIGHER_IS_BETTER, METRICS
 from scripts.files import replacing
 from scripts.job import job
 from scripts.tables import read_schema, read_table
+
+# Digits after the point, in the tables.
+DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}
 
 CAPTIONS = {
     "comparison": (
@@ -46,12 +50,36 @@ CAPTIONS = {
     ),
 }
 
+# What is said instead, and of other figures, where classes are told apart.
+CAPTIONS_OF_CLASSES = {
+    "comparison": (
+        "Accuracy of each model on the test rows. Higher is better. The bar is a 95 % interval that says how far off the "
+        "accuracy on other rows of this kind may be. Of several trainings, a small dot is one, and the diamond the first."
+    ),
+    "differences": (
+        "Accuracy of each model minus that of the reference. The bar is a 95 % interval of the difference on the same test "
+        "rows; dots and diamond are as above."
+    ),
+    "learning_curves": (
+        "Accuracy and loss after each epoch. Those of training are measured with dropout on, batch by batch. The strong lines "
+        "are those of the first split."
+    ),
+    "confusion": "How many test rows of each class are taken for which, on the first split.",
+    "mistakes": "The test images whose actual class got the lowest probability on the first split, the worst first.",
+    "calibration": (
+        "How often predictions of about the same probability are right, on the first split. On the dashed line the "
+        "probabilities are what they say. Below, how many predictions there are."
+    ),
+    "weights": "The weights of each class as a picture, on the first split.",
+}
 
-def figure(path: str) -> dict[str, str]:
+
+def figure(path: str, task: str) -> dict[str, str]:
     """Reads a figure for the page.
 
     Args:
         path: An SVG file under ``results/{dataset}/``.
+        task: The task of the dataset.
 
     Returns:
         Its ``path``, its ``name``, its ``caption`` and its content as a ``data`` address. In an
@@ -62,24 +90,25 @@ def figure(path: str) -> dict[str, str]:
     return {
         "path": path,
         "name": name,
-        "caption": CAPTIONS[name],
+        "caption": (CAPTIONS | CAPTIONS_OF_CLASSES if task == "classification" else CAPTIONS)[name],
         "data": f"data:image/svg+xml;base64,{data}",
     }
 
 
-def published_figures(published: list[dict], scores: str) -> list[dict]:
+def published_figures(published: list[dict], scores: str, metric: str) -> list[dict]:
     """Sets published figures beside ours for the same split.
 
     Args:
         published: The dataset's ``published`` block of the config.
         scores: The scores of all models.
+        metric: The metric that the figures are of.
 
     Returns:
         For each figure whose model and split were computed: ``source``, ``seed``, ``model``,
         ``published`` and ``ours``.
     """
     columns = read_table(scores)
-    ours = dict(zip(zip(columns["model"], columns["seed"], strict=True), columns["mae"], strict=True))
+    ours = dict(zip(zip(columns["model"], columns["seed"], strict=True), columns[metric], strict=True))
     return [
         {
             "source": block["source"],
@@ -89,7 +118,7 @@ def published_figures(published: list[dict], scores: str) -> list[dict]:
             "ours": ours[model, block["seed"]],
         }
         for block in published
-        for model, value in block["mae"].items()
+        for model, value in block[metric].items()
         if (model, block["seed"]) in ours
     ]
 
@@ -167,7 +196,8 @@ def report(
     ):
         settings = datasets[name]
         folder = Path(table).parent
-        drawn = [figure(path) for path in figures if Path(path).is_relative_to(folder)]
+        drawn = [figure(path, settings["task"]) for path in figures if Path(path).is_relative_to(folder)]
+        metrics = METRICS[settings["task"]]
         seeds = split_seeds(settings["splits"]["seeds"])
         sections.append(
             {
@@ -182,7 +212,9 @@ def report(
                 ),
                 "leaderboard_path": leaderboard,
                 "differences_path": difference,
-                "published": published_figures(settings["published"], score),
+                "published": published_figures(settings["published"], score, next(iter(metrics))),
+                "metrics": metrics,
+                "digits": {metric: DIGITS[metric] for metric in metrics},
                 "figures": [one for one in drawn if Path(one["path"]).parent == folder],
                 "models": {
                     model: [one for one in drawn if Path(one["path"]).parent == folder / "models" / model]
@@ -201,6 +233,7 @@ def report(
         sections=sections,
         models=models,
         versions=versions,
+        higher_is_better=HIGHER_IS_BETTER,
     )
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -6,7 +6,7 @@
 rule plot_classifier:
     """Draw which classes a model takes for which, its worst mistakes, and its calibration."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         predictions=of_blocks("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
     output:
         confusion_svg=report(
@@ -50,7 +50,7 @@ rule plot_classifier:
 rule plot_weights:
     """Draw the weights of a linear model as one picture for each class."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         weights=weights_of_first_block,
     output:
         weights_svg=report(

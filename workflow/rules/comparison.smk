@@ -7,7 +7,7 @@
 rule compare:
     """Line up the scores of all models of a dataset beside a null model."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         splits=of_blocks(rules.split.output.splits),
         model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
         predictions=predictions_on_given_rows,

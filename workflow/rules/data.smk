@@ -123,7 +123,7 @@ rule preprocess_images:
 rule split:
     """Draw, for each split seed of a block, which rows are trained on and which are tested on."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
     output:
         splits="results/{dataset}/splits/block_{block}.parquet",
         record="results/manifest/split/{dataset}.{block}.json",

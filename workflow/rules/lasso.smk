@@ -6,7 +6,7 @@
 rule fit_lasso:
     """Fit the lasso on a block of splits, with a penalty chosen by cross-validation."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         splits=rules.split.output.splits,
     output:
         predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
@@ -34,7 +34,7 @@ rule fit_lasso:
 rule plot_lasso:
     """Draw the cross-validation, the coefficient paths, the selection and the predictions of the lasso."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         grid=of_blocks(rules.fit_lasso.output.grid),
         path=of_first_block(rules.fit_lasso.output.path),
         coefficients=of_blocks(rules.fit_lasso.output.coefficients),

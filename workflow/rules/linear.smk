@@ -6,7 +6,7 @@
 rule fit_linear:
     """Fit least squares on a block of splits."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         splits=rules.split.output.splits,
     output:
         predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
@@ -32,7 +32,7 @@ rule fit_linear:
 rule plot_linear:
     """Draw the predictions of least squares."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         predictions=of_blocks(rules.fit_linear.output.predictions),
     output:
         svg=report(

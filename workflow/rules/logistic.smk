@@ -6,7 +6,7 @@
 rule fit_logistic:
     """Fit a penalized logistic regression on a block of splits, with a penalty chosen on held-out rows."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         splits=rules.split.output.splits,
     output:
         predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",

@@ -6,7 +6,7 @@
 rule fit_mlp:
     """Train a neural network on each split of a block."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         splits=rules.split.output.splits,
     output:
         predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
@@ -36,7 +36,7 @@ rule fit_mlp:
 rule plot_mlp:
     """Draw the learning curves and the predictions of the neural network."""
     input:
-        table=rules.preprocess.output.table,
+        table="results/{dataset}/table.parquet",
         learning_curves=of_blocks(rules.fit_mlp.output.learning_curves),
         predictions=of_blocks(rules.fit_mlp.output.predictions),
     output:
