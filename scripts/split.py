@@ -42,28 +42,23 @@ def given_splits(train: int, test: int, seeds: list[int]) -> Splits:
 
 
 def split(
-    table: str,
-    output: str,
-    seeds: list[int] | dict,
-    logger: logging.Logger,
-    test_share: float | str | None = None,
-    test: str | None = None,
+    table: str, output: str, test_share: float | str, seeds: list[int] | dict, logger: logging.Logger
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
 
     Args:
         table: The prepared table.
         output: The Parquet file to write.
+        test_share: Share of the rows to test on, as a number or as a fraction such as ``1/3``; or
+            ``given``, where the table says which these are.
         seeds: The seeds, as a list or a range.
         logger: Where to report.
-        test_share: Share of the rows to test on, as a number or as a fraction such as ``1/3``.
-        test: Instead of a share, ``given``: the rows to test on are those that the table says.
 
     Raises:
         InputError: If a side of the split would have fewer than two rows.
     """
     rows, seeds = pq.read_metadata(table).num_rows, list(split_seeds(seeds))
-    if test == "given":
+    if test_share == "given":
         sides = read_schema(table)["rows"]
         splits = given_splits(sides["train"], sides["test"], seeds)
     else:

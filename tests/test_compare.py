@@ -1,24 +1,39 @@
 """The comparison: pandas and scipy for the sums, and small cases by hand."""
 
 import csv
+import json
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
+from sklearn.metrics import accuracy_score, log_loss
 
-from scripts.compare import compare, corrected_interval, leaderboard, null_scores, paired_differences
-from scripts.evaluation import METRICS
-from scripts.tables import Design, Splits, read_table, write_table
+from scripts.compare import (
+    compare,
+    corrected_interval,
+    hits_by_row,
+    leaderboard,
+    null_predictions,
+    paired_differences,
+    paired_interval,
+    wilson_interval,
+)
+from scripts.evaluation import METRICS as METRICS_OF
+from scripts.evaluation import classification_scores, score_columns, write_evaluation
+from scripts.split import given_splits
+from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_table, write_splits, write_table
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12
 # Two ways to the quantile of a t distribution: both are good to 1e-13 or so.
 QUANTILE = 1e-11
 NAMES = ("ridge", "tree", "stump")
+METRICS = list(METRICS_OF["regression"])
 # 95 % of a t distribution with 2 degrees of freedom lie within this, with 1 within that, from a printed table.
 T_2, T_1 = 4.30265, 12.70620
 
@@ -45,6 +60,16 @@ def by_hand(**errors):
         name: {"seed": np.arange(count), "mae": np.array(mae), "rmse": np.ones(count), "r2": np.zeros(count)}
         for name, mae in errors.items()
     }
+
+
+def null_scores(design, splits, null_model):
+    """Gives the scores of the null model."""
+    return score_columns(design, splits, null_predictions(design, splits, null_model))
+
+
+def corrected(scores, test, train):
+    """Gives the function of two names that gives the corrected interval of their difference."""
+    return lambda model, other: corrected_interval(scores[model]["mae"] - scores[other]["mae"], test, train)
 
 
 @pytest.fixture
@@ -75,6 +100,7 @@ def compared(tmp_path, prepare, logger):
             table,
             splits,
             model_scores,
+            [],
             **paths,
             models=list(NAMES),
             reference=reference,
@@ -97,11 +123,11 @@ def read_csv(path):
 def test_the_leaderboard_is_that_of_pandas():
     scores = made_up(range(25))
     frame = pd.concat(pd.DataFrame(columns).assign(model=name) for name, columns in scores.items())
-    grouped = frame.groupby("model")[list(METRICS)]
+    grouped = frame.groupby("model")[METRICS]
     summary, quantiles = grouped.agg(["mean", "std"]), grouped.quantile([0.05, 0.5, 0.95])
     wide = frame.pivot(index="seed", columns="model", values="mae")
     best = wide.idxmin(axis=1).value_counts()
-    records = leaderboard(scores)
+    records = leaderboard(scores, METRICS)
     assert [record["model"] for record in records] == list(summary["mae"]["mean"].sort_values().index)
     for record in records:
         name = record["model"]
@@ -121,20 +147,20 @@ def test_the_leaderboard_is_that_of_pandas():
 def test_quantiles_by_hand():
     """Of 21 errors in steps of 10, the central 90 % leave out one on each side."""
     errors = np.random.default_rng(0).permutation(np.arange(0.0, 210.0, 10.0))
-    (record,) = leaderboard(by_hand(a=errors))
+    (record,) = leaderboard(by_hand(a=errors), METRICS)
     assert [record[f"mae_{name}"] for name in ("q05", "q50", "q95")] == pytest.approx([10, 100, 190])
 
 
 def test_the_best_of_all_by_hand():
     """On the third split two models have the lowest error, and both count; on the fourth all three have."""
     errors = {"a": [1.0, 5.0, 2.0, 4.0, 9.0], "b": [2.0, 3.0, 2.0, 4.0, 8.0], "c": [3.0, 4.0, 7.0, 4.0, 6.0]}
-    records = leaderboard(by_hand(**errors))
+    records = leaderboard(by_hand(**errors), METRICS)
     assert {record["model"]: record["splits_best"] for record in records} == {"a": 3, "b": 3, "c": 2}
     assert [(record["model"], record["mae"]) for record in records] == [("b", 3.8), ("a", 4.2), ("c", 4.8)]
 
 
 def test_models_that_are_equal_keep_their_order():
-    records = leaderboard(by_hand(z=[1.0, 2.0], a=[2.0, 1.0], m=[1.0, 1.0]))
+    records = leaderboard(by_hand(z=[1.0, 2.0], a=[2.0, 1.0], m=[1.0, 1.0]), METRICS)
     assert [record["model"] for record in records] == ["m", "z", "a"]
 
 
@@ -210,7 +236,7 @@ def test_the_differences_are_those_of_pandas():
         "last": {key: values + 1 for key, values in made_up(range(25))["tree"].items()}
     }
     wide = pd.DataFrame({name: columns["mae"] for name, columns in scores.items()})
-    records = paired_differences(scores, "tree", 10, 30)
+    records = paired_differences(scores, "mae", "tree", corrected(scores, 10, 30))
     pairs = [(record["model"], record["other"]) for record in records]
     # Every pair once, in one order, and the reference second in each of its pairs.
     assert len(pairs) == 6
@@ -239,7 +265,8 @@ def test_the_differences_are_those_of_pandas():
 
 def test_a_difference_by_hand():
     """Differences -2, -1, 0 and 7: a tie is no win, and their squares about 1 are 9, 4, 1 and 36."""
-    (record,) = paired_differences(by_hand(b=[1.0, 2.0, 3.0, 10.0], a=[3.0] * 4), "a", 1, 4)
+    scores = by_hand(b=[1.0, 2.0, 3.0, 10.0], a=[3.0] * 4)
+    (record,) = paired_differences(scores, "mae", "a", corrected(scores, 1, 4))
     assert (record["model"], record["other"], record["splits"]) == ("b", "a", 4)
     assert (record["mae_difference"], record["splits_better"]) == (1.0, 2)
     assert record["mae_difference_sd"] == pytest.approx(np.sqrt(50 / 3), rel=ROUNDING)
@@ -266,7 +293,7 @@ def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, l
     table, splits = prepare(tmp_path, {"a": np.arange(20.0), "y": np.arange(20.0) ** 2}, (1, 2))
     write_table({"seed": np.array([1, 2])} | dict.fromkeys(METRICS, np.array([0.5, 0.7])), tmp_path / "one")
     paths = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
-    compare(table, [splits], [str(tmp_path / "one")], *paths, ["only"], "only", "mean", logger)
+    compare(table, [splits], [str(tmp_path / "one")], [], *paths, ["only"], "only", "mean", logger)
     (record,) = read_csv(paths[2])
     assert (record["model"], record["other"], record["splits_better"]) == ("null_model", "only", "0")
     assert float(record["mae_difference"]) > 1
@@ -396,3 +423,119 @@ def test_the_same_bytes_are_written_twice(compared):
     texts = [Path(made["leaderboard_csv"]).read_text(encoding="utf-8") for made in (first, second)]
     # But for the folders that the lines come from.
     assert texts[0].replace("first", "second") == texts[1]
+
+
+# Classes, on test rows that are given
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(9651, 10_000), (1, 30), (30, 30), (0, 12)])
+def test_the_interval_of_an_accuracy_is_that_of_scipy(hits, rows):
+    expected = scipy.stats.binomtest(hits, rows).proportion_ci(0.95, method="wilson")
+    low, high = wilson_interval(hits / rows, rows)
+    assert (low, high) == pytest.approx(tuple(expected), rel=QUANTILE, abs=1e-15)
+    assert 0 <= low < high <= 1 and high - low > 0.005
+
+
+def test_the_interval_of_a_difference_on_the_same_rows_is_that_of_scipy():
+    """The normal approximation: Student's interval with so many degrees of freedom that it is the normal one."""
+    differences = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 500, p=[0.02, 0.93, 0.05])
+    error = scipy.stats.sem(differences)
+    expected = scipy.stats.norm(differences.mean(), error).interval(0.95)
+    assert paired_interval(differences) == pytest.approx(expected, rel=QUANTILE)
+    # Rows on which both are right or both are wrong make it narrow: as two samples it would be far wider.
+    assert np.diff(expected) < 0.06
+
+
+def test_the_null_model_of_classes_by_hand():
+    """It knows the classes 2, 0, 2 and 2 and is tested on 0 and 2."""
+    design = Design(["a"], np.zeros((6, 1)), np.array([2, 0, 2, 2, 0, 2]), "y", ["x", "y", "z"])
+    splits = Splits(np.array([5]), np.array([[0, 1, 2, 3]]), np.array([[4, 5]]))
+    predicted = null_predictions(design, splits, "frequencies")
+    assert predicted.tolist() == [[[0.25, 0, 0.75]] * 2]
+    scores = null_scores(design, splits, "frequencies")
+    assert scores["accuracy"] == [0.5]
+    assert scores["log_loss"] == pytest.approx([-(np.log(0.25) + np.log(0.75)) / 2], rel=ROUNDING)
+
+
+@pytest.fixture
+def compared_classes(tmp_path, logger):
+    """Gives a function that compares two models on given test rows, over some seeds in blocks of their own."""
+
+    def run(seeds):
+        generator = np.random.default_rng(4)
+        y = generator.integers(0, 3, 90)
+        schema = {
+            "task": "classification",
+            "target": {"name": "y", "classes": ["a", "b", "c"]},
+            "images": {"height": 1, "width": 1},
+            "rows": {"train": 50, "test": 40},
+        }
+        pixels = pa.array([bytes([value]) for value in y], pa.binary(1))
+        table = pa.table({"pixels": pixels, "y": y.astype(np.uint8)})
+        write_table(table.replace_schema_metadata({SCHEMA_KEY: json.dumps(schema)}), tmp_path / "table")
+        design, splits, files = read_design(tmp_path / "table"), [], {"good": [], "bad": []}
+        for seed in seeds:
+            drawn = given_splits(50, 40, [seed])
+            splits.append(str(tmp_path / f"splits_{seed}"))
+            write_splits(drawn, splits[-1])
+            for name, paths in files.items():
+                probabilities = generator.dirichlet([1, 1, 1], (1, 40))
+                right = generator.random(40) < {"good": 0.8, "bad": 0.4}[name]
+                best = np.where(right, y[50:], (y[50:] + 1) % 3)
+                probabilities[0, np.arange(40), best] += 1
+                paths.append([str(tmp_path / f"{kind}_{name}_{seed}") for kind in ("predictions", "scores")])
+                write_evaluation(design, drawn, probabilities / 2, *paths[-1])
+        made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
+        lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
+        compare(str(tmp_path / "table"), splits, *lists, *made, list(files), "bad", "frequencies", logger)
+        return y[50:], {name: [pair[0] for pair in paths] for name, paths in files.items()}, made
+
+    return run
+
+
+@pytest.mark.parametrize("seeds", [[7], [7, 1, 4]], ids=["one training", "three trainings"])
+def test_classes_on_given_rows_are_compared_row_by_row(compared_classes, seeds):
+    actual, predictions, (scores, board, differences) = compared_classes(seeds)
+    hits = {
+        name: np.array([read_table(path)["predicted"] == actual for path in paths])
+        for name, paths in predictions.items()
+    }
+    records = {record["model"]: record for record in read_csv(board)}
+    # Higher is better: the best model stands first, and the null model last.
+    assert list(records) == ["good", "bad", "null_model"]
+    for name, right in hits.items():
+        assert float(records[name]["accuracy"]) == pytest.approx(right.mean(), rel=ROUNDING)
+        low, high = wilson_interval(right.mean(), 40)
+        assert float(records[name]["accuracy_low"]) == pytest.approx(low, rel=ROUNDING)
+        assert float(records[name]["accuracy_high"]) == pytest.approx(high, rel=ROUNDING)
+    assert int(records["good"]["splits_best"]) == len(seeds)
+    pairs = {(one["model"], one["other"]): one for one in read_csv(differences)}
+    assert list(pairs) == [("good", "null_model"), ("good", "bad"), ("null_model", "bad")]
+    record = pairs["good", "bad"]
+    assert int(record["splits_better"]) == len(seeds)
+    by_row = hits["good"].mean(axis=0) - hits["bad"].mean(axis=0)
+    expected = paired_interval(by_row)
+    assert float(record["accuracy_difference"]) == pytest.approx(by_row.mean(), rel=ROUNDING)
+    ends = [float(record[f"accuracy_difference_{end}"]) for end in ("low", "high")]
+    assert ends == pytest.approx(expected, rel=1e-9)
+    columns = read_table(scores)
+    assert list(columns) == ["model", "seed", "accuracy", "log_loss"]
+    assert columns["seed"].tolist() == seeds * 3
+
+
+def test_hits_are_shares_over_the_splits():
+    actual = np.array([0, 1, 2, 0, 1, 2])
+    assert hits_by_row(actual, np.array([0, 1, 0, 0, 0, 0]), 2).tolist() == [1, 0.5, 0]
+
+
+def test_scores_of_classes_are_those_of_scikit_learn():
+    generator = np.random.default_rng(1)
+    actual, probabilities = generator.integers(0, 4, (3, 50)), generator.dirichlet([1] * 4, (3, 50))
+    scores = classification_scores(actual, probabilities)
+    for split in range(3):
+        best = probabilities[split].argmax(axis=1)
+        assert scores["accuracy"][split] == pytest.approx(accuracy_score(actual[split], best))
+        assert scores["log_loss"][split] == pytest.approx(
+            log_loss(actual[split], probabilities[split], labels=range(4))
+        )
+    assert len(set(scores["log_loss"])) == 3

@@ -119,7 +119,7 @@ class Results:
             "best_one": 40 + 2 * (spread - spread.mean()),
             "null_model": 90 - (spread - spread.mean()),
         }
-        self.scores, self.differences = self.compared(self.models)
+        self.scores, self.differences, self.leaderboard = self.compared(self.models)
 
     def _write(self, name, columns, part=None):
         """Writes a file a block, and in it a part for so many splits. The arrays have an axis for the splits."""
@@ -133,7 +133,7 @@ class Results:
         return paths
 
     def compared(self, models, reference="best_one", name="scores"):
-        """Writes errors by model, and their differences to the reference."""
+        """Writes errors by model, their differences to the reference, and their quantiles."""
         scores, differences = str(self.folder / f"{name}.parquet"), str(self.folder / f"{name}.csv")
         count = len(self.seeds)
         write_table(
@@ -152,7 +152,12 @@ class Results:
                     ends = corrected_interval(errors - models[reference], 1, 2) if count > 1 else ("", "")
                     writer.writerow([model, reference, *ends])
                     writer.writerow([model, f"not_{reference}", 1, 2])
-        return scores, differences
+        leaderboard = str(self.folder / f"{name}_board.csv")
+        with Path(leaderboard).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["model", "mae_q05", "mae_q95"])
+            writer.writerows([model, *np.quantile(errors, [0.05, 0.95])] for model, errors in models.items())
+        return scores, differences, leaderboard
 
     def draw(self, figure, **more):
         """Draws one of the figures and returns the paths of its two files."""
@@ -160,7 +165,7 @@ class Results:
         svg, png = (str(self.folder / f"{figure}{self.number}.{suffix}") for suffix in ("svg", "png"))
         out = {"svg": svg, "png": png} | more
         unit, null_model = out.pop("unit", self.unit), out.pop("null_model", "median")
-        scores, differences = (out.pop(name, getattr(self, name)) for name in ("scores", "differences"))
+        scores, differences, leaderboard = (out.pop(name, getattr(self, name)) for name in TABLES)
         grid = plot_lasso.read_grid(self.grid)
         {
             "predictions": lambda: figures.plot_predictions(
@@ -174,14 +179,17 @@ class Results:
             "learning_curve": lambda: plot_mlp.plot_learning_curve(
                 "some_model", self.learning_curves, unit, **({"validation": "test"} | out)
             ),
-            "scores": lambda: plot_comparison.plot_scores(scores, unit, null_model, **out),
+            "scores": lambda: plot_comparison.plot_scores(
+                scores, leaderboard, "regression", unit, null_model, **out
+            ),
             "differences": lambda: plot_comparison.plot_differences(
-                scores, differences, out.pop("reference", "best_one"), unit, null_model, **out
+                scores, differences, out.pop("reference", "best_one"), "regression", unit, null_model, **out
             ),
         }[figure]()
         return svg, png
 
 
+TABLES = ("scores", "differences", "leaderboard")
 FIGURES = ["predictions", "grid", "path", "selection", "learning_curve", "scores", "differences"]
 # From one split to more than enough for an outline, 40 of them in three blocks.
 SPLITS = {
@@ -652,9 +660,9 @@ def test_a_model_that_equals_the_reference_is_drawn_at_0(results, drawn, seeds, 
     for others in ({}, {"worse": made.models["so_so"]}):
         errors = made.models["best_one"]
         models = {"best_one": errors, "twin": errors.copy()} | others
-        scores, differences = made.compared(models, name=f"twins{len(others)}")
+        tables = dict(zip(TABLES, made.compared(models, name=f"twins{len(others)}"), strict=True))
         for figure in ("differences", "scores"):
-            svg, _ = made.draw(figure, scores=scores, differences=differences)
+            svg, _ = made.draw(figure, **tables)
             ElementTree.parse(svg)
         axes = drawn[-2].axes[0]
         assert labels_of(axes) == [*others, "twin"]
@@ -673,9 +681,9 @@ def test_a_model_that_equals_the_reference_is_drawn_at_0(results, drawn, seeds, 
 def test_a_model_that_errs_alike_on_every_split_is_drawn(results, drawn, seeds, blocks):
     made = results(seeds, blocks=blocks)
     models = {"best_one": np.full(len(seeds), 5.0), "other": np.full(len(seeds), 8.0)}
-    scores, differences = made.compared(models, name="alike")
-    made.draw("scores", scores=scores, differences=differences)
-    made.draw("differences", scores=scores, differences=differences)
+    tables = dict(zip(TABLES, made.compared(models, name="alike"), strict=True))
+    made.draw("scores", **tables)
+    made.draw("differences", **tables)
     assert [text.get_text() for text in drawn[0].axes[0].texts] == ["8.0", "5.0"]
     assert [text.get_text() for text in drawn[1].axes[0].texts] == ["3.0"]
 

@@ -15,7 +15,15 @@ import pytest
 import yaml
 
 from scripts.compare import compare
-from scripts.report import CAPTIONS, figure, published_figures, read_leaderboard, read_records, report
+from scripts.report import (
+    CAPTIONS,
+    CAPTIONS_OF_CLASSES,
+    figure,
+    published_figures,
+    read_leaderboard,
+    read_records,
+    report,
+)
 from scripts.tables import Splits, read_schema, read_table, write_splits, write_table
 
 ROOT = Path(__file__).parents[1]
@@ -79,10 +87,11 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         str(results / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")
     )
     compare(
-        str(results / "table.parquet"), splits, paths, scores, leaderboard, differences, models, reference,
+        str(results / "table.parquet"), splits, paths, [], scores, leaderboard, differences, models, reference,
         "mean", LOGGER,
     )  # fmt: skip
     dataset = {
+        "task": "regression",
         "title": title,
         "splits": {"test_share": 0.3, "seeds": list(seeds), "block_size": max(1, len(seeds) - 1)},
         "models": models,
@@ -197,7 +206,7 @@ def test_published_figures_stand_beside_ours_of_the_same_split(tmp_path):
         {"source": "a book", "seed": 9, "mae": {"ols": 1.5}},
     ]
     arguments = make(tmp_path, [1, 2], published=published)
-    (row,) = published_figures(published, arguments["scores"][0])
+    (row,) = published_figures(published, arguments["scores"][0], "mae")
     ours = pa.parquet.read_table(arguments["scores"][0]).to_pandas().set_index(["model", "seed"]).mae
     assert row == {"source": "a book", "seed": 2, "model": "ols", "published": 1.25, "ours": ours["ols", 2]}
     text = words(Page(written(arguments)))
@@ -222,14 +231,15 @@ def test_a_figure_without_a_caption_is_a_mistake(tmp_path):
     path = tmp_path / "unknown.svg"
     path.write_text(SVG, encoding="utf-8")
     with pytest.raises(KeyError, match="unknown"):
-        figure(str(path))
+        figure(str(path), "regression")
 
 
 def test_every_figure_of_the_rules_has_a_caption():
     rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     drawn = set(re.findall(r'"results/\{dataset\}/[^"]*?(\w+)\.svg"', rules))
-    assert drawn == set(CAPTIONS)
-    assert all(re.fullmatch(r"[A-Z].+\.", caption) for caption in CAPTIONS.values())
+    assert drawn == CAPTIONS.keys() | CAPTIONS_OF_CLASSES.keys()
+    for caption in [*CAPTIONS.values(), *CAPTIONS_OF_CLASSES.values()]:
+        assert re.fullmatch(r"[A-Z].+\.", caption)
 
 
 def test_leaderboard_of_one_split_has_no_spread(tmp_path):

@@ -77,9 +77,7 @@ def split_settings(wildcards):
     splits = config["datasets"][wildcards.dataset]["splits"]
     first = (int(wildcards.block) - 1) * splits["block_size"]
     seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
-    # Which rows are tested on: a share of them, or those that are given.
-    (side,) = splits.keys() & {"test_share", "test"}
-    return {side: splits[side], "seeds": shortest(list(seeds))}
+    return {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
 
 
 def model_settings(*left_out):
@@ -166,7 +164,7 @@ def of_models(pattern):
 
 def predictions_on_given_rows(wildcards):
     """Lists the predictions of all models, block by block, where every split tests on the same given rows."""
-    if "test" not in config["datasets"][wildcards.dataset]["splits"]:
+    if config["datasets"][wildcards.dataset]["splits"]["test_share"] != "given":
         return []
     return of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet")(wildcards)
 
