@@ -27,7 +27,7 @@ TEXT = "leave out quotes, and write an exponent with a point and a sign, as in 1
 LASSO_KEYS = "kind, standardize, penalties, folds, tolerance and max_iterations"
 NETWORK_KEYS = (
     "kind, standardize, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
-    "accelerator and threads"
+    "weights, accelerator, threads and threads_per_network"
 )
 
 
@@ -87,6 +87,8 @@ def refusal(config, files=()):
 
 
 # Each change of config.yaml, and what is said of it after "In the config, ".
+EARLY = {"validation": 0.2, "patience": 1, "weights": "best"}
+
 BAD = [
     # A key that is not known, at each level.
     (rename("build", "biuld"), "biuld is not a known key: did you mean build?"),
@@ -266,7 +268,10 @@ BAD = [
         put(f"{PUBLISHED}/mae/lasso", -1),
         "datasets.hitters.published[0].mae.lasso has to be at least 0, not -1.",
     ),
-    (put("models/lasso/kind", "laso"), "models.lasso.kind has to be linear, lasso or mlp, not 'laso'."),
+    (
+        put("models/lasso/kind", "laso"),
+        "models.lasso.kind has to be linear, lasso, logistic or mlp, not 'laso'.",
+    ),
     (put("models/lasso/folds/number", 0), "models.lasso.folds.number has to be at least 2, not 0."),
     (put("models/lasso/penalties/number", 1), "models.lasso.penalties.number has to be at least 2, not 1."),
     (
@@ -275,7 +280,10 @@ BAD = [
     ),
     (put("models/lasso/tolerance", 0), "models.lasso.tolerance has to be more than 0, not 0."),
     (put("models/lasso/tolerance", 0.5), "models.lasso.tolerance has to be at most 0.01, not 0.5."),
-    (put("models/network/hidden", []), "models.network.hidden needs at least 1 entry."),
+    (
+        put("models/network/hidden", []),
+        "models.network.dropout needs as many entries as hidden, which has 0, not 1.",
+    ),
     (put("models/network/hidden", [0]), "models.network.hidden[0] has to be at least 1, not 0."),
     (put("models/network/dropout", [1]), "models.network.dropout[0] has to be less than 1, not 1."),
     (put("models/network/epochs", 0), "models.network.epochs has to be at least 1, not 0."),
@@ -295,8 +303,68 @@ BAD = [
     ),
     (
         put("models/network/patience", 5),
-        "models.network.patience needs validation rows that are held out, because nothing may be chosen by the test "
-        "rows: set validation to a share, such as 0.2, or patience to none.",
+        "models.network.patience stops a training some epochs after its best one, whose weights are then the ones to "
+        "keep: set weights to best, or patience to none.",
+    ),
+    (
+        put("models/network/weights", "best"),
+        "models.network.weights needs validation rows that are held out to be best, because nothing may be chosen by "
+        "the test rows: set validation to a share, such as 0.2, or weights to last.",
+    ),
+    (put("models/network/weights", "first"), "models.network.weights has to be last or best, not 'first'."),
+    (put("datasets/mnist/format", "png"), "datasets.mnist.format has to be csv or images, not 'png'."),
+    (
+        put("datasets/mnist/target_unit", "digits"),
+        "datasets.mnist.target_unit is not a known key: did you mean target?",
+    ),
+    (
+        drop("datasets/mnist/sha256/test_images"),
+        "datasets.mnist.sha256.test_images is missing: docs/config.md describes it.",
+    ),
+    (put("datasets/mnist/classes", ["0"]), "datasets.mnist.classes needs at least 2 entries."),
+    (put("datasets/mnist/classes", ["0", "1", "0"]), "datasets.mnist.classes has '0' twice."),
+    (put("datasets/mnist/classes", [0, 1]), "datasets.mnist.classes[0] has to be text, not 0."),
+    (
+        put("datasets/mnist/splits/test_share", 0.2),
+        "datasets.mnist.splits.test_share has to be given, not 0.2.",
+    ),
+    (
+        put("datasets/mnist/published/0/accuracy/multinomial", 91.6),
+        "datasets.mnist.published[0].accuracy.multinomial has to be at most 1, not 91.6.",
+    ),
+    (
+        put("datasets/mnist/published/0/accuracy/net", 0.9),
+        "datasets.mnist.published[0].accuracy.net names the model 'net', which is not described under models: did you "
+        "mean network?",
+    ),
+    (
+        put("datasets/mnist/sources/2/torchvision", "datasets.MNIST"),
+        "datasets.mnist.sources[2].torchvision has to be the name of a class, such as MNIST, not 'datasets.MNIST'.",
+    ),
+    (
+        put("datasets/mnist/sources/0/suffix", ".gz"),
+        "datasets.mnist.sources[0].suffix is not a known key: the only key is file.",
+    ),
+    # Which models do which task.
+    (
+        put("datasets/mnist/models/0", "lasso"),
+        "datasets.mnist.models[0] names the model 'lasso', which is of kind lasso and does a regression, not a "
+        "classification: take one of kind logistic or mlp.",
+    ),
+    (
+        put(f"{DATA}/models/0", "multinomial_lasso"),
+        "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic and does a "
+        "classification, not a regression: take one of kind linear, lasso or mlp.",
+    ),
+    (
+        put("datasets/mnist/models/2", "network"),
+        "datasets.mnist.models[2] names the model 'network', whose loss is squared_error, and a classification needs "
+        "cross_entropy.",
+    ),
+    (
+        put(f"{DATA}/models/3", "digits_network"),
+        "datasets.hitters.models[3] names the model 'digits_network', whose loss is cross_entropy, and a regression needs "
+        "squared_error or absolute_error.",
     ),
     (
         put("models/network/hidden", [50, 20]),
@@ -398,7 +466,7 @@ BAD = [
     ),
     (
         put("build", ["wages"]),
-        "build[0] names the dataset 'wages', which is not described under datasets: the only dataset is hitters.",
+        "build[0] names the dataset 'wages', which is not described under datasets: the datasets are hitters and mnist.",
     ),
     (
         put(f"{DATA}/models", ["least_squares", "laso"]),
@@ -436,13 +504,16 @@ def test_refuses_in_one_sentence(change, problem):
     assert not re.search(r"[.?!] ", sentence), "this is more than one sentence"
 
 
+SOURCE_KINDS = ("file", "url", "wheel", "npm", "torchvision")
+
+
 def required_paths(block, path=""):
     """Lists the path of every key of config.yaml that is neither a name nor says of what kind a source is."""
     entries = enumerate(block) if isinstance(block, list) else block.items()
     for key, value in entries:
         here = f"{path}/{key}".strip("/")
-        named = path in ("datasets", "models") or path.endswith("/mae")
-        if not (isinstance(block, list) or named or key in ("file", "url", "wheel")):
+        named = path in ("datasets", "models") or path.endswith(("/mae", "/accuracy"))
+        if not (isinstance(block, list) or named or key in SOURCE_KINDS):
             yield here
         if isinstance(value, dict | list):
             yield from required_paths(value, here)
@@ -466,7 +537,11 @@ def test_misses_each_key(path):
         [put(f"{SPLITS}/test_share", "88/263")],
         [put(f"{SPLITS}/test_share", 0.25)],
         [put("models/network/validation", 0.2)],
-        [put("models/network/validation", 0.2), put("models/network/patience", 1)],
+        [put(f"models/network/{key}", value) for key, value in EARLY.items()],
+        [put("models/network/validation", 0.2), put("models/network/weights", "best")],
+        [put("models/network/hidden", []), put("models/network/dropout", [])],
+        [put("models/digits_network/threads_per_network", 4)],
+        [put("datasets/mnist/sources", [{"url": "https://example.org/digits/", "suffix": ".gz"}])],
         [put(f"{SPLITS}/block_size", 1)],
         [put(f"{SPLITS}/block_size", 10**9)],
         [put(f"{SPLITS}/seeds", {"first": 2**32 - 10**6, "last": 2**32 - 1})],
@@ -605,11 +680,12 @@ def referred(node):
 @pytest.mark.parametrize("path", BLOCKS)
 def test_schema_is_closed(path):
     block = BLOCKS[path]
-    if path == "config.model":
+    if path in ("config.model", "config.dataset"):
         # It is closed kind by kind, and a kind that is none of these is refused.
-        kinds = [case["if"]["properties"]["kind"]["const"] for case in block["allOf"]]
+        (key,) = block["required"]
+        kinds = [case["if"]["properties"][key]["const"] for case in block["allOf"]]
         assert [case["then"] for case in block["allOf"]] == [{"$ref": f"#/$defs/{kind}"} for kind in kinds]
-        assert kinds == block["properties"]["kind"]["enum"] and block["required"] == ["kind"]
+        assert kinds == block["properties"][key]["enum"]
         return
     names = block["additionalProperties"]
     assert names is False or (
@@ -620,7 +696,10 @@ def test_schema_is_closed(path):
 @pytest.mark.parametrize("path", BLOCKS)
 def test_schema_describes_every_key(path):
     for key, node in BLOCKS[path].get("properties", {}).items():
-        if path != "config.source":  # It lists the keys of all kinds of source, each described there.
+        if path not in (
+            "config.source",
+            "config.images_source",
+        ):  # It lists the keys of all kinds of source, each described there.
             description = referred(node)["description"]
             assert re.fullmatch(r"[A-Z][^\n]+\.", description.strip()), (path, key)
 
@@ -636,6 +715,19 @@ def test_schema_requires_every_key():
         "config.source_url": {"url"},
         "config.source_wheel": {"wheel"},
         "config.source_npm": {"npm"},
+        "config.images_source": {
+            "file",
+            "url",
+            "suffix",
+            "torchvision",
+            "wheel",
+            "npm",
+            "wheel_sha256",
+            "member",
+        },
+        "config.images_file": {"file"},
+        "config.images_url": {"url", "suffix"},
+        "config.images_torchvision": {"torchvision"},
         "config.linear": {"kind"},
     }
 
@@ -649,8 +741,11 @@ def test_shipped_file_shows_every_key():
     definitions = SCHEMA_TREE["$defs"]
     assert set(SHIPPED) == set(SCHEMA_TREE["required"])
     for dataset in SHIPPED["datasets"].values():
-        assert set(dataset) == set(definitions["dataset"]["required"])
-        assert set(dataset["splits"]) == set(definitions["splits"]["required"])
+        assert set(dataset) == set(definitions[dataset["format"]]["required"])
+        splits = definitions[{"csv": "splits", "images": "given_splits"}[dataset["format"]]]
+        assert set(dataset["splits"]) == set(splits["required"])
+    formats = {dataset["format"] for dataset in SHIPPED["datasets"].values()}
+    assert formats == set(definitions["dataset"]["properties"]["format"]["enum"])
     for model in SHIPPED["models"].values():
         assert set(model) == set(definitions[model["kind"]]["properties"])
     kinds = {model["kind"] for model in SHIPPED["models"].values()}

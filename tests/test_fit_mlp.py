@@ -50,6 +50,8 @@ BOOK = {
     "validation": "test",
     "accelerator": "cpu",
     "patience": "none",
+    "weights": "last",
+    "threads_per_network": 1,
     "threads": 1,
 }
 SHORT = BOOK | {"epochs": 3}
@@ -328,7 +330,7 @@ NETWORKS = {
     "absolute error": {"loss": "absolute_error", "standardize": True},
     "a row in the last batch": {"batch_size": 29},
     "held out": {"validation": 0.2},
-    "stopped early": {"validation": 0.2, "patience": 1, "epochs": 6},
+    "stopped early": {"validation": 0.2, "patience": 1, "weights": "best", "epochs": 6},
 }
 
 
@@ -437,7 +439,7 @@ def test_a_member_is_the_network_that_lightning_trains_alone(
 
 def test_a_training_stops_when_it_gets_no_better(fitted, hitters, hitters_table, splits_of):
     """Its weights are those of the epoch with the lowest loss, and its curve ends a patience later."""
-    settings = BOOK | {"validation": 0.2, "patience": 3, "epochs": 40}
+    settings = BOOK | {"validation": 0.2, "patience": 3, "weights": "best", "epochs": 40}
     paths = fitted(hitters_table, splits_of(1, 2, 3, 4), settings)
     whole = fitted(hitters_table, splits_of(1, 2, 3, 4), settings | {"patience": 40})
     curves, longer = read_table(paths["learning_curves"]), read_table(whole["learning_curves"])
@@ -628,13 +630,13 @@ def test_a_training_that_diverges_is_refused(fitted, hitters_table, splits_of):
 def test_a_training_that_ends_early_is_not_taken_for_complete(
     fitted, hitters_table, hitters_splits, monkeypatch
 ):
-    stop = module.Regression.training_step
+    stop = module.Training.training_step
 
     def training_step(self, batch, place):
         self.trainer.should_stop = True
         return stop(self, batch, place)
 
-    monkeypatch.setattr(module.Regression, "training_step", training_step)
+    monkeypatch.setattr(module.Training, "training_step", training_step)
     with pytest.raises(SystemExit) as caught:
         fitted(hitters_table, hitters_splits, BOOK | {"epochs": 5})
     assert caught.value.code == 143
@@ -645,14 +647,14 @@ import os, pickle, sys
 from scripts import fit_mlp as module
 from scripts.job import job, outputs
 
-begun, complete = module.Regression.training_step, False
+begun, complete = module.Training.training_step, False
 def training_step(self, batch, place):
     global complete
     if self.current_epoch == 2 and not complete:
         complete = True
         os.write(1, b"training\\n")  # whole, whichever process says it
     return begun(self, batch, place)
-module.Regression.training_step = training_step
+module.Training.training_step = training_step
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 with open(sys.argv[1], "rb") as file:

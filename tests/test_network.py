@@ -8,7 +8,7 @@ import pytest
 import safetensors
 
 from scripts.fit_mlp import Batches, Rows, draw_kept, member_stream
-from scripts.network import MLP, DroppedReLU, Members, Regression, load_network, predict, save_weights
+from scripts.network import MLP, DroppedReLU, Members, Training, load_network, predict, save_weights
 from scripts.torch_setup import torch
 
 
@@ -114,7 +114,7 @@ def test_the_gradient_of_a_member_is_that_of_its_own_loss(members):
     network = MLP(5, [6, 3], [0.4, 0.25])
     states = states_of(network, members)
     side_by_side = Members(network, states)
-    regression = Regression(side_by_side, "squared_error", "sgd", 0.1)
+    regression = Training(side_by_side, "squared_error", "sgd", 0.1)
     x, y = torch.randn(members, 9, 5), torch.randn(members, 9)
     kept = [torch.rand(members, 9, units) > 0.4 for units in (6, 3)]
     regression.training_step((x, y, kept), 0).backward()
@@ -147,7 +147,7 @@ def test_a_member_has_no_effect_on_another():
         other_x, other_y = x.clone(), y.clone()
         other_x[1] += change
         other_y[1] -= change
-        Regression(side_by_side, "squared_error", "sgd", 0.1).training_step(
+        Training(side_by_side, "squared_error", "sgd", 0.1).training_step(
             (other_x, other_y, kept), 0
         ).backward()
         found.append([parameter.grad.clone() for parameter in side_by_side.parameters()])
@@ -159,7 +159,7 @@ def test_a_member_has_no_effect_on_another():
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
 def test_the_module_gives_the_sum_of_the_mean_losses_of_a_batch(loss):
     network = MLP(3, [4], [0.0])
-    regression = Regression(Members(network, states_of(network, 2)), loss, "sgd", 0.5)
+    regression = Training(Members(network, states_of(network, 2)), loss, "sgd", 0.5)
     x, y = torch.randn(2, 6, 3), torch.randn(2, 6)
     error = (predict(regression.members, x) - y).double().numpy()
     each = error**2 if loss == "squared_error" else np.abs(error)
@@ -293,7 +293,13 @@ def test_networks_are_loaded_as_they_were_saved(tmp_path):
     path = str(tmp_path / "weights.safetensors")
     network = MLP(2, [3, 4], [0.1, 0.2])
     states = states_of(network, 2)
-    description = {"seeds": [9, 5], "features": ["a", "größe"], "hidden": [3, 4], "dropout": [0.1, 0.2]}
+    description = {
+        "seeds": [9, 5],
+        "features": ["a", "größe"],
+        "classes": [],
+        "hidden": [3, 4],
+        "dropout": [0.1, 0.2],
+    }
     save_weights(stacked(states), description, path)
     first = Path(path).read_bytes()
     for state, seed in zip(states, (9, 5), strict=True):
@@ -311,7 +317,7 @@ def test_networks_are_loaded_as_they_were_saved(tmp_path):
 
 def test_weights_that_were_cut_short_are_not_loaded(tmp_path):
     path = tmp_path / "weights.safetensors"
-    description = {"seeds": [1], "features": ["a"], "hidden": [2], "dropout": [0.0]}
+    description = {"seeds": [1], "features": ["a"], "classes": [], "hidden": [2], "dropout": [0.0]}
     save_weights(stacked(states_of(MLP(1, [2], [0.0]), 1)), description, str(path))
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(safetensors.SafetensorError):

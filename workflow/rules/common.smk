@@ -187,8 +187,8 @@ def figures_of(dataset):
     return [f"results/{dataset}/{figure}" for figure in ["comparison", "differences"]] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]
-        for rule in rules_of(dataset, model)
-        for figure in FIGURES.get(rule, [])
+        for step in rules_of(dataset, model)
+        for figure in FIGURES.get(step, [])
     ]
 
 
@@ -235,13 +235,10 @@ def records(wildcards):
 def rulegraph_settings(wildcards):
     """Picks what decides which rules there are."""
     built = config["build"]
-    named = {rule for dataset in built for rule in rules_of_data(dataset)}
-    named |= {
-        rule
-        for dataset in built
-        for model in config["datasets"][dataset]["models"]
-        for rule in rules_of(dataset, model)
-    }
+    named = {step for dataset in built for step in rules_of_data(dataset)}
+    for dataset in built:
+        for model in config["datasets"][dataset]["models"]:
+            named.update(rules_of(dataset, model))
     return {"rules": sorted(named)}
 
 
