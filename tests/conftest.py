@@ -1,21 +1,25 @@
 """What several test files share: the real table, its split of the book, and small tables made up for a test."""
 
 import copy
+import json
 import logging
 import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from sklearn.datasets import load_digits
 from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, small_models
 
 from scripts.fetch import fetch
 from scripts.preprocess import preprocess
-from scripts.split import split
-from scripts.tables import Design, Splits, read_design, read_splits
+from scripts.split import given_splits, split
+from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,6 +100,36 @@ def prepare(logger):
         return table, splits
 
     return write
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """1,797 real images of 8 x 8 pixels, 1,400 of them to train on: the prepared table and a maker of splits."""
+    folder, found = tmp_path_factory.mktemp("digits"), load_digits()
+    images = (found.data * 15).astype(np.uint8)  # from 0 to 16, to 0 to 240
+    sides = {"train": 1400, "test": 397}
+    schema = {
+        "task": "classification",
+        "target": {"name": "digit", "classes": [str(name) for name in range(10)]},
+        "images": {"height": 8, "width": 8},
+        "features": [],
+        "rows": {"read": 1797, "dropped": 0, "kept": 1797} | sides,
+    }
+    table = pa.table(
+        {
+            "pixels": pa.array([row.tobytes() for row in images], pa.binary(64)),
+            "digit": found.target.astype(np.uint8),
+        }
+    )
+    path = str(folder / "table.parquet")
+    write_table(table.replace_schema_metadata({SCHEMA_KEY: json.dumps(schema)}), path)
+
+    def splits_of(*seeds):
+        splits = str(folder / f"splits_{'_'.join(map(str, seeds))}.parquet")
+        write_splits(given_splits(**sides, seeds=list(seeds)), splits)
+        return splits
+
+    return path, splits_of
 
 
 @pytest.fixture(scope="session")
