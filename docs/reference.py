@@ -17,11 +17,22 @@ END = "<!-- End. -->\n"
 # Headings, and the blocks of the schema whose keys stand in the table below them.
 BLOCKS = {
     "Top level": [""],
-    "A dataset": ["dataset"],
-    "A source of a dataset": ["source", "source_file", "source_url", "source_wheel", "source_npm"],
-    "The splits of a dataset": ["splits"],
-    "Published figures of a dataset": ["published"],
-} | {f"A model of kind {kind}": [kind] for kind in ("linear", "lasso", "mlp")}
+    "A dataset of format csv": ["csv"],
+    "A source of a dataset of format csv": ["source", "source_file", "source_url", "source_wheel", "source_npm"],
+    "The splits of a dataset of format csv": ["splits"],
+    "Published figures of a dataset of format csv": ["published"],
+    "A dataset of format images": ["images"],
+    "A source of a dataset of format images": [
+        "images_source",
+        "images_file",
+        "images_url",
+        "images_torchvision",
+        "source_wheel",
+        "source_npm",
+    ],
+    "The splits of a dataset of format images": ["given_splits"],
+    "Published figures of a dataset of format images": ["published_accuracy"],
+} | {f"A model of kind {kind}": [kind] for kind in ("linear", "lasso", "logistic", "mlp")}
 KINDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than"}
 BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
@@ -30,21 +41,36 @@ BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
 OUTPUTS = {
     "results/{dataset}": {
         "raw.csv": ("The file from the source, as it came.", ""),
-        "table.parquet": ("The prepared table: the features as numbers, the target last.", ""),
-        "scores.parquet": ("The scores of all models and the null model.", "model seed mae rmse r2"),
+        "table.parquet": (
+            "The prepared table: the features as numbers, the target last. Of images: `pixels`, a byte each, row by row, and the "
+            "label; the images to train on stand first.",
+            "",
+        ),
+        "scores.parquet": (
+            "The scores of all models and the null model. Of classes: `accuracy` and `log_loss`.",
+            "model seed mae rmse r2",
+        ),
         "leaderboard.csv": (
-            "The scores over the splits, a line for each model, lowest mean absolute error first.",
+            "The scores over the splits, a line for each model, the best first. Of classes: likewise of `accuracy` and "
+            "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`.",
             "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
             "r2 r2_sd r2_q05 r2_q50 r2_q95 splits_best source",
         ),
         "differences.csv": (
-            "The differences of the models on the same splits, a line for each pair. The reference stands second.",
+            "The differences of the models on the same splits, a line for each pair. The reference stands second. Of "
+            "classes: `accuracy_difference` and so on.",
             "model other splits mae_difference mae_difference_sd mae_difference_low mae_difference_high "
             "splits_better",
         ),
-        "comparison.svg": ("Mean absolute error of each model over the splits.", ""),
-        "differences.svg": ("Mean absolute error of each model minus that of the reference.", ""),
+        "comparison.svg": ("Mean absolute error, or accuracy, of each model over the splits.", ""),
+        "differences.svg": ("The same, minus that of the reference.", ""),
         "timings.csv": ("Cost of fitting each model.", "model jobs wall_seconds cpu_seconds peak_memory_mib"),
+    },
+    "results/{dataset}/raw": {
+        "train-images-idx3-ubyte": ("The images to train on, as they came, unpacked.", ""),
+        "train-labels-idx1-ubyte": ("Their labels.", ""),
+        "t10k-images-idx3-ubyte": ("The images to test on.", ""),
+        "t10k-labels-idx1-ubyte": ("Their labels.", ""),
     },
     "results/{dataset}/splits": {
         "block_{block}.parquet": (
@@ -53,10 +79,24 @@ OUTPUTS = {
         ),
     },
     "results/{dataset}/models/{model}/block_{block}": {
-        "predictions.parquet": ("Predictions for the test rows.", "seed row actual predicted"),
-        "scores.parquet": ("Scores on the test rows.", "seed mae rmse r2"),
-        "coefficients.parquet": ("Intercept and coefficients of the fit.", "seed term coefficient"),
-        "grid.parquet": ("The whole grid search.", "seed penalty fold mae chosen"),
+        "predictions.parquet": (
+            "Predictions for the test rows. Of classes: their places in the list of classes, and `probabilities`, one for each "
+            "class.",
+            "seed row actual predicted",
+        ),
+        "scores.parquet": (
+            "Scores on the test rows. Of classes: `accuracy` and `log_loss`.",
+            "seed mae rmse r2",
+        ),
+        "coefficients.parquet": (
+            "Intercept and coefficients of the fit. Of classes there is a column `class`, too.",
+            "seed term coefficient",
+        ),
+        "grid.parquet": (
+            "The whole grid search. That of `fit_logistic` has instead of folds and errors `log_loss`, `accuracy`, `nonzero` and "
+            "`converged`.",
+            "seed penalty fold mae chosen",
+        ),
         "path.parquet": (
             "Fits on all training rows of the first split of the block, by penalty.",
             "seed penalty feature coefficient",
@@ -66,7 +106,8 @@ OUTPUTS = {
             "seed epoch train_mae train_loss valid_mae valid_loss",
         ),
         "learning_curves.parquet": (
-            "Errors by epoch. After a training that was stopped early there are no more lines.",
+            "Errors by epoch. After a training that was stopped early there are no more lines. Of classes: `train_accuracy` and "
+            "`valid_accuracy` in place of the errors.",
             "seed epoch train_mae train_loss valid_mae valid_loss",
         ),
         "summary.txt": ("The layers of the network, with their shapes and parameters.", ""),
@@ -77,7 +118,11 @@ OUTPUTS = {
         "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
         "path.svg": ("Coefficients of the first split, by penalty.", ""),
         "selection.svg": ("The chosen penalties, and in how many splits each coefficient is kept.", ""),
-        "learning_curves.svg": ("Mean absolute error by epoch.", ""),
+        "learning_curves.svg": ("Mean absolute error, or accuracy and loss, by epoch.", ""),
+        "confusion.svg": ("Which classes are taken for which.", ""),
+        "mistakes.svg": ("The worst mistakes, as images.", ""),
+        "calibration.svg": ("How often predictions of some probability are right.", ""),
+        "weights.svg": ("The weights of each class, as an image.", ""),
     },
     "results": {
         "report.html": ("The report, one page that needs no other file and no network.", ""),

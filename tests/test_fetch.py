@@ -330,7 +330,7 @@ def test_url_found_to_be_too_large(server, tmp_path):
 def test_no_more_is_read_than_shows_that_it_is_too_large(tmp_path):
     stream = io.BytesIO(bytes(5 * LIMIT))
     with pytest.raises(SourceError, match="larger"):
-        module._copy(stream, tmp_path / "target", LIMIT, None, LOGGER)
+        module.copy_stream(stream, tmp_path / "target", LIMIT, None, LOGGER)
     assert stream.tell() == LIMIT + 1
 
 
