@@ -136,6 +136,60 @@ def small_models():
     return {name: copy.deepcopy(model) for name, model in models.items()}
 
 
+IMAGE_FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+
+def small_images(folder, seed, train=60, test=24, size=6, classes=3):
+    """Writes the four files of a set of images: a class has a bright row of its own, under noise."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for side, rows in (("train", train), ("test", test)):
+        labels = random.integers(0, classes, rows).astype(np.uint8)
+        images = random.integers(0, 120, (rows, size, size)).astype(np.uint8)
+        images[np.arange(rows), labels] += 90
+        for what, values in (("images", images), ("labels", labels)):
+            # The format: two zeros, 8 for bytes, the number of axes, their lengths, and the values.
+            head = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes()
+            (folder / IMAGE_FILES[f"{side}_{what}"]).write_bytes(head + values.tobytes())
+    return folder
+
+
+def small_images_dataset(folder, **changes):
+    """Describes a set of ``small_images`` as config.yaml does, with two splits."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["mnist"]
+    return shipped | {
+        "sources": [{"file": str(folder)}],
+        "sha256": {
+            key: hashlib.sha256((folder / name).read_bytes()).hexdigest() for key, name in IMAGE_FILES.items()
+        },
+        "title": "Made-up rows",
+        "target": "row",
+        "classes": ["top", "upper", "lower"],
+        "splits": {"test_share": "given", "seeds": [3, 4], "block_size": 1},
+        "models": ["linear_net", "sparse", "deep_net"],
+        "reference": "linear_net",
+        "published": [],
+        **changes,
+    }
+
+
+def small_models_of_classes():
+    """Describes models of classes, of config.yaml but soon fitted."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
+    soon = {"epochs": 3, "batch_size": 16, "accelerator": "cpu"}
+    models = {
+        "linear_net": shipped["multinomial"] | soon,
+        "sparse": shipped["multinomial_lasso"] | {"penalties": {"number": 3, "smallest": 0.05}},
+        "deep_net": shipped["digits_network"] | soon | {"hidden": [8], "dropout": [0.2]},
+    }
+    return {name: copy.deepcopy(model) for name, model in models.items()}
+
+
 def given(rule, folder, inputs=None, outputs=None, settings=None, params=None, wildcards=None, files=()):
     """Makes the object that Snakemake gives to the script of a rule.
 
