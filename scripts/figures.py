@@ -36,18 +36,23 @@ STYLE = {
 }
 
 
-def new_figure(width: float = 6.3, height: float = 3.9) -> tuple[Figure, Axes]:
-    """Makes a figure with one pair of axes.
+def new_figure(
+    width: float = 6.3, height: float = 3.9, rows: int = 1, columns: int = 1, **more: object
+) -> tuple[Figure, Axes]:
+    """Makes a figure with one pair of axes, or with a grid of them.
 
     Args:
         width: Width in inches. The default is that of a page of text.
         height: Height in inches.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        more: What matplotlib's ``subplots`` takes beside these.
     """
     # What the user has set for matplotlib must not show.
     rcdefaults()
     rcParams.update(STYLE)
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    return figure, figure.subplots(rows, columns, **more)
 
 
 def logarithmic_x(axes: Axes) -> None:
@@ -72,6 +77,11 @@ def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
 def label(name: str) -> str:
     """Turns the name of a model into words."""
     return name.replace("_", " ")
+
+
+def shortened(name: str, longest: int = 12) -> str:
+    """Cuts a name that is too long for its place."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def with_unit(text: str, unit: str) -> str:

@@ -7,7 +7,7 @@ rule plot_classifier:
     """Draw which classes a model takes for which, its worst mistakes, and its calibration."""
     input:
         table="results/{dataset}/table.parquet",
-        predictions=of_blocks("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
+        predictions=of_first_block("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
     output:
         confusion_svg=report(
             "results/{dataset}/models/{model}/confusion.svg",
