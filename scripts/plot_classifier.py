@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 from scipy.stats import binomtest
 
 from scripts.figures import BLUE, GREY, label, new_figure, save_figure, shortened
@@ -167,15 +168,17 @@ def plot_calibration(model: str, found: Predictions, svg: str, png: str) -> None
     """
     probability = found.probabilities.max(axis=1).astype(np.float64)
     bins, error = calibration(probability, found.actual == found.predicted)
-    figure, (upper, lower) = new_figure(4.6, 4.8, rows=2, height_ratios=[3, 1], sharex=True)
+    figure, (upper, lower) = new_figure(5.2, 4.8, rows=2, height_ratios=[3, 1], sharex=True)
     upper.axline((0, 0), slope=1, color=GREY, linewidth=1, linestyle="--")
     x, y = ([one[key] for one in bins] for key in ("probability", "right"))
     upper.vlines(x, [one["low"] for one in bins], [one["high"] for one in bins], color=BLUE, linewidth=1.4)
     upper.plot(x, y, "o-", color=BLUE, linewidth=1, markersize=4.5)
     upper.set(ylim=(0, 1.02), ylabel="share that is right")
-    upper.set_title(f"{label(model)}, split seed {found.seed}: calibration error {error:.4f}")
+    upper.set_title(f"{label(model)}, split seed {found.seed}: calibration error {error:.3f}")
     lower.hist(probability, bins=np.linspace(0, 1, BINS + 1), color=BLUE, alpha=0.6)
     lower.set(xlim=(0, 1.02), xlabel="probability of the predicted class", ylabel="predictions", yscale="log")
+    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    lower.yaxis.set_minor_locator(NullLocator())
     save_figure(figure, svg, png)
 
 

@@ -47,7 +47,7 @@ def plot_training(
     rows = "test rows" if validation == "test" else f"{validation:.0%} held out"
     figure, axes = new_figure(6.8, 3.4, columns=2)
     for one, metric, title in zip(axes, ("accuracy", "loss"), ("Accuracy", "Cross-entropy"), strict=True):
-        for stage, color, name in (("train", BLUE, "training, with dropout"), ("valid", ORANGE, rows)):
+        for stage, color, name in (("train", BLUE, "training"), ("valid", ORANGE, rows)):
             curves = curves_by_split(columns, f"{stage}_{metric}")
             epochs = np.arange(1, curves.shape[1] + 1)
             if len(curves) >= BAND:

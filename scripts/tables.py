@@ -95,11 +95,15 @@ def write_table(table: pa.Table | dict, path: str | Path) -> None:
 
 
 @contextmanager
-def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
+def parquet_writer(
+    path: str | Path, metadata: dict | None = None, use_dictionary: bool = True
+) -> Iterator[Callable[[dict], None]]:
     """Writes a Parquet file part by part, whole or not at all.
 
     Args:
         path: The file to write.
+        metadata: What its schema says beside the columns.
+        use_dictionary: Whether values that come back are to be written once.
 
     Yields:
         A function that writes the columns of a part, by name. Each part is a row group.
@@ -108,11 +112,10 @@ def parquet_writer(path: str | Path) -> Iterator[Callable[[dict], None]]:
         writers = []
 
         def write(columns: dict) -> None:
-            table = pa.table(columns)
+            table = pa.table(columns).replace_schema_metadata(metadata)
             if not writers:
-                writers.append(
-                    stack.enter_context(pq.ParquetWriter(temporary, table.schema, compression="zstd"))
-                )
+                options = {"compression": "zstd", "use_dictionary": use_dictionary}
+                writers.append(stack.enter_context(pq.ParquetWriter(temporary, table.schema, **options)))
             writers[0].write_table(table, row_group_size=table.num_rows)
 
         yield write
