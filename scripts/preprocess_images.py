@@ -10,13 +10,16 @@ import pyarrow as pa
 from scripts.errors import InputError
 from scripts.job import job, outputs
 from scripts.tables import SCHEMA_KEY, parquet_writer
-from scripts.torch_setup import torchvision
+from scripts.torch_setup import torch
+
+# isort: split
+from torchvision.datasets import MNIST
 
 # Images in a row group: what is written and read at once.
 GROUP = 5000
 
 
-class Images(torchvision.datasets.MNIST):
+class Images(MNIST):
     """The images of a folder that holds the four files, read as torchvision reads MNIST.
 
     Args:
@@ -56,13 +59,11 @@ def read_side(folder: Path, train: bool, classes: list[str]) -> tuple[np.ndarray
             f"The files {side}-* in {folder} cannot be read as images and labels: check that the sources give the four "
             "files of one set."
         ) from error
-    pixels, labels = found.data.numpy(), found.targets.numpy()
+    pixels, labels = found.data.numpy(), found.targets.to(torch.int64).numpy()
     if len(pixels) != len(labels):
         raise InputError(
             f"{folder} has {len(pixels)} images and {len(labels)} labels in its files {side}-*: check that they are of one set."
         )
-    if len(pixels) == 0:
-        raise InputError(f"The files {side}-* in {folder} hold no image: check the sources.")
     if labels.max() >= len(classes):
         row = int((labels >= len(classes)).argmax())
         raise InputError(

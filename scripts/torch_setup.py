@@ -1,4 +1,4 @@
-"""The one door to PyTorch, Lightning, torchmetrics and torchvision: import them from here.
+"""The one door to PyTorch, Lightning and torchmetrics: import them from here.
 
 A CPU build of torch may stand beside a CUDA build of torchvision, as the package index gives on
 Linux. torchvision then cannot load its compiled operators, and importing it fails, and with it
@@ -8,7 +8,6 @@ that it describes at import mends that. Where torchvision can load its operators
 
 import importlib.util
 import os
-from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
 # Left to itself, MKL rounds by where in memory a matrix begins. It reads this at its first product.
@@ -59,6 +58,3 @@ if torchvision_is_broken():
 import pytorch_lightning as lightning  # noqa: E402, F401
 import torchmetrics  # noqa: E402, F401
 from pytorch_lightning.plugins.environments import LightningEnvironment  # noqa: E402, F401
-
-with suppress(ImportError):  # only images need it
-    import torchvision  # noqa: F401
