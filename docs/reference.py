@@ -26,7 +26,6 @@ BLOCKS = {
         "images_source",
         "images_file",
         "images_url",
-        "images_torchvision",
         "source_wheel",
         "source_npm",
     ],

@@ -338,8 +338,8 @@ BAD = [
         "mean network?",
     ),
     (
-        put("datasets/mnist/sources/2/torchvision", "datasets.MNIST"),
-        "datasets.mnist.sources[2].torchvision has to be the name of a class, such as MNIST, not 'datasets.MNIST'.",
+        put("datasets/mnist/sources/2/suffix", ".zip"),
+        "datasets.mnist.sources[2].suffix has to be .gz, not '.zip'.",
     ),
     (
         put("datasets/mnist/sources/0/suffix", ".gz"),
@@ -504,7 +504,7 @@ def test_refuses_in_one_sentence(change, problem):
     assert not re.search(r"[.?!] ", sentence), "this is more than one sentence"
 
 
-SOURCE_KINDS = ("file", "url", "wheel", "npm", "torchvision")
+OPTIONAL = ("file", "url", "wheel", "npm", "suffix")
 
 
 def required_paths(block, path=""):
@@ -513,7 +513,7 @@ def required_paths(block, path=""):
     for key, value in entries:
         here = f"{path}/{key}".strip("/")
         named = path in ("datasets", "models") or path.endswith(("/mae", "/accuracy"))
-        if not (isinstance(block, list) or named or key in SOURCE_KINDS):
+        if not (isinstance(block, list) or named or key in OPTIONAL):
             yield here
         if isinstance(value, dict | list):
             yield from required_paths(value, here)
@@ -719,7 +719,6 @@ def test_schema_requires_every_key():
             "file",
             "url",
             "suffix",
-            "torchvision",
             "wheel",
             "npm",
             "wheel_sha256",
@@ -727,7 +726,6 @@ def test_schema_requires_every_key():
         },
         "config.images_file": {"file"},
         "config.images_url": {"url", "suffix"},
-        "config.images_torchvision": {"torchvision"},
         "config.linear": {"kind"},
     }
 
