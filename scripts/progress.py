@@ -35,7 +35,9 @@ class Progress:
 
     def _tell(self, done: float, now: float) -> None:
         left = timedelta(seconds=round((now - self.started) * (self.total / done - 1)))
-        line = f"{done:,.0f} of {self.total:,.0f} {self.what}, about {left} left."
+        # Of a few, one takes long: tenths show that it gets on.
+        digits = 0 if self.total > 20 else 1
+        line = f"{done:,.{digits}f} of {self.total:,.0f} {self.what}, about {left} left."
         self.logger.info(line)
         # In one piece: other processes write there, too.
         sys.stderr.write(f"{self.logger.name.removeprefix('lineup.')}: {line}\n")

@@ -73,14 +73,20 @@ def test_the_time_between_two_lines_can_be_set(job_logger, capfd, clock, monkeyp
     assert told == [3, 6, 9]
 
 
-def test_parts_are_counted_and_whole_ones_are_shown(job_logger, capfd, clock, monkeypatch):
+@pytest.mark.parametrize(
+    ("total", "part", "shown", "left"),
+    [(3, 0.75, "0.8 of 3", "6:00:00"), (400, 100.4, "100 of 400", "5:58:")],
+    ids=["a few", "many"],
+)
+def test_parts_are_counted_and_shown_of_a_few(
+    job_logger, capfd, clock, monkeypatch, total, part, shown, left
+):
     monkeypatch.setattr(module, "EVERY", 1.0)
-    progress = Progress(job_logger, "networks trained", 3)
+    progress = Progress(job_logger, "networks trained", total)
     clock.now += 7200
-    progress.advance(0.75)
-    assert capfd.readouterr().err == (
-        "fit_mlp hitters dropout 0: 1 of 3 networks trained, about 6:00:00 left.\n"
-    )
+    progress.advance(part)
+    line = capfd.readouterr().err
+    assert line.startswith(f"fit_mlp hitters dropout 0: {shown} networks trained, about {left}")
 
 
 def test_what_forked_processes_do_is_counted_together(tmp_path, job_logger, capfd, monkeypatch):
