@@ -205,15 +205,15 @@ def plot_mistakes(model: str, found: Predictions, names: list[str], table: str, 
         sure = found.probabilities[place, found.predicted[place]]
         one.set_title(f"{actual} → {predicted}  {sure:.0%}", loc="center", fontsize=7.5, pad=2.5)
     number = int((found.actual != found.predicted).sum())
-    if number:
-        shown = (
-            f"the worst {len(worst)} of {number:,} mistakes"
-            if number > len(worst)
-            else f"all {number} mistakes"
+    which = f"{label(model)}, split seed {found.seed}"
+    if number == 0:
+        title = f"{which}: no mistake among {len(found.actual):,} test rows"
+    elif number <= len(worst):
+        title = (
+            f"{which}: {'the only mistake' if number == 1 else f'all {number} mistakes'}, actual → predicted"
         )
-        title = f"{label(model)}, split seed {found.seed}: {shown}, actual → predicted"
     else:
-        title = f"{label(model)}, split seed {found.seed}: no mistake among {len(found.actual):,} test rows"
+        title = f"{which}: the worst {len(worst)} of {number:,} mistakes, actual → predicted"
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     save_figure(figure, svg, png)
 
