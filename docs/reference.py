@@ -18,7 +18,13 @@ END = "<!-- End. -->\n"
 BLOCKS = {
     "Top level": [""],
     "A dataset of format csv": ["csv"],
-    "A source of a dataset of format csv": ["source", "source_file", "source_url", "source_wheel", "source_npm"],
+    "A source of a dataset of format csv": [
+        "source",
+        "source_file",
+        "source_url",
+        "source_wheel",
+        "source_npm",
+    ],
     "The splits of a dataset of format csv": ["splits"],
     "Published figures of a dataset of format csv": ["published"],
     "A dataset of format images": ["images"],

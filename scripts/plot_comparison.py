@@ -161,7 +161,7 @@ def plot_scores(
     draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
     where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
     what = with_unit(f"{name} on the test rows", target_unit)
-    axes.set(title=f"Test {name}, {where}", xlabel=f"{what}; {note}" if note else what)
+    axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
     save_figure(figure, svg, png)
 
 
@@ -207,7 +207,7 @@ def plot_differences(
     what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
         title=f"Test {name} minus that of {label(reference)}, split by split",
-        xlabel=f"{what}; {note}" if note else what,
+        xlabel=f"{what}\n{note}" if note else what,
     )
     save_figure(figure, svg, png)
 

@@ -115,7 +115,7 @@ def test_outputs_page_has_every_output():
     # The records have names of one form, which the page tells in one sentence.
     sentence = "`results/manifest/RULE/`, in files with the names of the dataset and the model and the number of the block."
     assert sentence in OUTPUTS_PAGE
-    assert len(records) == 14
+    assert len(records) == 20
 
 
 def test_an_output_that_is_not_described_stops_it(reference, monkeypatch):
@@ -195,6 +195,7 @@ def files(tmp_path_factory, prepare, logger):
         table,
         [splits],
         scores,
+        [],
         **summaries,
         models=models,
         reference="linear",
