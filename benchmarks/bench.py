@@ -20,6 +20,7 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 PIPELINE_TARGET, NOTHING_TARGET = 2.0, 1.3  # the highest ratios that the project allows itself
 SPLITS = 1000
 LASSO_TARGET, NETWORK_TARGET = 150, 250  # the lowest gains a split
+IMAGES_TARGET = 4  # the lowest gain an epoch
 
 Timed = Callable[[], float]
 
@@ -167,6 +168,30 @@ def gain(what: str, sides: tuple[Timed, Timed], rounds: int, target: int) -> Non
     print(f"  median {median(gains):,.0f} times", flush=True)
 
 
+def images(bench: Bench, rounds: int) -> None:
+    """Times an epoch of the network on MNIST the lab's way and ours in turn, and prints how much faster ours is."""
+    raw, table = (bench.fetched / "results" / "mnist" / name for name in ("raw", "table.parquet"))
+    target = str(table.relative_to(bench.fetched))
+    run([*bench.snakemake, target, "--config", "build=[mnist]"], bench.fetched)
+    print(f"\nNetwork on MNIST, an epoch: at least {IMAGES_TARGET} times as fast", flush=True)
+
+    def timed(side: str) -> float:
+        command = ["-m", "benchmarks.images", side, str(raw), str(table), str(bench.folder / "images")]
+        return float(run([sys.executable, *command], ROOT)[1].splitlines()[-1])
+
+    gains: dict[str, list[float]] = {"ours": [], "ours-2-threads": []}
+    for number in range(1, rounds + 1):
+        slow = timed("lab")
+        for side, values in gains.items():
+            fast = timed(side)
+            values.append(slow / fast)
+            print(
+                f"  {number:2}  lab {slow:6.2f} s  {side} {fast:6.2f} s  {values[-1]:5.1f} times", flush=True
+            )
+    for side, values in gains.items():
+        print(f"  median, {side}: {median(values):.1f} times", flush=True)
+
+
 def main() -> None:
     """Times everything and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -174,6 +199,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=1, help="pairs with the script's other lassos")
     parser.add_argument("--nothing", type=int, default=11, help="pairs with nothing to do")
     parser.add_argument("--parts", type=int, default=3, help="rounds of the lasso and the network alone")
+    parser.add_argument("--images", type=int, default=3, help="rounds of an epoch on images")
     parser.add_argument("--cores", type=int, default=4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lineup-bench-") as folder:
@@ -198,6 +224,8 @@ def main() -> None:
                 ("Network, the lab's without them", "lab-network-alone", "network", NETWORK_TARGET),
             ]:
                 gain(what, (bench.part(lab), bench.part(ours)), options.parts, target)
+        if options.images:
+            images(bench, options.images)
         if options.nothing:
             if not bench.finished.exists():
                 bench.pipeline()

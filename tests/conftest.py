@@ -16,8 +16,11 @@ import yaml
 from sklearn.datasets import load_digits
 from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, small_models
 
+from scripts.errors import InputError
 from scripts.fetch import fetch
+from scripts.fetch_images import FILES, fetch_images
 from scripts.preprocess import preprocess
+from scripts.preprocess_images import preprocess_images
 from scripts.split import given_splits, split
 from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 
@@ -130,6 +133,31 @@ def digits(tmp_path_factory):
         return splits
 
     return path, splits_of
+
+
+@pytest.fixture(scope="session")
+def mnist_table(tmp_path_factory, logger):
+    """The prepared table of MNIST, from the sources of the config; the test is skipped if none can be reached."""
+    dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["mnist"]
+    folder = tmp_path_factory.mktemp("mnist")
+    sources = [source for source in dataset["sources"] if "file" not in source]
+    sources = [{"file": str(ROOT / place)} for place in ("data/mnist", "results/mnist/raw")] + sources
+    files = {key: str(folder / name) for key, name in FILES.items()}
+    try:
+        fetch_images(
+            sources=sources,
+            sha256=dataset["sha256"],
+            max_megabytes=dataset["max_megabytes"],
+            output=files,
+            logger=logger,
+        )
+    except InputError as error:
+        pytest.skip(f"MNIST cannot be had here: {error}")
+    table = str(folder / "table.parquet")
+    preprocess_images(
+        **files, table=table, target=dataset["target"], classes=dataset["classes"], logger=logger
+    )
+    return table
 
 
 @pytest.fixture(scope="session")

