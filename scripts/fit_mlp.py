@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 import pyarrow.csv
 import torchinfo
-from scipy.special import softmax
 
 from scripts.errors import InputError
 from scripts.evaluation import write_evaluation
@@ -368,9 +367,9 @@ def fit_mlp(
     }
     with replacing(weights) as temporary:
         save_weights(stacked, description, str(temporary))
-    write_evaluation(
-        design, drawn, softmax(predicted, axis=2) if design.classes else predicted, predictions, scores
-    )
+    if design.classes:
+        predicted = torch.from_numpy(predicted).softmax(dim=2).numpy()
+    write_evaluation(design, drawn, predicted, predictions, scores)
     write_curves(drawn, found, learning_curves, training_log)
     with replacing(summary) as temporary:
         network = MLP(*shape_of(description))

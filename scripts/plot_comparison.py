@@ -119,9 +119,9 @@ def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.
         What to draw, and what to say of the null model if it is not drawn.
     """
     null = next((name for name in values if name.startswith("null model (")), None)
-    models = np.concatenate([points for name, points in values.items() if name != null])
     if null is None or len(values) < 3:
         return values, ""
+    models = np.concatenate([points for name, points in values.items() if name != null])
     low, high, mean = models.min(), models.max(), values[null].mean()
     # ASSUME: three times the range of the models is far.
     if max(low - mean, mean - high) <= 3 * (high - low):

@@ -17,13 +17,18 @@ from dataclasses import dataclass, field
 from importlib.metadata import distribution, version
 
 import pytest
+from test_workflow_images import EVERY as ALL_OF_IMAGES
+from test_workflow_images import jobs_of as of_images
 from workflow_helpers import (
     ROOT,
     Project,
     copy_of_tree,
     small_csv,
     small_dataset,
+    small_images,
+    small_images_dataset,
     small_models,
+    small_models_of_classes,
     snakemake,
 )
 
@@ -61,6 +66,25 @@ ALL = ["fetch.trial", *PREPARED]
 FIGURES = [*plots(*MODELS), "plot_comparison.trial", "report"]
 NOTHING: list[str] = []
 
+NETWORKS = ["linear_net", "deep_net"]
+PREPARED_IMAGES = [job for job in ALL_OF_IMAGES if job != "fetch_images.rows"]
+DRAWN_IMAGES = ["compare.rows", "plot_comparison.rows", "report"]
+# The figures of one model show the first split, so another second split leaves them alone.
+SECOND_SPLIT = [
+    *DRAWN_IMAGES,
+    "timings.rows",
+    "split.rows.2",
+    *(f"fit_mlp.rows.{model}.2" for model in NETWORKS),
+    "fit_logistic.rows.sparse.2",
+    *(f"plot_training.rows.{model}" for model in NETWORKS),
+]
+
+
+def drawn(rule, *models):
+    """Lists the jobs of a rule that draw some models of images, and the report."""
+    return [*(f"{rule}.rows.{model}" for model in models), "report"]
+
+
 IN_WORDS = {
     "nothing": NOTHING,
     f"all {len(ALL)} jobs": ALL,
@@ -71,7 +95,14 @@ IN_WORDS = {
     "what stands on all models": TOGETHER,
     "fit and plot of both lassos, what stands on all models": of(*LASSOS),
     "fit and plot of the two linear kinds, what stands on all models": of("plain", *LASSOS),
+    f"all {len(ALL_OF_IMAGES)} jobs": ALL_OF_IMAGES,
+    "all but fetch_images": PREPARED_IMAGES,
+    "fit and plot of both networks, what stands on all models": of_images(*NETWORKS),
+    "the second split, its fits, what stands on it": SECOND_SPLIT,
 } | {f"fit and plot of {model}, what stands on all models": of(model) for model in MODELS}
+IN_WORDS |= {
+    f"fit and plot of {model}, what stands on all models": of_images(model) for model in [*NETWORKS, "sparse"]
+}
 
 
 def in_words(jobs):
@@ -90,10 +121,12 @@ class Place(Project):
     Attributes:
         variables: Environment variables of its runs.
         options: Options of its runs.
+        name: The dataset.
     """
 
     variables: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    name: str = "trial"
 
     def run(self, *options):
         """Runs the workflow on two cores, unless the options say otherwise."""
@@ -108,18 +141,20 @@ class Place(Project):
     @property
     def dataset(self):
         """The settings of the dataset."""
-        return self.config["datasets"]["trial"]
+        return self.config["datasets"][self.name]
 
     def result(self, name):
         """Gives the path of a result of the dataset."""
-        return self.results / "trial" / name
+        return self.results / self.name / name
 
     def copied_to(self, folder):
         """Copies all of it, with the times of the files."""
         shutil.copytree(self.tree, folder / "tree", symlinks=True)
         shutil.copytree(self.folder, folder / "work", symlinks=True)
         settings = copy.deepcopy(self.config)
-        return Place(folder / "work", folder / "tree", settings, dict(self.variables), self.options)
+        return Place(
+            folder / "work", folder / "tree", settings, dict(self.variables), self.options, self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -134,6 +169,7 @@ class Change:
         planned: Whether a dry run is enough: where nothing runs, where everything does, and where
             the job could not work.
         plain: Whether plain Snakemake has the thing that is changed.
+        dataset: The project that it is made to: ``trial``, a table, or ``rows``, a set of images.
     """
 
     name: str
@@ -142,6 +178,7 @@ class Change:
     says: str = ""
     planned: bool = False
     plain: bool = True
+    dataset: str = "trial"
 
 
 # ----------------------------------------------------------------------------- kinds of changes
@@ -161,6 +198,16 @@ def setting(*keys, to):
 def data(*keys, to):
     """Gives the change of a setting of the dataset."""
     return setting("datasets", "trial", *keys, to=to)
+
+
+def of_rows(name, make, jobs, says="", **more):
+    """Gives a change to the project on images. A dry run is enough, unless told otherwise."""
+    return Change(f"images: {name}", make, jobs, says, **{"planned": True, "dataset": "rows"} | more)
+
+
+def images(*keys, to):
+    """Gives the change of a setting of the set of images."""
+    return setting("datasets", "rows", *keys, to=to)
 
 
 def model(*keys, to):
@@ -270,6 +317,15 @@ def raw_data(place):
 
 def source_without_digest(place):
     small_csv(place.folder / "trial.csv", seed=8)
+
+
+def other_images(place):
+    small_images(place.folder / "rows", seed=8)
+    place.dataset["sha256"] = small_images_dataset(place.folder / "rows")["sha256"]
+
+
+def drop_a_model_of_images(place):
+    place.dataset["models"].remove("sparse")
 
 
 def add_model(place):
@@ -466,7 +522,7 @@ def swap_lines(place):
     """Two constants of a module are defined the other way round."""
     path = place.tree / "scripts" / "network.py"
     text = path.read_text(encoding="utf-8")
-    swapped = re.sub("^(LOSSES = .*\n)(OPTIMIZERS = .*\n)", r"\2\1", text, flags=re.MULTILINE)
+    swapped = re.sub(r"^(LOSSES = \{.*?^\}\n)(.*?)(OPTIMIZERS = .*?\n)", r"\3\2\1", text, flags=re.M | re.S)
     assert swapped != text
     path.write_text(swapped, encoding="utf-8")
 
@@ -921,7 +977,11 @@ CHANGES = [
     ),
     Change(
         "network: patience",
-        several(model("net", "validation", to=0.2), model("net", "patience", to=1)),
+        several(
+            model("net", "validation", to=0.2),
+            model("net", "weights", to="best"),
+            model("net", "patience", to=1),
+        ),
         of("net"),
         "patience was none, is 1",
         planned=True,
@@ -1291,6 +1351,151 @@ CHANGES = [
         edit("config.yaml", ("learning_rate: 0.01", "learning_rate: 1.0e-2")),
         NOTHING,
     ),
+    # ------------------------------------------------------------------ images and classes
+    of_rows("the files are others", other_images, ALL_OF_IMAGES, "sha256", planned=False),
+    of_rows(
+        "a file is cut off",
+        spoil("rows/raw/train-images-idx3-ubyte", lambda old: old[:100]),
+        ALL_OF_IMAGES,
+        "train-images-idx3-ubyte was cut off: it has 100 of",
+    ),
+    of_rows(
+        "a file is deleted",
+        delete("rows/raw/t10k-labels-idx1-ubyte"),
+        ALL_OF_IMAGES,
+        "t10k-labels-idx1-ubyte is missing",
+    ),
+    of_rows(
+        "the digit of a class is changed in the table",
+        spoil("rows/table.parquet", lambda old: old[:-20] + bytes([old[-20] ^ 1]) + old[-19:]),
+        PREPARED_IMAGES,
+        "results/rows/table.parquet was changed after it was made",
+    ),
+    of_rows(
+        "sources: another place to look",
+        lambda place: place.dataset["sources"].append({"file": "elsewhere"}),
+        ["report"],
+        "sources was",
+    ),
+    of_rows("title", images("title", to="Other rows"), ["report"], "title was Made-up rows, is Other rows"),
+    of_rows("classes", images("classes", to=["a", "b", "c"]), PREPARED_IMAGES, "classes was"),
+    of_rows("target", images("target", to="place"), PREPARED_IMAGES, "target was row, is place"),
+    of_rows(
+        "reference", images("reference", to="sparse"), DRAWN_IMAGES, "reference was linear_net, is sparse"
+    ),
+    of_rows(
+        "seeds: the second is another", images("splits", "seeds", to=[3, 5]), SECOND_SPLIT, planned=False
+    ),
+    of_rows(
+        "models: one is removed",
+        drop_a_model_of_images,
+        [*DRAWN_IMAGES, "timings.rows"],
+        planned=False,
+    ),
+    of_rows("network: hidden", model("deep_net", "hidden", to=[9]), of_images("deep_net"), "hidden was"),
+    of_rows(
+        "network: dropout",
+        model("deep_net", "dropout", to=[0.5]),
+        of_images("deep_net"),
+        "dropout was",
+        planned=False,
+    ),
+    of_rows(
+        "network: weights",
+        model("linear_net", "weights", to="best"),
+        of_images("linear_net"),
+        "weights was last, is best",
+    ),
+    of_rows(
+        "network: threads_per_network",
+        model("deep_net", "threads_per_network", to=2),
+        of_images("deep_net"),
+        "threads_per_network was 1, is 2",
+    ),
+    of_rows("network: threads: only the report shows it", model("deep_net", "threads", to=2), ["report"]),
+    of_rows(
+        "logistic: penalties.number",
+        model("sparse", "penalties", "number", to=4),
+        of_images("sparse"),
+        "penalties.number was 3, is 4",
+    ),
+    of_rows(
+        "logistic: penalties.smallest",
+        model("sparse", "penalties", "smallest", to=0.1),
+        of_images("sparse"),
+        "penalties.smallest was 0.05, is 0.1",
+    ),
+    of_rows(
+        "logistic: standardize", model("sparse", "standardize", to=True), of_images("sparse"), "standardize"
+    ),
+    of_rows("logistic: validation", model("sparse", "validation", to=0.3), of_images("sparse"), "validation"),
+    of_rows("logistic: seed", model("sparse", "seed", to=1), of_images("sparse"), "seed was 0, is 1"),
+    of_rows(
+        "logistic: tolerance", model("sparse", "tolerance", to=0.02), of_images("sparse"), "tolerance was"
+    ),
+    of_rows(
+        "logistic: max_iterations",
+        model("sparse", "max_iterations", to=30),
+        of_images("sparse"),
+        "max_iterations was 20, is 30",
+    ),
+    of_rows("logistic: threads: only the report shows it", model("sparse", "threads", to=2), ["report"]),
+    of_rows(
+        "the code that gets the files is edited: their digests decide",
+        append("scripts/fetch_images.py", "\nimport math\n\nmath.tau = 6.0\n"),
+        NOTHING,
+    ),
+    of_rows(
+        "the script of preprocess_images",
+        script("preprocess_images", ("GROUP = 5000", "GROUP = 4000")),
+        PREPARED_IMAGES,
+        "scripts/preprocess_images.py has changed",
+    ),
+    of_rows(
+        "the script of fit_logistic",
+        append("scripts/fit_logistic.py", "\nimport math\n\nmath.tau = 6.0\n"),
+        of_images("sparse"),
+        "scripts/fit_logistic.py has changed",
+    ),
+    of_rows(
+        "the script of plot_classifier",
+        script("plot_classifier", ("BINS = 10", "BINS = 8")),
+        drawn("plot_classifier", *NETWORKS, "sparse"),
+        "scripts/plot_classifier.py has changed",
+        planned=False,
+    ),
+    of_rows(
+        "the script of plot_training",
+        script("plot_training", ("BAND = 10", "BAND = 9")),
+        drawn("plot_training", *NETWORKS),
+        "scripts/plot_training.py has changed",
+        planned=False,
+    ),
+    of_rows(
+        "the script of plot_weights",
+        script("plot_weights", ("COLUMNS = 5", "COLUMNS = 4")),
+        drawn("plot_weights", "linear_net", "sparse"),
+        "scripts/plot_weights.py has changed",
+        planned=False,
+    ),
+    of_rows(
+        "a library is upgraded: torchvision, which reads the files",
+        newer("torchvision"),
+        PREPARED_IMAGES,
+        upgraded("torchvision"),
+    ),
+    of_rows(
+        "a library is upgraded: scikit-learn, which fits the regression",
+        newer("scikit-learn"),
+        of_images("sparse"),
+        upgraded("scikit-learn"),
+    ),
+    of_rows(
+        "a library is upgraded: torchmetrics",
+        newer("torchmetrics"),
+        of_images(*NETWORKS),
+        upgraded("torchmetrics"),
+    ),
 ]
 
 
@@ -1329,13 +1534,27 @@ def made_plain(tree):
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory):
-    """Two finished projects: Lineup, and the same as plain Snakemake."""
-    csv = small_csv(tmp_path_factory.mktemp("data") / "trial.csv", seed=1)
+    """Maps each dataset to two finished projects: Lineup, and the same as plain Snakemake."""
+    sources = tmp_path_factory.mktemp("data")
+    csv = small_csv(sources / "trial.csv", seed=1)
+    images = small_images(sources / "rows", seed=1)
     models = small_models()
     for name in LASSOS:
         models[name]["folds"] = {"number": 3, "seed": 2}
     models["net"] |= {"hidden": [4, 6, 6], "dropout": [0.1, 0.2, 0.2]}
-    dataset = small_dataset(csv) | {"sources": [{"file": "trial.csv"}]}
+    configs = {
+        "trial": (small_dataset(csv) | {"sources": [{"file": "trial.csv"}]}, models, ALL),
+        "rows": (
+            small_images_dataset(images) | {"sources": [{"file": "rows"}]},
+            small_models_of_classes(),
+            ALL_OF_IMAGES,
+        ),
+    }
+    return {name: finished(name, sources, tmp_path_factory, *config) for name, config in configs.items()}
+
+
+def finished(name, sources, tmp_path_factory, dataset, models, jobs):
+    """Runs a project of one dataset in two ways: Lineup, and plain Snakemake."""
     made = []
     for options in ((), ("--workflow-profile", "none")):
         base = tmp_path_factory.mktemp("finished")
@@ -1344,18 +1563,18 @@ def places(tmp_path_factory):
         if options:
             made_plain(tree)
         config = {
-            "build": ["trial"],
-            "datasets": {"trial": copy.deepcopy(dataset)},
+            "build": [name],
+            "datasets": {name: copy.deepcopy(dataset)},
             "models": copy.deepcopy(models),
         }
-        place = Place(base / "work", tree, config, {}, options)
-        shutil.copy2(csv, place.folder / "trial.csv")
+        place = Place(base / "work", tree, config, {}, options, name)
+        shutil.copytree(sources, place.folder, dirs_exist_ok=True)
         made.append(place)
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(Place.run, made))
         again = list(pool.map(Place.dry_run, made))
     for run, second in zip(runs, again, strict=True):
-        assert run.status == 0 and run.jobs == sorted(ALL), run.text
+        assert run.status == 0 and run.jobs == sorted(jobs), run.text
         assert second.status == 0 and second.jobs == [], second.text
     return made
 
@@ -1392,7 +1611,7 @@ class Outcome:
 def measure(change, places, folder):
     """Makes a change to copies of the finished projects, and looks what runs."""
     started = time.monotonic()
-    ours, plain = places
+    ours, plain = places[change.dataset]
     place = ours.copied_to(folder / "ours")
     change.make(place)
     look = place.dry_run()
@@ -1473,7 +1692,7 @@ def table(outcomes):
 
 def test_the_code_that_ran_is_the_code_that_was_recorded(places, tmp_path):
     """Python takes a module of the same size and time for the one whose bytecode it has."""
-    place = places[0].copied_to(tmp_path)
+    place = places["trial"][0].copied_to(tmp_path)
     place.variables["PYTHONDONTWRITEBYTECODE"] = ""
     place.result("comparison.svg").unlink()
     finish(place)

@@ -157,36 +157,6 @@ def test_another_network_reruns_neither_the_regression_nor_the_table(again):
 
 
 EVERY = sorted([*PREPARED, *jobs_of(*KINDS)])
-FIRST = {f"fit_{kind}.rows.{model}.1" for model, kind in KINDS.items()}
-# These figures show the first split.
-FIRST |= {f"{rule}.rows.{model}" for model in KINDS for rule in DRAWN[model] if rule != "plot_training"}
-ANOTHER_SEED = sorted({*jobs_of(*KINDS), "split.rows.2"} - FIRST)
-
-
-@pytest.mark.parametrize(
-    ("keys", "value", "jobs"),
-    [
-        (["datasets", "rows", "title"], "Another title", ["report"]),
-        (["datasets", "rows", "reference"], "sparse", ["compare.rows", "plot_comparison.rows", "report"]),
-        (["datasets", "rows", "classes"], ["a", "b", "c"], sorted({*EVERY} - {"fetch_images.rows"})),
-        (["datasets", "rows", "target"], "place", sorted({*EVERY} - {"fetch_images.rows"})),
-        (["datasets", "rows", "splits", "seeds"], [3, 5], ANOTHER_SEED),
-        (["models", "sparse", "threads"], 2, ["report"]),
-        (["models", "sparse", "penalties", "number"], 4, jobs_of("sparse")),
-        (["models", "deep_net", "threads"], 2, ["report"]),
-        (["models", "deep_net", "threads_per_network"], 2, jobs_of("deep_net")),
-        (["models", "linear_net", "weights"], "best", jobs_of("linear_net")),
-    ],
-)  # fmt: skip
-def test_plans_what_depends_on_a_setting(again, keys, value, jobs):
-    place = again.config
-    for key in keys[:-1]:
-        place = place[key]
-    assert place[keys[-1]] != value
-    place[keys[-1]] = value
-    run = again.dry_run()
-    assert run.status == 0, run.text
-    assert run.jobs == sorted(jobs)
 
 
 def test_a_file_that_was_cut_off_is_not_taken(project, tmp_path):
