@@ -65,9 +65,9 @@ def logarithmic_x(axes: Axes) -> None:
 
 def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
     """Saves a figure as SVG and as PNG, with the same bytes on every run."""
-    # The layout of both is computed once, which takes longer than to draw them.
+    # The layout of both is computed once. Where savefig finds an engine, it draws the figure once more for it.
     figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     with replacing(svg) as temporary:
         figure.savefig(temporary, metadata={"Date": None, "Creator": None})
     with replacing(png) as temporary:

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, StrMethodFormatter
-from scipy.stats import binomtest
 
 from scripts.figures import BLUE, GREY, label, new_figure, save_figure, shortened
+from scripts.intervals import wilson_interval
 from scripts.job import job, outputs
 from scripts.tables import lists, pixels, read_parquet, read_schema
 
@@ -70,14 +70,14 @@ def calibration(probability: np.ndarray, right: np.ndarray) -> tuple[list[dict],
     bins = []
     for number in np.unique(place):
         here = place == number
-        interval = binomtest(int(right[here].sum()), int(here.sum())).proportion_ci(method="wilson")
+        low, high = wilson_interval(right[here].mean(), int(here.sum()))
         bins.append(
             {
                 "number": int(here.sum()),
                 "probability": float(probability[here].mean()),
                 "right": float(right[here].mean()),
-                "low": float(interval.low),
-                "high": float(interval.high),
+                "low": low,
+                "high": high,
             }
         )
     apart = sum(one["number"] * abs(one["probability"] - one["right"]) for one in bins)

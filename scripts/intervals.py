@@ -1,0 +1,62 @@
+"""Confidence intervals of scores, and of their differences."""
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+CONFIDENCE = 0.95
+
+
+def wilson_interval(accuracy: float, rows: int) -> tuple[float, float]:
+    """Computes a confidence interval for an accuracy on test rows that were drawn at random.
+
+    It is the score interval of Wilson, "Probable Inference, the Law of Succession, and Statistical
+    Inference", Journal of the American Statistical Association 22 (1927).
+
+    Args:
+        accuracy: The share of the test rows that are right.
+        rows: Their number.
+
+    Returns:
+        Both ends.
+    """
+    z2 = ndtri((1 + CONFIDENCE) / 2) ** 2
+    centre = (accuracy + z2 / (2 * rows)) / (1 + z2 / rows)
+    half = np.sqrt(z2 * (accuracy * (1 - accuracy) / rows + z2 / (4 * rows**2))) / (1 + z2 / rows)
+    return float(centre - half), float(centre + half)
+
+
+def corrected_interval(differences: np.ndarray, test_rows: int, train_rows: int) -> tuple[float, float]:
+    """Computes a confidence interval for the mean difference of two models over random splits.
+
+    The splits share training rows, so their differences are not independent, and the usual
+    variance ``s^2 / S`` is too small. This one is ``(1 / S + test rows / training rows) s^2``, with
+    Student's t of S - 1 degrees of freedom: the corrected resampled t-test of Nadeau and Bengio,
+    "Inference for the Generalization Error", Machine Learning 52 (2003), section 4.2. The correction
+    is an approximation that its authors recommend, not an exact result.
+
+    Args:
+        differences: The differences on S > 1 splits, shape (S,).
+        test_rows: Number of test rows of a split.
+        train_rows: Number of training rows of a split.
+
+    Returns:
+        Both ends.
+    """
+    splits = len(differences)
+    error = differences.std(ddof=1) * np.sqrt(1 / splits + test_rows / train_rows)
+    half = stdtrit(splits - 1, (1 + CONFIDENCE) / 2) * error
+    return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def paired_interval(differences: np.ndarray) -> tuple[float, float]:
+    """Computes a confidence interval for the mean over test rows that were drawn at random.
+
+    Args:
+        differences: What two models differ by on each row, shape (t,).
+
+    Returns:
+        Both ends, by the normal approximation. It leaves out how the models would differ if they had
+        been trained on other rows.
+    """
+    half = ndtri((1 + CONFIDENCE) / 2) * differences.std(ddof=1) / np.sqrt(len(differences))
+    return float(differences.mean() - half), float(differences.mean() + half)
