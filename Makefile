@@ -11,7 +11,7 @@ run: $(VENV)/installed  ## build everything that the config names
 	$(VENV)/bin/snakemake --cores $(CORES)
 	@echo "The comparison is in results/report.html"
 
-test: $(VENV)/installed  ## run the tests, and the checks of style
+test: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
 lint: $(VENV)/installed  ## run the checks of style alone
@@ -32,14 +32,29 @@ $(VENV)/installed: requirements.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	touch $@
 
+# For the tests that submit jobs. They stand apart, because Snakemake loads each plugin that it finds at every start.
+$(VENV)/cluster/installed: requirements-cluster.txt $(VENV)/installed
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade \
+	  --target $(VENV)/cluster --requirement requirements-cluster.txt
+	touch $@
+
 # torch brings its own pins of the CUDA packages, which a CPU build does without: they stay out of the lock.
-lock:  ## renew requirements.txt and environment.yml from pyproject.toml
-	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-lock/bin/python -m pip install --quiet --group run --group test
-	{ sed -n '/^#/p' requirements.txt; $(VENV)-lock/bin/python -m pip freeze \
+# All is resolved together, and then without the packages for clusters, whose lock is what is left.
+lock:  ## renew the lock files and environment.yml from pyproject.toml
+	rm -rf $(VENV)-lock && mkdir $(VENV)-lock
+	for part in all base; do \
+	  $(PYTHON) -m venv $(VENV)-lock/$$part && \
+	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --upgrade 'pip>=25.1' || exit 1; done
+	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test --group cluster
+	$(VENV)-lock/all/bin/python -m pip freeze > $(VENV)-lock/all.txt
+	$(VENV)-lock/base/bin/python -m pip install --quiet --group run --group test --constraint $(VENV)-lock/all.txt
+	$(VENV)-lock/base/bin/python -m pip freeze > $(VENV)-lock/base.txt
+	{ sed -n '/^#/p' requirements.txt; cat $(VENV)-lock/base.txt \
 	  | sed 's/+cpu$$//' | grep -v -i -E '^(cuda|nvidia|triton)'; } > requirements.new
+	{ sed -n '/^#/p' requirements-cluster.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/all.txt; } \
+	  > requirements-cluster.new
 	mv requirements.new requirements.txt
+	mv requirements-cluster.new requirements-cluster.txt
 	{ sed '/- pip:$$/q' environment.yml; sed -n '/==/s/^/      - /p' requirements.txt; } > environment.new
 	mv environment.new environment.yml
 	rm -rf $(VENV)-lock

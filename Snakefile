@@ -18,20 +18,25 @@ include: "workflow/rules/comparison.smk"
 include: "workflow/rules/manifest.smk"
 
 
+# A job that a scheduler started is of another rule, and need not know what all rules make.
+listed = config["build"] if workflow.is_main_process else []
+
+
 rule all:
     default_target: True
     input:
         rules.report.output,
         # Every file is asked for: of a job that failed, Snakemake runs again only what is missing here.
         [
-            expand(getattr(rules, rule).output, dataset=dataset)
-            for dataset in config["build"]
+            outputs_of(rule, dataset=dataset)
+            for dataset in listed
             for rule in [*rules_of_data(dataset), "compare", "plot_comparison", "timings"]
         ],
-        [expand(rules.split.output, dataset=dataset, block=blocks(dataset)) for dataset in config["build"]],
+        [outputs_of("split", dataset=dataset, block=block) for dataset in listed for block in blocks(dataset)],
         [
-            expand(getattr(rules, rule).output, dataset=dataset, model=model, block=blocks(dataset))
-            for dataset in config["build"]
+            outputs_of(rule, dataset=dataset, model=model, block=block)
+            for dataset in listed
             for model in config["datasets"][dataset]["models"]
             for rule in rules_of(dataset, model)
+            for block in blocks(dataset)
         ],

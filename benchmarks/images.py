@@ -20,10 +20,10 @@ from scripts.torch_setup import lightning, set_threads, torch, torchmetrics
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from scripts.fit_mlp import Rows, train
 from scripts.progress import Progress
 from scripts.split import given_splits
 from scripts.tables import read_design, read_schema
+from scripts.training import Rows, train
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, WORKERS = 2, 2

@@ -79,8 +79,8 @@ class Work:
             self.table,
             self.splits,
             **self.outputs(*names),
-            settings=self.models["network"] | {"accelerator": "cpu"},
-            processes=2,
+            settings=self.models["network"] | {"accelerator": "cpu", "processes": 1},
+            threads=2,
             logger=self.logger,
         )
         return perf_counter() - started

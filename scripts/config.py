@@ -214,6 +214,8 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
                 "needs validation rows that are held out to be best, because nothing may be chosen by the test rows: "
                 "set validation to a share, such as 0.2, or weights to last",
             )
+        if model["kind"] == "mlp" and (model["precision"], model["accelerator"]) == ("16-mixed", "cpu"):
+            yield f"models.{name}.precision", "is 16-mixed, which a CPU cannot do: take bf16-mixed or 32-true"
         if model["kind"] == "mlp" and model["patience"] != "none" and model["weights"] == "last":
             yield (
                 f"models.{name}.patience",

@@ -72,11 +72,12 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
 
 
 @contextmanager
-def log_to(path: str) -> Iterator[logging.Logger]:
+def log_to(path: str, append: bool = False) -> Iterator[logging.Logger]:
     """Logs what the body reports, warnings, and how it fails, to a file.
 
     Args:
-        path: The log file.
+        path: The log file. Other processes may add lines to it.
+        append: Whether what stands in it stays.
 
     Yields:
         The logger to report to.
@@ -89,7 +90,9 @@ def log_to(path: str) -> Iterator[logging.Logger]:
     logger = logging.getLogger("lineup")
     logger.setLevel(logging.INFO)
     try:
-        to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+        if not append:
+            Path(path).write_bytes(b"")
+        to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(to_file)
         logging.captureWarnings(True)

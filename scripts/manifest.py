@@ -6,6 +6,7 @@ The record is an output of its job like the others, written when these are compl
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +18,9 @@ from scripts.files import Digests, file_digest, replacing
 # The name of the record among the outputs of a rule.
 RECORD = "record"
 FOLDER = Path("results") / "manifest"
+
+# The wildcards that the place of a file shows are the name of the record of its job, with points between them.
+PLACE = re.compile(r"results/([^/]+)/(?:models/([^/]+)/)?(?:splits/)?(?:block_(\d+))?")
 
 LONGEST = 60  # characters of a value in a message
 
@@ -114,19 +118,15 @@ def altered(files: dict[str, str]) -> list[str]:
         Their paths. A file that no record names is not among them, nor is one that any record names as it
         is: the record of a job that the workflow no longer has may name it, too.
     """
-    written: dict[str, set[str]] = {}
-    for path in FOLDER.glob("*/*.json"):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError:  # its job is about to run again
-            continue
-        # Most records name none of the files, and to read one as JSON takes ten times as long.
-        named = [file for file in files if json.dumps(file, ensure_ascii=False) in text]
-        record = read_record(path) if named else None
-        for file in named if record else []:
-            if file in record["outputs"]:
-                written.setdefault(file, set()).add(record["outputs"][file]["sha256"])
-    return [file for file in files if file in written and files[file] not in written[file]]
+    found = []
+    for file, digest in files.items():
+        place = PLACE.match(file)
+        name = ".".join(filter(None, place.groups())) if place else ""
+        records = filter(None, map(read_record, FOLDER.glob(f"*/{name}.json")))
+        written = {record["outputs"][file]["sha256"] for record in records if file in record["outputs"]}
+        if written and digest not in written:
+            found.append(file)
+    return found
 
 
 def changes(old: object, new: object, key: str = "") -> Iterator[str]:
@@ -140,10 +140,12 @@ def changes(old: object, new: object, key: str = "") -> Iterator[str]:
     Yields:
         A clause for each difference, such as ``folds.number was 10, is 5``.
     """
+    if _text(old) == _text(new):
+        return
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             yield from changes(old.get(name, _NONE), new.get(name, _NONE), f"{key}.{name}")
-    elif _text(old) != _text(new):
+    else:
         _, part, *names = key.split(".", 2)
         name = names[0] if names else part
         if part in ("code", "files") and _NONE not in (old, new):

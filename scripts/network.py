@@ -170,6 +170,10 @@ class Members(torch.nn.Module):
         }
 
 
+# What a ``Training`` notes of its epochs, beside the weights and the state of the optimizer.
+NOTED = ("curves", "lasted", "_best_loss", "_best_epoch", "_going", "_best")
+
+
 class Training(lightning.LightningModule):
     """Trains M networks, each as if it were alone.
 
@@ -183,12 +187,13 @@ class Training(lightning.LightningModule):
         learning_rate: Its learning rate.
         patience: A member stops after this many epochs without a lower loss on the validation rows.
             None trains for all epochs.
-        best: Whether a member takes back the weights of its epoch with the lowest loss on the validation rows.
+        best: Whether the weights of the epoch with the lowest loss on the validation rows are kept.
+        share: Which process this is, from 0, and how many share each batch row by row.
 
     Attributes:
-        curves: After the training, for each epoch the means over the rows of the loss and of the metric that
-            goes with it: ``train_loss``, ``train_mae``, ``valid_loss`` and ``valid_mae``, or
-            ``train_accuracy`` and ``valid_accuracy``, each of shape (epochs, M).
+        curves: For each epoch the means over the rows of the loss and of the metric that goes with it:
+            ``train_loss``, ``train_mae``, ``valid_loss`` and ``valid_mae``, or ``train_accuracy`` and
+            ``valid_accuracy``, each of shape (epochs, M).
         lasted: The number of epochs that each member was trained for, shape (M,).
         ended_early: Whether the patience with every member came to its end.
     """
@@ -201,9 +206,11 @@ class Training(lightning.LightningModule):
         learning_rate: float,
         patience: int | None = None,
         best: bool = False,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         super().__init__()
         self.members = members
+        self.share = share
         self.loss = LOSSES[loss]
         self.metric = METRICS[loss]
         self.optimizer = OPTIMIZERS[optimizer]
@@ -221,7 +228,11 @@ class Training(lightning.LightningModule):
         self._best = [parameter.detach().clone() for parameter in members.parameters()] if best else []
 
     def _step(self, batch: tuple, stage: str) -> torch.Tensor:
-        x, y, *kept = batch
+        rows = batch[1].shape[1]
+        rank, processes = self.share
+        mine = slice(rank, None, processes)
+        x, y = (values[:, mine] for values in batch[:2])
+        kept = [[layer[:, mine] for layer in layers] for layers in batch[2:]]
         predicted = self.members(x, *kept)
         losses = self.loss(predicted, y, reduction="none")
         with torch.no_grad():
@@ -230,8 +241,9 @@ class Training(lightning.LightningModule):
             for metric, value in sums.items():
                 name = f"{stage}_{metric}"
                 self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._rows[stage] = self._rows.get(stage, 0) + y.shape[1]
-        return losses.mean(dim=1).sum()
+            self._rows[stage] = self._rows.get(stage, 0) + rows
+        # The gradients of several processes are averaged, so each counts as if its rows stood for all.
+        return (losses.sum(dim=1) / rows).sum() * processes
 
     def training_step(self, batch: tuple, _: int) -> torch.Tensor:
         """Gives the loss of a batch: features (M, n, p), targets (M, n), and the units that are kept."""
@@ -244,9 +256,10 @@ class Training(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Notes the errors of the epoch, and which members have come to their end."""
         for name, value in self._sums.items():
-            self.curves.setdefault(name, []).append(value.cpu() / self._rows[name.partition("_")[0]])
+            whole = self.trainer.strategy.reduce(value, reduce_op="sum")
+            self.curves.setdefault(name, []).append(whole.cpu() / self._rows[name.partition("_")[0]])
         self._sums, self._rows = {}, {}
-        epoch = self.current_epoch + 1
+        epoch = self.epochs
         self.lasted[self._going] = epoch
         if self.patience is None and not self.best:
             return
@@ -256,13 +269,31 @@ class Training(lightning.LightningModule):
         self._copy(better, self.members.parameters(), self._best)
         if self.patience is not None:
             self._going &= epoch - self._best_epoch < self.patience
-            if not self._going.any():
-                self.ended_early = self.trainer.should_stop = True
+            self._stop_if_all_ended()
 
-    def on_train_end(self) -> None:
+    @property
+    def epochs(self) -> int:
+        """The number of epochs so far."""
+        return len(self.curves.get("train_loss", []))
+
+    def take_best(self) -> None:
         """Takes back the weights of the best epoch of each member, if these are wanted."""
         # A member whose loss never was a number has diverged, and shall show that.
         self._copy(self._best_loss.isfinite(), self._best, self.members.parameters())
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Adds to a checkpoint what is known of the epochs so far."""
+        checkpoint["epochs"] = {name: getattr(self, name) for name in NOTED}
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Takes that up again."""
+        for name, value in checkpoint["epochs"].items():
+            setattr(self, name, value)
+        self._stop_if_all_ended()
+
+    def _stop_if_all_ended(self) -> None:
+        if not self._going.any():
+            self.ended_early = self.trainer.should_stop = True
 
     def _copy(
         self, some: torch.Tensor, source: Iterable[torch.Tensor], target: Iterable[torch.Tensor]

@@ -78,6 +78,11 @@ def is_running() -> bool:
         return False
 
 
+def leave_run() -> None:
+    """Has the jobs of this process follow no run, because this machine may not be the one that it is on."""
+    os.environ.pop(VARIABLE, None)
+
+
 def follow_run() -> None:
     """Ends this process, which is a job, as soon as its run has ended. Outside of a run it does nothing.
 

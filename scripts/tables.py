@@ -1,6 +1,7 @@
 """Reads and writes the tables that the jobs hand on, all of them Parquet."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.files import replacing
+
+
+class NoPandas:
+    """Tells Python that there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        """Refuses to find pandas, and leaves all else to others."""
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is kept out", name=name)
+
+
+def keep_pandas_out() -> None:
+    """Has pyarrow do without pandas, which no script uses.
+
+    At its first conversion pyarrow imports pandas if it can, which takes a third of a second. Whatever ends
+    that import, be it Ctrl-C, it takes for the absence of pandas: a job would miss that it was to stop.
+    """
+    sys.meta_path.insert(0, NoPandas)
+    pa.chunked_array([[0]]).to_numpy()
+    sys.meta_path.remove(NoPandas)
+
+
+# Before the first conversion, wherever that is.
+keep_pandas_out()
 
 SCHEMA_KEY = b"lineup"
 

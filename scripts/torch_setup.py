@@ -8,6 +8,7 @@ that it describes at import mends that. Where torchvision can load its operators
 
 import importlib.util
 import os
+import warnings
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
 # Left to itself, MKL rounds by where in memory a matrix begins. It reads this at its first product.
@@ -51,10 +52,22 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+# What is of no use to anybody: that srun should have started the process, which it need not have; a deprecation
+# inside Lightning; and the layout of gradients with an axis of length 1.
+for useless in (
+    "The `srun` command is available",
+    ".*LeafSpec",
+    "Grad strides do not match bucket view strides",
+):
+    warnings.filterwarnings("ignore", message=useless)
+
 # This has to happen before the imports below, and once in a process.
 if torchvision_is_broken():
     declare_operators()
 
 import pytorch_lightning as lightning  # noqa: E402, F401
 import torchmetrics  # noqa: E402, F401
-from pytorch_lightning.plugins.environments import LightningEnvironment  # noqa: E402, F401
+from pytorch_lightning.plugins.environments import (  # noqa: E402
+    LightningEnvironment,  # noqa: F401
+    TorchElasticEnvironment,  # noqa: F401
+)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from sklearn.datasets import load_digits
+from slurm import slurm  # noqa: F401  (a fixture)
 from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, small_models
 
 from scripts.errors import InputError

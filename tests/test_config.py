@@ -27,7 +27,7 @@ TEXT = "leave out quotes, and write an exponent with a point and a sign, as in 1
 LASSO_KEYS = "kind, standardize, penalties, folds, tolerance and max_iterations"
 NETWORK_KEYS = (
     "kind, standardize, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
-    "weights, accelerator, threads and threads_per_network"
+    "weights, accelerator, precision, threads, threads_per_network and checkpoint_seconds"
 )
 
 
@@ -69,6 +69,14 @@ def add(path, key, value):
     def change(config):
         block, last = place(config, path)
         block[last][key] = value
+
+    return change
+
+
+def both(*changes):
+    def change(config):
+        for one in changes:
+            one(config)
 
     return change
 
@@ -311,6 +319,18 @@ BAD = [
         "models.network.weights needs validation rows that are held out to be best, because nothing may be chosen by "
         "the test rows: set validation to a share, such as 0.2, or weights to last.",
     ),
+    (
+        put("models/network/precision", 16),
+        "models.network.precision has to be 32-true, bf16-mixed or 16-mixed, not 16.",
+    ),
+    (
+        put("models/network/checkpoint_seconds", -1),
+        "models.network.checkpoint_seconds has to be at least 0, not -1.",
+    ),
+    (
+        both(put("models/network/precision", "16-mixed"), put("models/network/accelerator", "cpu")),
+        "models.network.precision is 16-mixed, which a CPU cannot do: take bf16-mixed or 32-true.",
+    ),
     (put("models/network/weights", "first"), "models.network.weights has to be last or best, not 'first'."),
     (put("datasets/mnist/format", "png"), "datasets.mnist.format has to be csv or images, not 'png'."),
     (
@@ -547,6 +567,8 @@ def test_misses_each_key(path):
         [put(f"{SPLITS}/seeds", {"first": 2**32 - 10**6, "last": 2**32 - 1})],
         [put("models/network/hidden", [64, 32]), put("models/network/dropout", [0, 0.5])],
         [put("models/network/learning_rate", 1)],
+        [put("models/network/precision", "16-mixed")],
+        [put("models/network/checkpoint_seconds", 0)],
         [put(f"{DATA}/published", [])],
         [put(f"{DATA}/target_unit", "")],
         [put(f"{DATA}/max_megabytes", 0.5)],

@@ -14,13 +14,23 @@ from packaging.version import Version
 from workflow_helpers import ROOT, files_of_tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-DIRECT = [Requirement(text) for group in PROJECT["dependency-groups"].values() for text in group]
-LOCK = [
-    line
-    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-]
-LOCKED = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in LOCK}
+GROUPS = {
+    group: [Requirement(text) for text in texts] for group, texts in PROJECT["dependency-groups"].items()
+}
+DIRECT = [requirement for group in GROUPS.values() for requirement in group]
+
+
+def lines_of(lock):
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def versions_in(lines):
+    return {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
+
+
+LOCK, CLUSTER_LOCK = lines_of("requirements.txt"), lines_of("requirements-cluster.txt")
+LOCKED = versions_in(LOCK)
 # Modules of the project itself.
 OWN = {"benchmarks", "scripts", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
 
@@ -44,9 +54,9 @@ def imported_modules(path):
 
 
 def test_lock_has_exact_versions():
-    for line in LOCK:
+    for line in LOCK + CLUSTER_LOCK:
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line), line
-    assert len(LOCKED) == len(LOCK), "a package is locked twice"
+    assert len(LOCKED | versions_in(CLUSTER_LOCK)) == len(LOCK + CLUSTER_LOCK), "a package is locked twice"
 
 
 def test_conda_and_pip_install_the_same():
@@ -62,10 +72,15 @@ def test_python_is_one_that_the_lock_is_for():
     assert python.replace("python=", "py").replace(".", "") == target
 
 
-@pytest.mark.parametrize("requirement", DIRECT, ids=lambda requirement: requirement.name)
-def test_direct_dependency_is_locked(requirement):
-    version = LOCKED.get(canonicalize_name(requirement.name))
-    assert version is not None, f"{requirement.name} is not in requirements.txt"
+@pytest.mark.parametrize(
+    ("group", "requirement"),
+    [(group, requirement) for group, requirements in GROUPS.items() for requirement in requirements],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_direct_dependency_is_locked(group, requirement):
+    locked = versions_in(CLUSTER_LOCK) if group == "cluster" else LOCKED
+    version = locked.get(canonicalize_name(requirement.name))
+    assert version is not None, f"{requirement.name} is not in the lock"
     assert requirement.specifier.contains(version, prereleases=True)
 
 

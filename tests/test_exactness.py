@@ -241,6 +241,11 @@ def variable(name, value):
     return lambda place: place.variables.update({name: value})
 
 
+def with_options(*options):
+    """Gives the change of what a run is told on the command line."""
+    return lambda place: setattr(place, "options", (*options, *place.options))
+
+
 def newer(package):
     """Gives the upgrade of a package, as the metadata of its installation show it."""
 
@@ -976,6 +981,19 @@ CHANGES = [
         planned=True,
     ),
     Change(
+        "network: precision",
+        model("net", "precision", to="bf16-mixed"),
+        of("net"),
+        "precision was 32-true, is bf16-mixed",
+    ),
+    Change(
+        "network: checkpoint_seconds: only the report shows it",
+        model("net", "checkpoint_seconds", to=60),
+        ["report"],
+        "checkpoint_seconds was 10, is 60",
+        planned=True,
+    ),
+    Change(
         "network: patience",
         several(
             model("net", "validation", to=0.2),
@@ -1014,13 +1032,25 @@ CHANGES = [
     Change("a comment in a .smk file", append("workflow/rules/lasso.smk", PARAGRAPH), NOTHING),
     Change(
         "the memory that a rule asks for",
-        edit("workflow/rules/lasso.smk", ("mem_mb=2000", "mem_mb=3000")),
+        edit("workflow/rules/lasso.smk", ("mem_mb=growing(2000)", "mem_mb=growing(3000)")),
         NOTHING,
     ),
     Change(
         "another number of cores",
-        lambda place: setattr(place, "options", ("--cores", "1", *place.options)),
+        with_options("--cores", "1"),
         NOTHING,
+    ),
+    Change(
+        "a profile that gives no GPU, more memory, a longer time",
+        with_options("--set-resources", "fit_mlp:gpu=0", "fit_lasso:mem_mb=9000", "fit_linear:runtime=900"),
+        NOTHING,
+    ),
+    Change(
+        "a profile that trains a network in two processes",
+        with_options("--set-resources", "fit_mlp:tasks=2"),
+        of("net"),
+        "processes was 1, is 2",
+        planned=True,
     ),
     Change(
         "the script of split",
@@ -1146,6 +1176,23 @@ CHANGES = [
         script("figures", ('"{x:g}"', '"{x:.3g}"')),
         [*plots(*LASSOS), "report"],
         "scripts/figures.py has changed",
+    ),
+    Change(
+        "training.py: how the units that are kept are drawn",
+        script("training", ("np.uint16)[: n * units]", "np.uint16)[-n * units :]")),
+        of("net"),
+        "scripts/training.py has changed",
+        planned=True,
+    ),
+    Change(
+        "checkpoints.py and ranks.py, which only matter when a job is stopped or has company",
+        several(
+            script("checkpoints", ("%d splits, from split", "%d random splits, from split")),
+            script("ranks", ("PATIENCE = 30.0", "PATIENCE = 31.0")),
+        ),
+        of("net"),
+        "scripts/checkpoints.py has changed",
+        planned=True,
     ),
     Change(
         "torch_setup.py: the threads",

@@ -22,9 +22,9 @@ import pytest
 from workflow_helpers import (
     Project,
     Run,
-    contents,
     copy_of_tree,
     environment,
+    reproducible,
     small_csv,
     small_dataset,
     small_models,
@@ -51,15 +51,6 @@ def _trap(path):
             while trap.exists():
                 time.sleep(0.02)
 """
-
-
-def reproducible(project):
-    """Maps the results that are the same in every run to their bytes: all that records no time."""
-    return {
-        name: data
-        for name, data in contents(project.results).items()
-        if not name.startswith(("logs/", "benchmarks/", "manifest/")) and not name.endswith("timings.csv")
-    }
 
 
 def change_dropout(config):

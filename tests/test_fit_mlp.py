@@ -19,20 +19,12 @@ import safetensors
 import safetensors.torch
 import yaml
 from sklearn.linear_model import LogisticRegression
-from workflow_helpers import given
+from workflow_helpers import NETWORK_FILES, given
 
-from scripts import fit_mlp as module
+from scripts import fit_mlp as fit_module
+from scripts import training as module
 from scripts.errors import InputError
-from scripts.fit_mlp import (
-    Rows,
-    draw_kept,
-    fit_mlp,
-    member_stream,
-    members_at_once,
-    number_of_weights,
-    standardize,
-    validation_rows,
-)
+from scripts.fit_mlp import fit_mlp
 from scripts.network import MLP, load_network, predict
 from scripts.split import given_splits, split
 from scripts.tables import (
@@ -47,6 +39,15 @@ from scripts.tables import (
     write_table,
 )
 from scripts.torch_setup import lightning, torch
+from scripts.training import (
+    Rows,
+    draw_kept,
+    member_stream,
+    members_at_once,
+    number_of_weights,
+    standardize,
+    validation_rows,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,6 +64,8 @@ BOOK = {
     "seed": 0,
     "validation": "test",
     "accelerator": "cpu",
+    "precision": "32-true",
+    "processes": 1,
     "patience": "none",
     "weights": "last",
     "threads_per_network": 1,
@@ -70,16 +73,8 @@ BOOK = {
 }
 SHORT = BOOK | {"epochs": 3}
 CLASSES = BOOK | {"loss": "cross_entropy", "hidden": [], "dropout": [], "validation": 0.2, "epochs": 4}
-OUTPUTS = {
-    "predictions": "predictions.parquet",
-    "scores": "scores.parquet",
-    "training_log": "training_log.csv",
-    "learning_curves": "learning_curves.parquet",
-    "summary": "summary.txt",
-    "weights": "weights.safetensors",
-}
 # Of a deprecation inside Lightning.
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 NULL_MAE = 333.28  # of the median of the training targets, on the same rows
 
 
@@ -92,10 +87,10 @@ def quiet():
 def fitted(tmp_path_factory, logger):
     """Gives a function that trains on a prepared table and returns the paths of what is written."""
 
-    def fit(table, splits, settings, processes=1):
+    def fit(table, splits, settings, threads=1):
         folder = tmp_path_factory.mktemp("fit")
-        paths = {key: str(folder / name) for key, name in OUTPUTS.items()}
-        fit_mlp(table=table, splits=splits, settings=settings, processes=processes, logger=logger, **paths)
+        paths = {key: str(folder / name) for key, name in NETWORK_FILES.items()}
+        fit_mlp(table=table, splits=splits, settings=settings, threads=threads, logger=logger, **paths)
         return paths
 
     return fit
@@ -319,11 +314,11 @@ def test_a_plain_loop_gives_the_same_network(
 
 def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table, hitters_splits):
     """Also where the environment gives it more threads and another order of hashes."""
-    paths = {key: str(tmp_path / name) for key, name in OUTPUTS.items()}
+    paths = {key: str(tmp_path / name) for key, name in NETWORK_FILES.items()}
     code = "import json, logging, sys; from scripts.fit_mlp import fit_mlp\n"
     code += "fit_mlp(**json.loads(sys.argv[1]), logger=logging.getLogger())"
     arguments = json.dumps(
-        {"table": hitters_table, "splits": hitters_splits, "settings": BOOK, "processes": 1} | paths
+        {"table": hitters_table, "splits": hitters_splits, "settings": BOOK, "threads": 1} | paths
     )
     environment = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "5"}
     done = subprocess.run(
@@ -331,7 +326,7 @@ def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(OUTPUTS.values())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NETWORK_FILES.values())
     for key, path in paths.items():
         assert Path(path).read_bytes() == Path(book_fit[key]).read_bytes(), key
 
@@ -382,7 +377,7 @@ def test_a_network_is_the_same_whatever_is_trained_beside_it(
 
 def test_the_processes_end(fitted, hitters_table, splits_of):
     before = {process.pid for process in psutil.Process().children(recursive=True)}
-    fitted(hitters_table, splits_of(1, 2, 3), SHORT, processes=3)
+    fitted(hitters_table, splits_of(1, 2, 3), SHORT, threads=3)
     assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
     assert torch.get_num_threads() == 1
 
@@ -670,7 +665,8 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 
 STOPPED = """
 import os, pickle, sys
-from scripts import fit_mlp as module
+from scripts import fit_mlp as fit_module
+from scripts import training as module
 from scripts.job import job, outputs
 
 begun, complete = module.Training.training_step, False
@@ -688,7 +684,7 @@ with open(sys.argv[1], "rb") as file:
 with job(snakemake) as logger:
     settings = snakemake.params.spec["settings"]
     paths = snakemake.input, outputs(snakemake)
-    module.fit_mlp(**paths[0], **paths[1], settings=settings, processes=int(sys.argv[2]), logger=logger)
+    fit_module.fit_mlp(**paths[0], **paths[1], settings=settings, threads=int(sys.argv[2]), logger=logger)
 """
 
 
@@ -707,7 +703,7 @@ def test_a_training_that_is_stopped_fails_and_writes_nothing(
         "fit_mlp",
         tmp_path,
         inputs={"table": hitters_table, "splits": splits_of(1, 2)},
-        outputs={key: str(output / name) for key, name in OUTPUTS.items()},
+        outputs={key: str(output / name) for key, name in NETWORK_FILES.items()},
         settings=BOOK | {"epochs": 1_000_000},
     )
     (tmp_path / "given").write_bytes(pickle.dumps(snakemake))
@@ -885,10 +881,28 @@ def test_the_saved_classifier_gives_what_is_written(fitted, digits, network):
 
 def test_the_threads_of_a_network_are_those_asked_for(monkeypatch, fitted, digits):
     asked = []
-    monkeypatch.setattr(module, "set_threads", asked.append)
+    monkeypatch.setattr(fit_module, "set_threads", asked.append)
     table, splits_of = digits
     fitted(table, splits_of(1), CLASSES | {"epochs": 1, "threads_per_network": 3})
     assert asked == [3]
+
+
+def test_half_of_the_bits_train_about_the_same_network(fitted, digits):
+    """bfloat16 has eight bits for the digits. What is predicted is computed from the weights in full."""
+    table, splits_of = digits
+    settings = CLASSES | {"hidden": [24], "dropout": [0.2], "epochs": 20, "learning_rate": 0.003}
+    full, half = (
+        fitted(table, splits_of(1), settings | {"precision": precision})
+        for precision in ("32-true", "bf16-mixed")
+    )
+    accuracies = [read_table(paths["scores"])["accuracy"][0] for paths in (full, half)]
+    assert accuracies[1] == pytest.approx(accuracies[0], abs=0.04)
+    assert min(accuracies) > 0.8
+    assert not same(weights_of(full), weights_of(half))
+    images = labelled(table)[0][1400:] * 255
+    logits = predict(load_network(half["weights"], 1), images)
+    found = read_table(half["predictions"])
+    np.testing.assert_array_equal(found["predicted"], logits.argmax(dim=1).numpy())
 
 
 # MNIST
@@ -899,8 +913,9 @@ def accuracies(table, folder, settings, seeds, logger):
     schema = read_schema(table)["rows"]
     splits = str(folder / "splits.parquet")
     write_splits(given_splits(schema["train"], schema["test"], seeds), splits)
-    paths = {key: str(folder / name) for key, name in OUTPUTS.items()}
-    fit_mlp(table=table, splits=splits, settings=settings, processes=2, logger=logger, **paths)
+    paths = {key: str(folder / name) for key, name in NETWORK_FILES.items()}
+    settings = settings | {"processes": 1}
+    fit_mlp(table=table, splits=splits, settings=settings, threads=2, logger=logger, **paths)
     return read_table(paths["scores"])["accuracy"]
 
 

@@ -299,6 +299,19 @@ def test_the_log_of_an_earlier_run_is_replaced(tmp_path):
     assert "yesterday" not in read(tmp_path / "log")
 
 
+def test_several_processes_add_lines_to_one_log(tmp_path):
+    """None writes over another's lines, whoever comes first."""
+    path = tmp_path / "log"
+    code = "import sys; from scripts.job import log_to\n"
+    code += "with log_to(sys.argv[1], append=True) as logger: logger.info('from the other one')"
+    with log_to(str(path)) as logger:
+        logger.info("before")
+        subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=True, timeout=60)
+        logger.info("after")
+    lines = [line.split(" INFO ")[1] for line in path.read_text(encoding="utf-8").splitlines()]
+    assert lines == ["before", "from the other one", "after"]
+
+
 def test_the_cost_counts_processes_that_have_ended_but_not_those_before(snakemake):
     """Half a second of work in a child of the job counts, and two before it do not."""
     busy = "import time\nwhile time.process_time() < {}: pass"

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.files import Digests
-from scripts.manifest import LONGEST, changes, damage, read_record, write_record
+from scripts.manifest import LONGEST, altered, changes, damage, read_record, write_record
 
 SPEC = {
     "code": {"scripts/fit.py": "a" * 64, "scripts/tables.py": "b" * 64},
@@ -26,6 +26,7 @@ SPEC = {
     "outputs": {"board": "board.csv"},
     "settings": {"folds": {"number": 10, "seed": 1}, "hidden": [50, 20], "loss": "squared", "share": 0.5},
 }
+ROOT = Path(__file__).resolve().parent.parent
 COST = {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5}
 
 
@@ -212,6 +213,58 @@ def test_a_folder_in_the_place_of_a_file_is_damage(write):
     Path("results/two.bin").unlink()
     Path("results/two.bin").mkdir()
     assert list(damage(record, Digests(Path("digests.json")))) == ["results/two.bin"]
+
+
+# What a job reads that its maker did not write so
+
+
+def test_a_file_is_altered_where_no_record_names_it_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = "results/trial/models/net/block_3/scores.parquet"
+
+    def record(rule, digest, name="trial.net.3"):
+        path = Path("results", "manifest", rule, f"{name}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = {"rule": rule, "wildcards": {}, "inputs": {}, "specification": {}}
+        outputs = {file: {"sha256": digest, "bytes": 1}}
+        path.write_text(json.dumps(parts | {"outputs": outputs}), encoding="utf-8")
+        return path
+
+    assert altered({file: "a", "elsewhere.csv": "a"}) == []
+    record("fit_mlp", "b")
+    assert altered({file: "b", "results/trial/table.parquet": "a"}) == []
+    assert altered({"results/trial/table.parquet": "a", file: "a"}) == [file]
+    record("fit_lasso", "a")  # of a job that the workflow no longer has
+    assert altered({file: "a"}) == altered({file: "b"}) == []
+    assert altered({file: "c"}) == [file]
+    for rule in ("fit_mlp", "fit_lasso"):
+        record(rule, "a").write_text("half of a rec", encoding="utf-8")
+    assert altered({file: "c"}) == []
+
+
+def rules_with_records():
+    """Finds the outputs of each rule by what the rule files say."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    for rule in re.split(r"^rule ", text, flags=re.MULTILINE)[1:]:
+        outputs = re.search(r"^    output:\n(.*?)^    log:", rule, re.MULTILINE | re.DOTALL)
+        if outputs:
+            yield rule.partition(":")[0], re.findall(r'"(results/[^"]+)"', outputs[1])
+
+
+@pytest.mark.parametrize(("rule", "outputs"), [*rules_with_records()])
+def test_the_place_of_each_file_gives_the_name_of_its_record(tmp_path, monkeypatch, rule, outputs):
+    """But for the files at the top, which no job reads."""
+    monkeypatch.chdir(tmp_path)
+    if rule in ("report", "rulegraph"):
+        assert {Path(path).parent for path in outputs[:-1]} == {Path("results")}
+        return
+    *files, path = [path.format(dataset="trial_1", model="block_2", block=30) for path in outputs]
+    Path(path).parent.mkdir(parents=True)
+    parts = {"rule": rule, "wildcards": {}, "inputs": {}, "specification": {}}
+    written = {file: {"sha256": "a", "bytes": 1} for file in files}
+    Path(path).write_text(json.dumps(parts | {"outputs": written}), encoding="utf-8")
+    assert files and altered(dict.fromkeys(files, "a")) == []
+    assert altered(dict.fromkeys(files, "b")) == files
 
 
 # What has changed

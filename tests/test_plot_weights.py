@@ -15,7 +15,8 @@ from scripts.torch_setup import torch
 NETWORK = {
     "standardize": False, "hidden": [], "dropout": [], "loss": "cross_entropy", "optimizer": "rmsprop",
     "learning_rate": 0.01, "batch_size": 64, "epochs": 1, "seed": 0, "validation": 0.2, "patience": "none",
-    "weights": "last", "accelerator": "cpu", "threads": 1, "threads_per_network": 1,
+    "weights": "last", "accelerator": "cpu", "precision": "32-true",
+    "processes": 1, "threads": 1, "threads_per_network": 1,
 }  # fmt: skip
 LOGISTIC = {
     "penalties": {"number": 2, "smallest": 0.1}, "standardize": False, "validation": 0.2, "seed": 0,
@@ -34,7 +35,7 @@ def network(tmp_path_factory, digits, logger):
             "weights": str(folder / "weights.safetensors")
         }
         settings = NETWORK | {"standardize": standardize}
-        fit_mlp(digits[0], digits[1](4, 5), **paths, settings=settings, processes=1, logger=logger)
+        fit_mlp(digits[0], digits[1](4, 5), **paths, settings=settings, threads=1, logger=logger)
         return paths["weights"]
 
     return fit

@@ -181,8 +181,8 @@ def files(tmp_path_factory, prepare, logger):
     settings["lasso"] |= {"penalties": {"number": 4, "smallest": 0.01, "standardize": True}}
     settings["lasso"] |= {"folds": {"number": 3, "seed": 1}}
     fit_lasso(table, splits, **lasso, **settings["lasso"], logger=logger)
-    short = settings["network"] | {"epochs": 2, "accelerator": "cpu"}
-    fit_mlp(table, splits, **network, settings=short, processes=1, logger=logger)
+    short = settings["network"] | {"epochs": 2, "accelerator": "cpu", "processes": 1}
+    fit_mlp(table, splits, **network, settings=short, threads=1, logger=logger)
 
     models = ["linear", "lasso", "mlp"]
     scores = [written["scores"] for written in (linear, lasso, network)]

@@ -202,6 +202,16 @@ def test_a_job_outside_of_a_run_follows_none(folder):
     assert said("follow_run(); time.sleep(0.3); print('it ran')") == (0, "it ran\n")
 
 
+def test_a_job_that_a_scheduler_started_follows_none(folder):
+    """On another machine the lock of the run may look free, and the job would end itself."""
+    mine = str(folder / STATE / "runs" / "123")
+    code = "leave_run(); follow_run(); print('it runs', os.environ.get('LINEUP_RUN'))"
+    assert said(f"import os; from scripts.run import leave_run; {code}", **{VARIABLE: mine}) == (
+        0,
+        "it runs None\n",
+    )
+
+
 def test_a_new_run_waits_for_the_jobs_of_one_that_was_killed(folder):
     """A job that is busy in one long call of C notices late."""
     (STATE / "runs" / "123").mkdir(parents=True)

@@ -1,11 +1,14 @@
 """The tables that jobs hand on: written whole or not at all, with the same bytes, and read in order."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from workflow_helpers import ROOT
 
 from scripts.tables import (
     CHUNK,
@@ -187,3 +190,19 @@ def test_the_intercept_stands_before_the_coefficients_of_each_split(tmp_path):
         "term": ["(intercept)", "a", "b"] * 2,
         "coefficient": [3.0, 1.0, 2.0, -3.0, -1.0, 0.0],
     }
+
+
+def test_pandas_is_not_imported(hitters_table):
+    """Its import takes a third of a second, and pyarrow would swallow a Ctrl-C in it. Others may still import it."""
+    code = "import sys; from scripts.tables import read_table\n"
+    code += "read_table(sys.argv[1]); assert 'pandas' not in sys.modules\n"
+    code += "import pandas; print(pandas.DataFrame({'a': [1]}).a.sum())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, hitters_table],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

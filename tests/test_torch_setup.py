@@ -34,7 +34,7 @@ print(json.dumps(declared))
 # In place of Lightning and torchmetrics, where they are not what a test is about.
 STUBS = """
 for name in ("pytorch_lightning", "pytorch_lightning.plugins.environments", "torchmetrics"):
-    sys.modules[name] = types.SimpleNamespace(LightningEnvironment=None)
+    sys.modules[name] = types.SimpleNamespace(LightningEnvironment=None, TorchElasticEnvironment=None)
 """
 
 

@@ -21,6 +21,7 @@ from workflow_helpers import (
     copy_of_tree,
     environment,
     heavy_imports,
+    reproducible,
     second_tree,
     small_csv,
     small_dataset,
@@ -103,15 +104,6 @@ def records_of(jobs):
     """Lists the log and the record of some jobs, under results/."""
     names = [job.replace(".", "/", 1) if "." in job else f"{job}/{job}" for job in jobs]
     return {f"logs/{name}.log" for name in names} | {f"manifest/{name}.json" for name in names}
-
-
-def reproducible(project):
-    """Maps the results that are the same in every run to their bytes: all that records no time."""
-    return {
-        name: data
-        for name, data in contents(project.results).items()
-        if not name.startswith(("logs/", "manifest/")) and not name.endswith("/timings.csv")
-    }
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from workflow_helpers import (
     Project,
     contents,
     copy_of_tree,
+    reproducible,
     small_csv,
     small_dataset,
     small_images,
@@ -41,15 +42,6 @@ def jobs_of(*models):
     """Lists the jobs to fit and to draw some models, each on two blocks, and what stands on them."""
     fits = [f"fit_{KINDS[model]}.rows.{model}.{block}" for model in models for block in (1, 2)]
     return sorted([*fits, *(f"{rule}.rows.{model}" for model in models for rule in DRAWN[model]), *TOGETHER])
-
-
-def reproducible(project):
-    """Maps the results that are the same in every run to their bytes: all that records no time."""
-    return {
-        name: data
-        for name, data in contents(project.results).items()
-        if not name.startswith(("logs/", "manifest/")) and not name.endswith("/timings.csv")
-    }
 
 
 @pytest.fixture(scope="module")

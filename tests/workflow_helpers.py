@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Resourc
 from scripts.specification import specification
 
 ROOT = Path(__file__).resolve().parent.parent
+# The plugins for clusters stand apart, because Snakemake loads each one that it finds at every start.
+PLUGINS = ROOT / ".venv" / "cluster"
 # What stands in the tree and is no part of it, where there is no git to tell.
 LEFT_BY_USE = {
     ".git",
@@ -80,6 +83,15 @@ def contents(folder):
     }
 
 
+def reproducible(project):
+    """Maps the results that are the same in every run to their bytes: all that records no time."""
+    return {
+        name: data
+        for name, data in contents(project.results).items()
+        if not name.startswith(("logs/", "manifest/")) and not name.endswith("/timings.csv")
+    }
+
+
 def small_csv(path, seed, rows=40, target="strength"):
     """Writes a table of four numbers, a factor of two levels, one of three and a target."""
     random = np.random.default_rng(seed)
@@ -136,6 +148,17 @@ def small_models():
     return {name: copy.deepcopy(model) for name, model in models.items()}
 
 
+# What the rule that trains networks writes, but for its record.
+NETWORK_FILES = {
+    "predictions": "predictions.parquet",
+    "scores": "scores.parquet",
+    "training_log": "training_log.csv",
+    "learning_curves": "learning_curves.parquet",
+    "summary": "summary.txt",
+    "weights": "weights.safetensors",
+}
+
+
 IMAGE_FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
@@ -190,7 +213,18 @@ def small_models_of_classes():
     return {name: copy.deepcopy(model) for name, model in models.items()}
 
 
-def given(rule, folder, inputs=None, outputs=None, settings=None, params=None, wildcards=None, files=()):
+def given(
+    rule,
+    folder,
+    inputs=None,
+    outputs=None,
+    settings=None,
+    params=None,
+    wildcards=None,
+    files=(),
+    threads=1,
+    resources=None,
+):
     """Makes the object that Snakemake gives to the script of a rule.
 
     Its log and its record are in a folder, as ``log`` and ``record.json``.
@@ -202,8 +236,8 @@ def given(rule, folder, inputs=None, outputs=None, settings=None, params=None, w
         output=_named(OutputFiles(), outputs),
         params=Params(fromdict={"spec": spec} | (params or {})),
         wildcards=Wildcards(fromdict=wildcards or {}),
-        threads=1,
-        resources=ResourceList(),
+        threads=threads,
+        resources=ResourceList(fromdict=resources or {}),
         log=Log([str(Path(folder) / "log")]),
         config={},
         rulename=rule,
@@ -264,6 +298,15 @@ def snakemake(*options, cwd, timeout=300, **more):
     return Run(done.returncode, done.stdout)
 
 
+def with_plugins():
+    """Gives the environment in which snakemake finds the plugins for clusters; skips the test if they are missing."""
+    if find_spec("snakemake_executor_plugin_slurm"):
+        return {}
+    if not (PLUGINS / "snakemake_executor_plugin_slurm").is_dir():
+        pytest.skip("the plugins of requirements-cluster.txt are not here: `make test` gets them")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))}
+
+
 def heavy_imports(*options, cwd):
     """Lists the packages that snakemake loads on a dry run though it needs them for a job at most."""
     run = snakemake("--dry-run", *options, cwd=cwd, PYTHONPROFILEIMPORTTIME="1")
@@ -319,3 +362,10 @@ class Project:
     def dry_run(self):
         """Lists what would run."""
         return self.run("--dry-run")
+
+    def run_with(self, profile, *options, **more):
+        """Runs the workflow with a profile of the tree and the plugins for clusters."""
+        profile = self.tree / "profiles" / profile
+        command = self.command("--workflow-profile", profile, *options)
+        more = {"TMPDIR": str(self.temporary)} | with_plugins() | more
+        return snakemake(*command, cwd=self.folder.parent, **more)

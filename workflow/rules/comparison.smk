@@ -32,8 +32,8 @@ rule compare:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("compare", dataset_settings("models", "reference", "null_model")),
     script:
@@ -68,8 +68,8 @@ rule plot_comparison:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec(
             "plot_comparison",
@@ -89,12 +89,13 @@ rule timings:
         record="results/manifest/timings/{dataset}.json",
     log:
         "results/logs/timings/{dataset}.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         spec=spec("timings", dataset_settings("models")),
     script:
@@ -105,9 +106,9 @@ rule report:
     """Write the page with the comparison, the figures, the settings and the versions."""
     input:
         tables=expand("results/{dataset}/table.parquet", dataset=config["build"]),
-        leaderboards=expand(rules.compare.output.leaderboard, dataset=config["build"]),
-        differences=expand(rules.compare.output.differences, dataset=config["build"]),
-        scores=expand(rules.compare.output.scores, dataset=config["build"]),
+        leaderboards=expand("results/{dataset}/leaderboard.csv", dataset=config["build"]),
+        differences=expand("results/{dataset}/differences.csv", dataset=config["build"]),
+        scores=expand("results/{dataset}/scores.parquet", dataset=config["build"]),
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
     output:
         html="results/report.html",
@@ -118,8 +119,8 @@ rule report:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("report", report_settings, ["workflow/report/report.html.j2"]),
         # Its place is no reason to write the report again: what it says is in the specification.
@@ -137,12 +138,13 @@ rule rulegraph:
         record="results/manifest/rulegraph/rulegraph.json",
     log:
         "results/logs/rulegraph/rulegraph.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("rulegraph", rulegraph_settings, snakefiles()),
         # A plain path would be taken for the prefix of an input by --lint.

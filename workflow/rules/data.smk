@@ -17,12 +17,13 @@ rule fetch:
         "results/logs/fetch/{dataset}.log",
     wildcard_constraints:
         dataset=datasets_with("format", "csv"),
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=30,
+        mem_mb=growing(500),
+        runtime=growing(30),
     params:
         # The digest alone decides what the file is: neither the code that gets it counts, nor where it is
         # looked for. Snakemake leaves a function of the output out of its comparison.
@@ -47,8 +48,8 @@ rule preprocess:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec(
             "preprocess",
@@ -80,12 +81,13 @@ rule fetch_images:
         "results/logs/fetch_images/{dataset}.log",
     wildcard_constraints:
         dataset=datasets_with("format", "images"),
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         # As with fetch, the digests alone decide what the files are.
         spec=spec("fetch_images", dataset_settings("sha256"), code=False),
@@ -112,8 +114,8 @@ rule preprocess_images:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         spec=spec("preprocess_images", dataset_settings("target", "classes")),
     script:
@@ -133,8 +135,8 @@ rule split:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("split", split_settings),
     script:

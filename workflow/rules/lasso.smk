@@ -23,8 +23,8 @@ rule fit_lasso:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         spec=spec("fit_lasso", model_settings("kind")),
     script:
@@ -77,8 +77,8 @@ rule plot_lasso:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("plot_lasso", dataset_settings("target_unit")),
     script:

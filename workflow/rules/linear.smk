@@ -21,8 +21,8 @@ rule fit_linear:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         spec=spec("fit_linear"),
     script:
@@ -51,8 +51,8 @@ rule plot_linear:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("plot_linear", dataset_settings("target_unit")),
     script:

@@ -9,12 +9,13 @@ rule verify:
         manifest_checked,
     log:
         "results/logs/verify/verify.log",
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=60,
+        mem_mb=growing(500),
+        runtime=growing(60),
     params:
         records=records,
     script:

@@ -22,13 +22,17 @@ rule fit_mlp:
         model=models_of_kind("mlp"),
     conda:
         "../../environment.yml"
-    threads: lambda wildcards: config["models"][wildcards.model]["threads"]
+    threads: threads_of_training
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
+        gpu=lambda wildcards: 0 if config["models"][wildcards.model]["accelerator"] == "cpu" else 1,
+        # How many processes train one network together. A profile sets more, and `mpi` for what starts them.
+        tasks=1,
     params:
-        # What is trained side by side does not change what is computed.
-        spec=spec("fit_mlp", model_settings("kind", "threads")),
+        # What is trained side by side does not change what is computed, nor does a checkpoint.
+        spec=spec("fit_mlp", training_settings),
+        checkpoint_seconds=lambda wildcards, output: config["models"][wildcards.model]["checkpoint_seconds"],
     script:
         "../../scripts/fit_mlp.py"
 
@@ -64,8 +68,8 @@ rule plot_mlp:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec(
             "plot_mlp",
@@ -98,8 +102,8 @@ rule plot_training:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         spec=spec("plot_training", model_setting("validation")),
     script:
