@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 
-.PHONY: run test lint docs bench rulegraph lock clean help
+.PHONY: run test test-all lint docs exactness bench rulegraph lock clean help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/installed  ## build everything that the config names
@@ -14,11 +14,17 @@ run: $(VENV)/installed  ## build everything that the config names
 test: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
+test-all: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests that take minutes, too
+	$(VENV)/bin/python -m pytest -m ""
+
 lint: $(VENV)/installed  ## run the checks of style alone
 	$(VENV)/bin/python -m pytest tests/test_style.py
 
 docs: $(VENV)/installed  ## write the reference pages from their sources
 	$(VENV)/bin/python docs/reference.py
+
+exactness: $(VENV)/installed  ## make each change of docs/exactness.md, also to plain Snakemake, and write the table
+	$(VENV)/bin/python docs/exactness.py
 
 bench: $(VENV)/installed  ## time the pipeline beside one plain script of the same work
 	$(VENV)/bin/python benchmarks/bench.py
@@ -63,4 +69,4 @@ clean:  ## remove the results; the packages and the local data stay
 	find results -mindepth 1 ! -name .gitignore -delete
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20

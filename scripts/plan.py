@@ -6,7 +6,7 @@ reasons are told in words.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from scripts.cache import cache_folder, damaged_entries, drop_entry
 from scripts.errors import InputError
 from scripts.files import STATE, Digests
 from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
-from scripts.run import VARIABLE, begin_run, is_running
+from scripts.run import begin_run, is_running
 from scripts.specification import code_of, drop_stale_bytecode, listed
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
@@ -49,7 +49,7 @@ class Made:
     causes: list[str]
 
 
-def plan(workflow: Workflow) -> list[str]:
+def plan(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]) -> list[str]:
     """Has Snakemake run each job again that is not as the manifest says, and says why.
 
     It is the input function of the rules that stand on no other, so it is called in every DAG as this
@@ -57,6 +57,7 @@ def plan(workflow: Workflow) -> list[str]:
 
     Args:
         workflow: The workflow.
+        is_in_config: Tells of a rule and its wildcards whether the config has this job.
 
     Returns:
         No input file.
@@ -65,11 +66,7 @@ def plan(workflow: Workflow) -> list[str]:
         SystemExit: With status 1 if another run is going on, if the cache to use is not
             there, or if a script cannot be read.
     """
-    if not workflow.is_main_process:
-        # A job on another machine does not see the lock of its run.
-        os.environ.pop(VARIABLE, None)
-        return []
-    if workflow in _planned:
+    if not workflow.is_main_process or workflow in _planned:
         return []
     _planned.append(workflow)
     _take_folder(workflow)
@@ -80,7 +77,7 @@ def plan(workflow: Workflow) -> list[str]:
             if rule.script:
                 code_of(f"scripts/{rule.name}.py")
         drop_stale_bytecode()
-    jobs = made_jobs(workflow, digests)
+    jobs = made_jobs(workflow, is_in_config, digests)
     digests.save()
     stale = [job for job in jobs if job.causes]
     workflow.dag.forcefiles.update(job.record for job in stale)
@@ -99,11 +96,14 @@ def plan(workflow: Workflow) -> list[str]:
 _planned: list[Workflow] = []
 
 
-def made_jobs(workflow: Workflow, digests: Digests) -> list[Made]:
+def made_jobs(
+    workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool], digests: Digests
+) -> list[Made]:
     """Reads the manifest and compares it with the present.
 
     Args:
         workflow: The workflow.
+        is_in_config: Tells of a rule and its wildcards whether the config has this job.
         digests: Gives the digests of files.
 
     Returns:
@@ -111,10 +111,10 @@ def made_jobs(workflow: Workflow, digests: Digests) -> list[Made]:
     """
     jobs = []
     for path in sorted(FOLDER.glob("*/*.json")):
-        wildcards = _wildcards(workflow, path)
-        if wildcards is None:
+        rule, wildcards = path.parent.name, _wildcards(workflow, path)
+        if wildcards is None or not is_in_config(rule, wildcards):
             continue
-        rule, record = path.parent.name, read_record(path)
+        record = read_record(path)
         name = " ".join([rule, ".".join(wildcards.values())]).strip()
         current = workflow.get_rule(rule).params.spec(Wildcards(fromdict=wildcards))
         reads = frozenset(listed(current["inputs"]))

@@ -8,6 +8,7 @@ that it describes at import mends that. Where torchvision can load its operators
 
 import importlib.util
 import os
+import sys
 import warnings
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
@@ -62,7 +63,7 @@ for useless in (
     warnings.filterwarnings("ignore", message=useless)
 
 # This has to happen before the imports below, and once in a process.
-if torchvision_is_broken():
+if "torchvision" not in sys.modules and torchvision_is_broken():
     declare_operators()
 
 import pytorch_lightning as lightning  # noqa: E402, F401

@@ -5,27 +5,45 @@ import json
 import logging
 import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from sklearn.datasets import load_digits
-from slurm import slurm  # noqa: F401  (a fixture)
-from workflow_helpers import Project, copy_of_tree, small_csv, small_dataset, small_models
+from support.data import small_csv, small_dataset, small_models
+from support.runs import Project
+from support.slurm import slurm  # noqa: F401  (a fixture)
+from support.tree import ROOT, copy_of_tree
 
 from scripts.errors import InputError
-from scripts.fetch import fetch
-from scripts.fetch_images import FILES, fetch_images
 from scripts.preprocess import preprocess
-from scripts.preprocess_images import preprocess_images
 from scripts.split import given_splits, split
 from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 
-ROOT = Path(__file__).resolve().parent.parent
+# What waits more than it works stands first: of two workers, one begins with it, and the other takes what is left.
+FIRST = ["test_slurm", "test_failures"]
+
+
+def pytest_collection_modifyitems(items):
+    """Sorts the tests by file, and within a file not at all."""
+    names = [*FIRST, *dict.fromkeys(item.path.stem for item in items if item.path.stem not in FIRST)]
+    items.sort(key=lambda item: names.index(item.path.stem))
+
+
+@pytest.fixture
+def tell(record_property):
+    """Gives a function that shows lines at the end of the session, whichever worker the test is in."""
+    return lambda text: record_property("told", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Shows what the tests told."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        told = [text for name, text in report.user_properties if name == "told"]
+        if report.when == "call" and told:
+            terminalreporter.write_sep("-", report.nodeid)
+            terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +54,8 @@ def logger():
 @pytest.fixture(scope="session")
 def hitters_csv(tmp_path_factory, logger):
     """The raw file: a copy that is here already, or else from the sources of the config."""
+    from scripts.fetch import fetch
+
     dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["hitters"]
     here = [ROOT / "data" / "Hitters.csv", ROOT / "results" / "hitters" / "raw.csv"]
     sources = [{"file": str(path)} for path in here if path.exists()]
@@ -93,6 +113,7 @@ def book_split(hitters_splits) -> Splits:
 @pytest.fixture(scope="session")
 def prepare(logger):
     """Gives a function that writes the prepared table and the splits of columns made up for a test."""
+    import pandas as pd
 
     def write(folder, columns, seeds=(1,), target="y", test_share=0.25):
         raw, table, splits = (
@@ -109,6 +130,8 @@ def prepare(logger):
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
     """1,797 real images of 8 x 8 pixels, 1,400 of them to train on: the prepared table and a maker of splits."""
+    from sklearn.datasets import load_digits
+
     folder, found = tmp_path_factory.mktemp("digits"), load_digits()
     images = (found.data * 15).astype(np.uint8)  # from 0 to 16, to 0 to 240
     sides = {"train": 1400, "test": 397}
@@ -139,6 +162,9 @@ def digits(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mnist_table(tmp_path_factory, logger):
     """The prepared table of MNIST, from the sources of the config; the test is skipped if none can be reached."""
+    from scripts.fetch_images import FILES, fetch_images
+    from scripts.preprocess_images import preprocess_images
+
     dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["mnist"]
     folder = tmp_path_factory.mktemp("mnist")
     sources = [source for source in dataset["sources"] if "file" not in source]

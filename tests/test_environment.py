@@ -11,7 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from workflow_helpers import ROOT, files_of_tree
+from support.tree import ROOT, files_of_tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = {
@@ -32,7 +32,7 @@ def versions_in(lines):
 LOCK, CLUSTER_LOCK = lines_of("requirements.txt"), lines_of("requirements-cluster.txt")
 LOCKED = versions_in(LOCK)
 # Modules of the project itself.
-OWN = {"benchmarks", "scripts", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
+OWN = {"benchmarks", "scripts", "support", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
 
 
 def by_name(name):

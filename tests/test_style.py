@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from workflow_helpers import ROOT, files_of_tree, tracked_files
+from support.tree import ROOT, files_of_tree, tracked_files
 
 LARGEST = 600 * 1024  # bytes
 PYTHON = [path for path in files_of_tree() if path.suffix == ".py"]

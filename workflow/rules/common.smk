@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import apply_wildcards
 
-from scripts.config import shortest, split_seeds, validate
+from scripts.config import KINDS, shortest, split_seeds, validate
 from scripts.errors import InputError
 from scripts.plan import plan
 from scripts.run import leave_run
@@ -30,7 +30,7 @@ def manifest_checked(wildcards):
 
     It is the input function of every rule that stands on no other, so that no DAG is without it.
     """
-    return plan(workflow)
+    return plan(workflow, is_in_config)
 
 
 def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
@@ -82,9 +82,25 @@ def blocks(dataset):
     return range(1, -(-len(split_seeds(splits["seeds"])) // splits["block_size"]) + 1)
 
 
+def is_in_config(rule, wildcards):
+    """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
+    dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
+    if block and int(block) not in blocks(dataset):
+        return False
+    if not model:
+        return True
+    kind, task = config["models"][model]["kind"], config["datasets"][dataset]["task"]
+    return kind in KINDS[task] and rule in rules_of(dataset, model)
+
+
 def split_settings(wildcards):
     """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
     splits = config["datasets"][wildcards.dataset]["splits"]
+    if int(wildcards.block) not in blocks(wildcards.dataset):
+        last = blocks(wildcards.dataset)[-1]
+        raise WorkflowError(
+            f"The splits of {wildcards.dataset} have no block {wildcards.block}: the last is block {last}."
+        )
     first = (int(wildcards.block) - 1) * splits["block_size"]
     seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
     return {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}

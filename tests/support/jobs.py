@@ -1,0 +1,67 @@
+"""The jobs of the two small projects, each as its rule and wildcards, and which of them stand on what."""
+
+# The table: four models of two splits, in one block.
+
+MODELS = {"plain": "linear", "lasso_one": "lasso", "lasso_two": "lasso", "net": "mlp"}
+LASSOS = ["lasso_one", "lasso_two"]
+NOTHING: list[str] = []
+DRAWN = ["compare.trial", "plot_comparison.trial", "report"]
+TOGETHER = [*DRAWN, "timings.trial"]
+
+
+def fits(*models, block=1):
+    """Lists the jobs that fit some models on a block of splits."""
+    return [f"fit_{MODELS[model]}.trial.{model}.{block}" for model in models]
+
+
+def plots(*models):
+    """Lists the jobs that draw some models."""
+    return [f"plot_{MODELS[model]}.trial.{model}" for model in models]
+
+
+def of(*models):
+    """Lists the jobs that fit and draw some models, and what stands on all models."""
+    return [*fits(*models), *plots(*models), *TOGETHER]
+
+
+MODELLED = of(*MODELS)
+SPLIT = ["split.trial.1", *MODELLED]
+PREPARED = ["preprocess.trial", *SPLIT]
+ALL = ["fetch.trial", *PREPARED]
+FIGURES = [*plots(*MODELS), "plot_comparison.trial", "report"]
+
+# The images: three models of two splits, in a block each.
+
+MODELS_OF_IMAGES = {"linear_net": "mlp", "sparse": "logistic", "deep_net": "mlp"}
+FIGURES_OF_IMAGES = {
+    "linear_net": ["plot_training", "plot_classifier", "plot_weights"],
+    "sparse": ["plot_classifier", "plot_weights"],
+    "deep_net": ["plot_training", "plot_classifier"],
+}
+NETWORKS = ["linear_net", "deep_net"]
+DRAWN_IMAGES = ["compare.rows", "plot_comparison.rows", "report"]
+TOGETHER_IMAGES = [*DRAWN_IMAGES, "timings.rows"]
+
+
+def of_images(*models):
+    """Lists the jobs that fit and draw some models of images, and what stands on all models."""
+    fitted = [f"fit_{MODELS_OF_IMAGES[model]}.rows.{model}.{block}" for model in models for block in (1, 2)]
+    figures = [f"{rule}.rows.{model}" for model in models for rule in FIGURES_OF_IMAGES[model]]
+    return sorted([*fitted, *figures, *TOGETHER_IMAGES])
+
+
+def drawn(rule, *models):
+    """Lists the jobs of a rule that draw some models of images, and the report."""
+    return [*(f"{rule}.rows.{model}" for model in models), "report"]
+
+
+PREPARED_IMAGES = ["preprocess_images.rows", "split.rows.1", "split.rows.2", *of_images(*MODELS_OF_IMAGES)]
+ALL_OF_IMAGES = ["fetch_images.rows", *PREPARED_IMAGES]
+# The figures of one model show the first split, so another second split leaves them alone.
+SECOND_SPLIT = [
+    *TOGETHER_IMAGES,
+    "split.rows.2",
+    *(f"fit_mlp.rows.{model}.2" for model in NETWORKS),
+    "fit_logistic.rows.sparse.2",
+    *(f"plot_training.rows.{model}" for model in NETWORKS),
+]

@@ -1,0 +1,70 @@
+"""The projects that changes are made to."""
+
+import copy
+
+from support.changes import Place
+from support.data import (
+    small_csv,
+    small_dataset,
+    small_images,
+    small_images_dataset,
+    small_models,
+    small_models_of_classes,
+)
+from support.jobs import ALL, ALL_OF_IMAGES, LASSOS, MODELS
+from support.tree import copy_of_tree
+
+
+def trial(folder):
+    """A small table and four models."""
+    models = small_models()
+    for name in LASSOS:
+        models[name]["folds"] = {"number": 3, "seed": 2}
+    models["net"] |= {"hidden": [4, 6, 6], "dropout": [0.1, 0.2, 0.2]}
+    csv = small_csv(folder / "trial.csv", seed=1)
+    return {"trial": small_dataset(csv) | {"sources": [{"file": "trial.csv"}]}}, models, ALL
+
+
+def rows(folder):
+    """A small set of images and three models."""
+    images = small_images(folder / "rows", seed=1)
+    dataset = small_images_dataset(images) | {"sources": [{"file": "rows"}]}
+    return {"rows": dataset}, small_models_of_classes(), ALL_OF_IMAGES
+
+
+def many(folder):
+    """Two tables in blocks of two splits, and three models."""
+    models = {name: settings for name, settings in small_models().items() if name != "lasso_two"}
+    models["net"] |= {"hidden": [4, 6], "dropout": [0.1, 0.2]}
+    datasets, jobs = {}, ["report"]
+    for seed, (name, last, used) in enumerate(
+        [("trial", 6, [*models]), ("other", 4, ["plain", "lasso_one"])]
+    ):
+        splits = {"test_share": 0.25, "seeds": {"first": 1, "last": last}, "block_size": 2}
+        csv = small_csv(folder / f"{name}.csv", seed)
+        dataset = small_dataset(csv, splits=splits, models=used) | {"sources": [{"file": csv.name}]}
+        datasets[name] = dataset
+        jobs += [
+            f"{rule}.{name}" for rule in ("fetch", "preprocess", "compare", "plot_comparison", "timings")
+        ]
+        jobs += [f"plot_{MODELS[model]}.{name}.{model}" for model in used]
+        for block in range(1, last // 2 + 1):
+            jobs += [
+                f"split.{name}.{block}",
+                *(f"fit_{MODELS[model]}.{name}.{model}.{block}" for model in used),
+            ]
+    return datasets, models, jobs
+
+
+PROJECTS = {"many": many, "trial": trial, "rows": rows}
+
+
+def place_of(name, base):
+    """Writes a project into a folder, and lists the jobs of its first run."""
+    for part in ("tree", "work"):
+        (base / part).mkdir(parents=True)
+    datasets, models, jobs = PROJECTS[name](base / "work")
+    config = {"build": list(datasets), "datasets": datasets, "models": models}
+    return Place(
+        base / "work", copy_of_tree(base / "tree"), copy.deepcopy(config), {}, (), next(iter(datasets))
+    ), jobs

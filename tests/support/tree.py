@@ -1,0 +1,69 @@
+"""The tree of the project: its files, and copies of it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# What stands in the tree and is no part of it, where there is no git to tell.
+LEFT_BY_USE = {
+    ".git",
+    ".venv",
+    ".snakemake",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "data",
+    "results",
+}
+
+
+def tracked_files():
+    """Lists the files in git, relative to the root; skips the test where the tree is no checkout."""
+    listed = _git("--cached")
+    if listed is None:
+        pytest.skip("this is not a git checkout")
+    return listed
+
+
+def files_of_tree():
+    """Lists the files that make up the tree, relative to the root: those in git, and new ones not ignored."""
+    listed = _git("--cached", "--others", "--exclude-standard")
+    if listed is None:
+        every = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+        listed = sorted(path for path in every if not LEFT_BY_USE & set(path.parts))
+    return listed
+
+
+def _git(*options):
+    command = ["git", "ls-files", "-z", *options]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        return None
+    return sorted(
+        path for path in map(Path, filter(None, listed.stdout.split("\0"))) if (ROOT / path).is_file()
+    )
+
+
+def copy_of_tree(folder):
+    """Copies the tree, with its modification times, so that nothing that happens to it meanwhile is seen."""
+    for path in files_of_tree():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, folder / path)
+    return folder
+
+
+def second_tree(tree, folder):
+    """Copies a copy of the tree, to edit it: what became of the tree itself meanwhile does not count."""
+    return shutil.copytree(tree, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def contents(folder):
+    """Maps each file under a folder, but compiled modules, to its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }

@@ -1,0 +1,196 @@
+"""Several processes that train one network: the same network as one process, up to rounding, or an error."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+from support.data import NETWORK_FILES
+from support.tree import ROOT
+from support.waiting import PATIENCE
+
+from scripts import ranks, training
+from scripts.checkpoints import FOLDER, Checkpoints
+from scripts.errors import InputError
+from scripts.fit_mlp import fit_mlp
+from scripts.job import log_to
+from scripts.ranks import launch, place_in_step
+from scripts.tables import read_design, read_splits, read_table
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """A network for images of 64 pixels, with a last batch of one row: the second process has none of it."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["digits_network"]
+    return shipped | {
+        **{"hidden": [24], "dropout": [0.2], "batch_size": 373, "validation": 0.2, "epochs": 30},
+        **{"learning_rate": 0.005, "accelerator": "cpu", "weights": "best"},
+    }
+
+
+def fit(folder, digits, settings, processes, seconds=600, **options):
+    """Trains on one split in a folder, and gives the paths of what is written."""
+    folder.mkdir(exist_ok=True)
+    table, splits_of = digits
+    paths = {key: str(folder / name) for key, name in NETWORK_FILES.items()}
+    with log_to(str(folder / "log")) as logger:
+        fit_mlp(
+            table=table,
+            splits=splits_of(1),
+            settings=settings | {"processes": processes},
+            threads=1,
+            logger=logger,
+            checkpoints=Checkpoints(folder / FOLDER / "job" / "key", seconds, logger),
+            log=str(folder / "log"),
+            **options,
+            **paths,
+        )
+    return paths
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, digits, settings):
+    return fit(tmp_path_factory.mktemp("alone"), digits, settings, 1)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, digits, settings):
+    return fit(tmp_path_factory.mktemp("pair"), digits, settings, 2)
+
+
+@pytest.mark.usefixtures("quiet_logging")
+def test_two_processes_train_the_network_that_one_does(alone, pair):
+    """The rows of a batch are summed in two parts, so the last digits differ, and grow apart from step to step."""
+    one, two = (read_table(paths["learning_curves"]) for paths in (alone, pair))
+    assert list(one) == list(two)
+    for name in ("train_loss", "valid_loss"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-3)
+        assert two[name][-1] < 0.5 * two[name][0], "the loss does not fall"
+    for name in ("train_accuracy", "valid_accuracy"):
+        np.testing.assert_allclose(two[name], one[name], atol=0.01)
+    accuracies = [read_table(paths["scores"])["accuracy"][0] for paths in (alone, pair)]
+    assert accuracies[1] == pytest.approx(accuracies[0], abs=0.01)
+    assert min(accuracies) > 0.8
+    # They are two computations, not one that was done twice.
+    assert Path(alone["weights"]).read_bytes() != Path(pair["weights"]).read_bytes()
+
+
+@pytest.mark.usefixtures("quiet_logging")
+def test_each_process_says_which_it_is(pair):
+    log = Path(pair["weights"]).with_name("log").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"Rank (\d) of a world of (\d)", log)) == [("0", "2"), ("1", "2")]
+    assert "1 networks trained" in log
+
+
+@pytest.mark.usefixtures("quiet_logging")
+def test_a_pair_that_was_killed_goes_on_with_the_same_bytes(tmp_path, pair, digits, settings):
+    """The first process is killed after a checkpoint; the other one does not outlive the job."""
+    begun = ranks._first_failure
+    killed = []
+
+    def first_failure(processes):
+        while not list((tmp_path / FOLDER).rglob("*.ckpt")):
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.005)
+        processes[0].kill()
+        killed.extend(process.pid for process in processes)
+        return begun(processes)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RuntimeError, match="status -9"):
+        patched.setattr(ranks, "_first_failure", first_failure)
+        fit(tmp_path, digits, settings, 2, seconds=0)
+    assert len(killed) == 2 and not any(map(psutil.pid_exists, killed))
+    resumed = fit(tmp_path, digits, settings, 2, seconds=0)
+    assert (tmp_path / "log").read_text(encoding="utf-8").count("goes on from epoch") == 2
+    for key in NETWORK_FILES:
+        assert Path(resumed[key]).read_bytes() == Path(pair[key]).read_bytes(), key
+
+
+KILLED = """
+import json, sys
+from pathlib import Path
+from scripts.ranks import launch
+launch(json.loads(sys.argv[1]), Path(sys.argv[2]), 2, None, ())
+"""
+
+
+def test_the_processes_do_not_outlive_the_job(tmp_path, digits, settings):
+    task = {
+        "table": digits[0],
+        "splits": digits[1](1),
+        "settings": settings | {"processes": 2, "epochs": 100_000},
+        "chunks": [[0, 1]],
+        "log": str(tmp_path / "log"),
+        "accelerator": "cpu",
+        "checkpoint_seconds": 0,
+    }
+    arguments = [json.dumps(task), str(tmp_path)]
+    with subprocess.Popen([sys.executable, "-c", KILLED, *arguments], cwd=ROOT) as process:
+        try:
+            until = time.monotonic() + 120
+            while not list(tmp_path.rglob("*.ckpt")):
+                assert process.poll() is None and time.monotonic() < until
+                time.sleep(0.05)
+            helpers = psutil.Process(process.pid).children(recursive=True)
+        finally:
+            process.send_signal(signal.SIGKILL)
+    assert len(helpers) == 2
+    assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == []
+
+
+@pytest.mark.parametrize(("mpi", "job"), [("srun", None), ("mpirun", "7")])
+def test_another_launcher_or_no_job_of_slurm_is_refused(tmp_path, monkeypatch, mpi, job):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    if job:
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+    with pytest.raises(InputError, match=f"mpi of fit_mlp is {mpi}"):
+        launch({}, tmp_path / "folder", 2, mpi, ())
+    assert not list(tmp_path.iterdir())
+
+
+STEP = {
+    "SLURM_STEP_NUM_TASKS": "4",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "1",
+}
+
+
+def test_a_task_of_a_step_knows_its_place():
+    place, variables = place_in_step(STEP, "cpu", 4)
+    assert (place.rank, place.processes, place.nodes) == (3, 4, 2)
+    assert variables == {"RANK": "3", "LOCAL_RANK": "1", "GROUP_RANK": "1", "WORLD_SIZE": "4"}
+
+
+@pytest.mark.parametrize(("tasks", "nodes"), [("1", "1"), ("3", "1"), ("4", "3")])
+def test_a_step_of_another_size_is_refused(tasks, nodes):
+    step = STEP | {"SLURM_STEP_NUM_TASKS": tasks, "SLURM_STEP_NUM_NODES": nodes}
+    with pytest.raises(InputError, match=f"4 processes.*{tasks} tasks on {nodes} machines"):
+        place_in_step(step, "cpu", 4)
+
+
+@pytest.mark.parametrize(("seen", "cards", "named"), [(None, (0, 2), "0,2"), ("5,7,9", (1, 2), "7,9")])
+def test_the_cards_of_the_processes_are_among_those_of_the_job(monkeypatch, seen, cards, named):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if seen:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    assert ranks._visible(cards) == named
+
+
+def test_a_world_of_another_size_is_an_error(digits, settings, monkeypatch):
+    """A trainer that made one process of two would train a network that nobody asked for."""
+    made = training.trainer_at
+    monkeypatch.setattr(training, "trainer_at", lambda place, **options: made(training.HERE, **options))
+    rows, drawn = training.Rows.of(read_design(digits[0])), read_splits([digits[1](1)])
+    with pytest.raises(RuntimeError, match="1 processes, not 2"):
+        training.train(rows, drawn, settings, place=training.Place(processes=2))
