@@ -32,7 +32,13 @@ def versions_in(lines):
 LOCK, CLUSTER_LOCK = lines_of("requirements.txt"), lines_of("requirements-cluster.txt")
 LOCKED = versions_in(LOCK)
 # Modules of the project itself.
-OWN = {"benchmarks", "scripts", "support", "tests", *(path.stem for path in files_of_tree() if path.suffix == ".py")}
+OWN = {
+    "benchmarks",
+    "scripts",
+    "support",
+    "tests",
+    *(path.stem for path in files_of_tree() if path.suffix == ".py"),
+}
 
 
 def by_name(name):

@@ -60,7 +60,7 @@ IMPORTED = {
 }
 
 # Of these a run may have its own. Whatever else its environment has of its own, a library may look at while it is imported.
-OWN = {"TMPDIR", "PYTEST_CURRENT_TEST"}
+OWN = {"TMPDIR", "PYTEST_CURRENT_TEST", "SNAKEMAKE_OUTPUT_CACHE"}
 
 
 class Warm:

@@ -30,7 +30,7 @@ def said(text):
     return Counter(", ".join(sorted(re.split(r", |; |: ", line))) for line in text.splitlines() if line)
 
 
-@pytest.mark.parametrize("project", ["trial", "rows"])
+@pytest.mark.parametrize("project", ["trial", pytest.param("rows", marks=pytest.mark.slow)])
 def test_the_same_bytes_jobs_and_messages(project, tmp_path):
     places = [place_of(project, tmp_path / name)[0] for name in ("cold", "warm")]
 
