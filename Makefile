@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 
-.PHONY: run test test-all lint docs exactness bench rulegraph lock clean help
+.PHONY: run test quick test-all lint docs exactness bench rulegraph lock clean help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/installed  ## build everything that the config names
@@ -13,6 +13,9 @@ run: $(VENV)/installed  ## build everything that the config names
 
 test: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
+
+quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=scripts/tables.py
+	PYTHONPATH=.:tests $(VENV)/bin/python -m support.quick $(FILE)
 
 test-all: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -m ""

@@ -40,3 +40,11 @@ rule all:
             for rule in rules_of(dataset, model)
             for block in blocks(dataset)
         ],
+
+
+onsuccess:
+    end_timers()
+
+
+onerror:
+    end_timers()

@@ -5,12 +5,14 @@ import json
 import logging
 import shutil
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from support.changes import Change, names
 from support.data import small_csv, small_dataset, small_models
 from support.runs import Project
 from support.slurm import slurm  # noqa: F401  (a fixture)
@@ -25,10 +27,26 @@ from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits,
 FIRST = ["test_slurm", "test_failures"]
 
 
-def pytest_collection_modifyitems(items):
-    """Sorts the tests by file, and within a file not at all."""
-    names = [*FIRST, *dict.fromkeys(item.path.stem for item in items if item.path.stem not in FIRST)]
-    items.sort(key=lambda item: names.index(item.path.stem))
+def pytest_addoption(parser):
+    """Adds the option of ``make quick``."""
+    parser.addoption(
+        "--quick", metavar="FILE", help="of the changes, plan those that name a file, and try no other"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Sorts the tests by file, and within a file not at all; with ``--quick``, leaves most changes out."""
+    if file := config.getoption("--quick"):
+        chosen = []
+        for item in items:
+            params = item.callspec.params if hasattr(item, "callspec") else {}
+            if isinstance(change := params.get("change"), Change):
+                params["change"] = replace(change, planned=True)
+            if "test_exactness" not in item.path.stem or (isinstance(change, Change) and names(change, file)):
+                chosen.append(item)
+        items[:] = chosen
+    files = [*FIRST, *dict.fromkeys(item.path.stem for item in items if item.path.stem not in FIRST)]
+    items.sort(key=lambda item: files.index(item.path.stem))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import distribution, version
+from pathlib import Path
 
 import pytest
 from support.runs import Project, snakemake
@@ -88,6 +89,22 @@ class Change:
 def each(changes):
     """Gives a parameter of a test for each change."""
     return [pytest.param(change, id=re.sub(r"\W+", "-", change.name).strip("-")) for change in changes]
+
+
+def names(change, file):
+    """Tells whether a change names a file of the project, in its words or in what makes it."""
+    name = Path(file).name
+    return any(name in text for text in (change.name, change.says, *_texts_of(change.make)))
+
+
+def _texts_of(make):
+    for cell in make.__closure__ or ():
+        values = cell.cell_contents
+        for value in values if isinstance(values, tuple) else (values,):
+            if isinstance(value, str):
+                yield value
+            elif callable(value):
+                yield from _texts_of(value)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,12 @@ from support.waiting import PATIENCE
 from scripts import run as module
 from scripts.errors import InputError
 from scripts.files import STATE
-from scripts.run import VARIABLE, begin_run, follow_run, is_running
+from scripts.run import VARIABLE, begin_run, end_timers, follow_run, is_running
 
 HEAD = """
 import os, subprocess, sys, tempfile, time
 from scripts import run
-from scripts.run import begin_run, follow_run, is_running
+from scripts.run import begin_run, end_timers, follow_run, is_running
 """
 JOB = f"{HEAD}follow_run(); print('job', os.getpid(), tempfile.gettempdir(), flush=True); time.sleep(900)"
 # A run that has a job, and says so when both go.
@@ -264,3 +265,15 @@ def test_a_lock_of_another_process_is_no_lock_of_this_one(folder):
     assert not is_running()
     assert said(BEGIN) == (0, "True\n")
     assert folder.exists()
+
+
+def test_the_end_does_not_wait_for_a_timer():
+    """Snakemake leaves one behind that has a second to go."""
+    fired, other = [], threading.Event()
+    timer, thread = threading.Timer(PATIENCE, fired.append, [1]), threading.Thread(target=other.wait)
+    for one in (timer, thread):
+        one.start()
+    end_timers()
+    timer.join(PATIENCE / 2)
+    assert not timer.is_alive() and fired == [] and thread.is_alive()
+    other.set()

@@ -8,7 +8,7 @@ from snakemake.io import apply_wildcards
 from scripts.config import KINDS, shortest, split_seeds, validate
 from scripts.errors import InputError
 from scripts.plan import plan
-from scripts.run import leave_run
+from scripts.run import end_timers, leave_run
 from scripts.specification import specification, versions_of
 
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
