@@ -1,13 +1,14 @@
 """Runs of snakemake without the imports: processes that have imported all there is fork for each run, and for each job.
 
 A run so takes a third of the processor time, and gives the same bytes (see test_warm.py). Run as a script, this is
-such a process, or the client that stands for Python where snakemake starts a job.
+such a process.
 """
 
 import atexit
 import gc
 import importlib.util
 import json
+import logging
 import os
 import select
 import signal
@@ -22,13 +23,17 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
-STANDARD = (0, 1, 2)
+ROOT = HERE.parents[2]
+if __name__ == "__main__":
+    sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
 
-# What snakemake imports on the way to its jobs, and what these import. The modules of the project are those of the tree
-# that a run is of; but its door to torch can be gone through once in a process.
-DOOR = "scripts.torch_setup"
+from support.stand_in import STANDARD, ask  # noqa: E402
+
+# What snakemake imports on the way to its jobs, what these import, and what those that need torch import. The modules of
+# the project are those of the tree that a run is of; but its door to torch can be gone through once in a process.
+SNAKEMAKE, JOB, TORCH_JOB = "snakemake", "job", "torch_job"
 IMPORTED = {
-    "snakemake": [
+    SNAKEMAKE: [
         "snakemake.cli",
         "snakemake.api",
         "snakemake.benchmark",
@@ -39,32 +44,38 @@ IMPORTED = {
         "snakemake.scheduling.job_scheduler",
         "snakemake.script",
     ],
-    "job": [
-        DOOR,
+    JOB: [
         "jinja2",
+        "jsonschema",
         "matplotlib.backends.backend_agg",
         "matplotlib.backends.backend_svg",
+        "matplotlib.figure",
         "networkx",
         "pyarrow.csv",
         "pyarrow.parquet",
         "requests",
-        "safetensors.torch",
+        "safetensors",
         "scipy.special",
         "sklearn.linear_model",
         "snakemake.iocontainers",
         "snakemake.logging",
-        "torchinfo",
-        "torchvision.datasets",
         "yaml",
     ],
 }
+IMPORTED[TORCH_JOB] = [
+    "scripts.torch_setup",
+    *IMPORTED[JOB],
+    "safetensors.torch",
+    "torchinfo",
+    "torchvision.datasets",
+]
 
 # Of these a run may have its own. Whatever else its environment has of its own, a library may look at while it is imported.
 OWN = {"TMPDIR", "PYTEST_CURRENT_TEST", "SNAKEMAKE_OUTPUT_CACHE"}
 
 
 class Warm:
-    """The two processes that fork, started when they are first needed.
+    """The processes that fork, started when they are first needed.
 
     Args:
         environment: The environment that they import in.
@@ -77,10 +88,21 @@ class Warm:
         self.lock = threading.Lock()
         # Where snakemake starts a job, this stands for Python.
         self.stand_in = Path(self.folder.name, "python")
-        words = (sys.executable, "-I", "-S", HERE, "job", Path(self.folder.name, "job"))
+        words = (
+            sys.executable,
+            "-I",
+            "-S",
+            HERE.with_name("stand_in.py"),
+            self.path(JOB),
+            self.path(TORCH_JOB),
+        )
         quoted = " ".join(f"'{word}'" for word in words)
         self.stand_in.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n', encoding="utf-8")
         self.stand_in.chmod(0o755)
+
+    def path(self, kind: str) -> str:
+        """Gives the path of the socket of one of the processes."""
+        return str(Path(self.folder.name, kind))
 
     def can(self, environment: dict[str, str]) -> bool:
         """Tells whether a run with this environment may be warm."""
@@ -88,12 +110,12 @@ class Warm:
         return sys.platform == "linux" and names <= OWN
 
     def start(self, kinds: list[str]) -> None:
-        """Starts these of the two processes, if they are not there, and waits until they have imported all."""
+        """Starts these of the processes, if they are not there, and waits until they have imported all."""
         with self.lock:
             new = [kind for kind in kinds if kind not in self.servers]
             for kind in new:
                 # It ends when the other end of its standard input does.
-                command = [sys.executable, str(HERE), "serve", kind, str(Path(self.folder.name, kind))]
+                command = [sys.executable, str(HERE), kind, self.path(kind)]
                 pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
                 self.servers[kind] = subprocess.Popen(command, env=self.environment, **pipes)
             for kind in new:
@@ -105,7 +127,7 @@ class Warm:
     ) -> tuple[int, str]:
         """Runs snakemake, and gives its exit status and what it printed."""
         looks = "-n" in arguments or "--dry-run" in arguments
-        self.start(["snakemake"] if looks else ["snakemake", "job"])
+        self.start([SNAKEMAKE] if looks else [SNAKEMAKE, JOB, TORCH_JOB])
         with tempfile.TemporaryFile() as output, Path(os.devnull).open("rb") as nothing:
             files = [nothing.fileno(), output.fileno(), output.fileno()]
             request = {
@@ -114,35 +136,18 @@ class Warm:
                 "environment": environment,
                 "stand_in": str(self.stand_in),
             }
-            status = ask(str(Path(self.folder.name, "snakemake")), request, files, timeout)
+            status = ask(self.path(SNAKEMAKE), request, files, timeout)
             output.seek(0)
             return status, output.read().decode()
 
     def close(self) -> None:
-        """Ends both."""
+        """Ends them."""
         for server in self.servers.values():
             server.stdin.close()
             server.stdout.close()
             server.kill()
             server.wait()
         self.folder.cleanup()
-
-
-def ask(path: str, request: dict, files: list[int], timeout: float | None = None) -> int:
-    """Has a process fork for a request, and gives the exit status of what it forked; negative for a signal."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.connect(path)
-        text = json.dumps(request).encode()
-        socket.send_fds(server, [len(text).to_bytes(8, "big")], files)
-        server.sendall(text)
-        lines = server.makefile("rb")
-        pid = int(lines.readline())
-        server.settimeout(timeout)
-        try:
-            return int(lines.readline() or 1)
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(request["arguments"], timeout) from None
 
 
 def serve(kind: str, path: str) -> dict:
@@ -153,39 +158,50 @@ def serve(kind: str, path: str) -> dict:
         del sys.modules[name]
     gc.collect()
     gc.freeze()  # so that no collection writes to, and copies, the pages that all share
+    forked: dict[
+        int, tuple[int, socket.socket]
+    ] = {}  # by its file descriptor: a process, and who waits for it
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
         os.write(1, b"ready\n")
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         while True:
-            ready, _, _ = select.select([listener, 0], [], [])
+            ready, _, _ = select.select([listener, 0, *forked], [], [])
             if 0 in ready:
                 os._exit(0)
+            for file in forked.keys() & set(ready):
+                pid, client = forked.pop(file)
+                os.close(file)
+                _, status = os.waitpid(pid, 0)
+                with suppress(OSError), client:
+                    client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            if listener not in ready:
+                continue
             client, _ = listener.accept()
-            if os.fork() == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            head, files, _, _ = socket.recv_fds(client, 8, len(STANDARD))
+            with client.makefile("rb") as text:
+                request = json.loads(text.read(int.from_bytes(head, "big")))
+            pid = os.fork()
+            if pid == 0:
                 break
-            client.close()
-    head, files, _, _ = socket.recv_fds(client, 8, len(STANDARD))
-    text = client.makefile("rb").read(int.from_bytes(head, "big"))
-    pid = os.fork()
-    if pid:
-        # This one waits, and tells.
-        client.sendall(f"{pid}\n".encode())
-        _, status = os.waitpid(pid, 0)
-        with suppress(OSError):
-            client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-        os._exit(0)
+            for file in files:
+                os.close(file)
+            client.sendall(f"{pid}\n".encode())
+            forked[os.pidfd_open(pid)] = pid, client
+    for file in forked:
+        os.close(file)
+    for _, other in forked.values():
+        other.close()
     client.close()
     for number, file in zip(STANDARD, files, strict=True):
         os.dup2(file, number)
         os.close(file)
-    return json.loads(text)
+    return request
 
 
 def become(request: dict) -> None:
     """Makes this process what a new one would be, and does what is asked."""
+    atexit._clear()  # what was imported asks for nothing at the end that takes its time for nothing
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -193,7 +209,7 @@ def become(request: dict) -> None:
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     arguments, stand_in = request["arguments"], request.get("stand_in")
-    sys.path[:] = [place for place in sys.path if Path(place).resolve() not in (HERE.parent, HERE.parents[2])]
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() not in (ROOT, ROOT / "tests")]
     sys.path_importer_cache.clear()
     if stand_in is None:
         script, *_ = sys.argv = arguments
@@ -227,28 +243,12 @@ def end_after(work: object, *arguments: object) -> None:
         status = 1
     threading._shutdown()
     atexit._run_exitfuncs()
+    logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
 
 
-def stand_in(path: str, arguments: list[str]) -> None:
-    """Has a script run by the process that forks for jobs, and ends as it ends."""
-    request = {"arguments": arguments, "cwd": str(Path.cwd()), "environment": dict(os.environ)}
-    status = ask(path, request, list(STANDARD))
-    if status < 0:
-        os.kill(os.getpid(), -status)
-    os._exit(status)
-
-
 if __name__ == "__main__":
-    what, *words = sys.argv[1:]
-    if what == "job":
-        stand_in(words[0], words[1:])
-    else:
-        sys.path[:] = [
-            str(HERE.parents[2]),
-            *(place for place in sys.path if Path(place).resolve() != HERE.parent),
-        ]
-        end_after(become, serve(*words))
+    end_after(become, serve(*sys.argv[1:]))

@@ -23,7 +23,7 @@ from scripts.run import VARIABLE, begin_run, end_timers, follow_run, is_running
 HEAD = """
 import os, subprocess, sys, tempfile, time
 from scripts import run
-from scripts.run import begin_run, end_timers, follow_run, is_running
+from scripts.run import begin_run, follow_run, is_running
 """
 JOB = f"{HEAD}follow_run(); print('job', os.getpid(), tempfile.gettempdir(), flush=True); time.sleep(900)"
 # A run that has a job, and says so when both go.
