@@ -115,8 +115,7 @@ def test_imports_are_direct_dependencies():
     direct = {canonicalize_name(requirement.name) for requirement in DIRECT}
     paths = [path for path in files_of_tree() if path.suffix in (".py", ".smk") or path.name == "Snakefile"]
     assert len(paths) > 100
-    for path, module in ((path, module) for path in paths for module in imported_modules(path)):
-        if module in sys.stdlib_module_names or module in OWN:
-            continue
-        names = {canonicalize_name(name) for name in distributions.get(module, [module])}
-        assert names & direct, f"{path} imports {module}, and pyproject.toml does not name its package"
+    for path in paths:
+        for module in imported_modules(path) - sys.stdlib_module_names - OWN:
+            names = {canonicalize_name(name) for name in distributions.get(module, [module])}
+            assert names & direct, f"{path} imports {module}, and pyproject.toml does not name its package"
