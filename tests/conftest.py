@@ -3,9 +3,11 @@
 import copy
 import json
 import logging
+import os
 import shutil
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +25,21 @@ from scripts.preprocess import preprocess
 from scripts.split import given_splits, split
 from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 
-# What waits more than it works stands first: of two workers, one begins with it, and the other takes what is left.
+# What waits more than it works stands first: one worker begins with it, and the others take what is left of its share.
 FIRST = ["test_slurm", "test_failures"]
+
+
+def pytest_xdist_auto_num_workers():
+    """Gives the number of workers: one more than cores, because some tests wait more than they work."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser):
     """Adds the option of ``make quick``."""
     parser.addoption(
-        "--quick", metavar="FILE", help="of the changes, plan those that name a file, and try no other"
+        "--quick",
+        metavar="FILE",
+        help="plan the changes that name a file, and no other; of other files, leave out the long tests",
     )
 
 
@@ -42,7 +51,9 @@ def pytest_collection_modifyitems(config, items):
             params = item.callspec.params if hasattr(item, "callspec") else {}
             if isinstance(change := params.get("change"), Change):
                 params["change"] = replace(change, planned=True)
-            if "test_exactness" not in item.path.stem or (isinstance(change, Change) and names(change, file)):
+            others = item.get_closest_marker("long") and item.path.stem != f"test_{Path(file).stem}"
+            is_change = "test_exactness" in item.path.stem
+            if not others and (not is_change or (isinstance(change, Change) and names(change, file))):
                 chosen.append(item)
         items[:] = chosen
     files = [*FIRST, *dict.fromkeys(item.path.stem for item in items if item.path.stem not in FIRST)]

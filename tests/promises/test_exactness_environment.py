@@ -42,7 +42,9 @@ CHANGES = [
         upgraded("matplotlib"),
         planned=True,
     ),
-    Change("a library that a library needs: scipy", newer("scipy"), of(*LASSOS), upgraded("scipy")),
+    Change(
+        "a library that a library needs: scipy", newer("scipy"), of(*LASSOS), upgraded("scipy"), planned=True
+    ),
     Change(
         "a library that a library needs: joblib",
         newer("joblib"),

@@ -1,7 +1,7 @@
 """Runs the tests that a file can reach: ``make quick FILE=scripts/tables.py``.
 
-They are its own, those of the rules whose scripts reach it, and the changes of the tables of exactness that name it,
-which are planned only.
+They are its own, those of the rules whose scripts reach it, but for the long ones, and the changes of the tables of
+exactness that name it, which are planned only.
 """
 
 import re
@@ -54,7 +54,7 @@ def main(file: str) -> int:
     if not (ROOT / file).is_file():
         sys.exit(f"There is no file {file}.")
     exactness = sorted((ROOT / "tests" / "promises").glob("test_exactness_*.py"))
-    return pytest.main(["--quick", file, *tests_of(file), *map(str, exactness)])
+    return pytest.main(["--numprocesses=logical", "--quick", file, *tests_of(file), *map(str, exactness)])
 
 
 if __name__ == "__main__":

@@ -404,6 +404,7 @@ def test_wheel_refused(wheel, tmp_path, nothing_outside, change, reason):
     assert names(nothing_outside) == []
 
 
+@pytest.mark.long
 def test_wheel_without_a_network(wheel, closed, tmp_path, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
@@ -463,6 +464,7 @@ def test_npm_refused(npm, tmp_path, nothing_outside, change, reason):
 
 
 @needs_npm
+@pytest.mark.long
 def test_npm_without_a_network(closed, tmp_path, monkeypatch):
     monkeypatch.setenv("npm_config_registry", closed)
     source = {"npm": "toytable@1.0.0", "member": "data/table.csv"}

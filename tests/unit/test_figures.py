@@ -277,6 +277,7 @@ def test_both_files_are_written_with_the_same_bytes_twice(results, figure, seeds
     assert 0.5 < (pixels[..., :3] == 1).all(axis=2).mean() < 0.999  # mostly paper, and not only paper
 
 
+@pytest.mark.long
 def test_another_process_writes_the_same_bytes(results, tmp_path):
     made = results((4, 1), features=NAMES)
     svg, png = made.draw("path")
@@ -617,6 +618,7 @@ def test_the_differences_are_those_to_the_reference_split_by_split(results, draw
         assert ends[0] < differences[name].mean() < ends[1]
 
 
+@pytest.mark.long
 def test_a_thousand_splits_have_a_comma(results, drawn):
     made = results(tuple(range(1000)))
     for figure in ("scores", "differences", "predictions", "selection", "learning_curve", "grid"):

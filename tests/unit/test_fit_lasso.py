@@ -117,6 +117,7 @@ def test_the_converged_figures(hitters_table, hitters_splits, fitted, standardiz
 
 
 @pytest.mark.parametrize("standardize", [True, False], ids=["as meant", "as printed"])
+@pytest.mark.long
 def test_the_printed_figures_are_those_of_scikit_learns_default_tolerance(
     hitters, book_split, training, standardize
 ):
@@ -182,6 +183,7 @@ def check_grid_search(X, y, standardize):
 
 
 @pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.long
 def test_the_curve_is_that_of_a_grid_search(training_sets, seed):
     """All penalties of the config, on two splits."""
     X, y = (part[0] for part in training_sets([seed]))
@@ -344,6 +346,7 @@ def test_the_tables_have_a_record_for_everything(tmp_path, hitters, hitters_tabl
 
 
 @pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.long
 def test_many_splits_are_searched_as_one_by_one(hitters, standardize):
     """By an independent coordinate descent: the same curve, and the same penalty chosen, on each split."""
     rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(20)])
@@ -451,6 +454,7 @@ def descend(gram, correlation, variance, penalties):
 
 
 @pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.long
 def test_a_thousand_splits_are_fitted_as_by_coordinate_descent(
     tmp_path, hitters, hitters_table, logger, fitted, standardize
 ):

@@ -122,6 +122,7 @@ def test_the_largest_penalty_leaves_nothing_and_a_smaller_one_something(classes)
         assert model.fit(X, design.y).coef_.any() == some
 
 
+@pytest.mark.long
 def test_the_penalty_is_the_one_with_the_lowest_loss_on_the_rows_held_out(fitted, digits):
     """By fits of their own, from nothing, without a warm start."""
     table, splits_of = digits

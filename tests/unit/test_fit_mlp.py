@@ -313,6 +313,7 @@ def test_a_plain_loop_gives_the_same_network(
 # The same bytes
 
 
+@pytest.mark.long
 def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table, hitters_splits):
     """Also where the environment gives it more threads and another order of hashes."""
     paths = {key: str(tmp_path / name) for key, name in NETWORK_FILES.items()}
@@ -346,6 +347,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.long
 def test_a_network_is_the_same_whatever_is_trained_beside_it(
     monkeypatch, fitted, hitters_table, splits_of, network
 ):
@@ -694,6 +696,7 @@ with job(snakemake) as logger:
     [(signal.SIGTERM, 1), (signal.SIGTERM, 2), (signal.SIGINT, 1)],
     ids=["SIGTERM", "SIGTERM with two processes", "SIGINT"],
 )
+@pytest.mark.long
 def test_a_training_that_is_stopped_fails_and_writes_nothing(
     tmp_path, hitters_table, splits_of, stop, processes
 ):
@@ -828,6 +831,7 @@ def test_a_plain_loop_gives_the_same_classifier(monkeypatch, fitted, digits, net
 
 @pytest.mark.parametrize("network", CLASSIFIERS)
 @pytest.mark.parametrize("alone", [False, True], ids=["side by side", "one by one"])
+@pytest.mark.long
 def test_a_classifier_is_the_same_whatever_is_trained_beside_it(monkeypatch, fitted, digits, network, alone):
     if alone:
         monkeypatch.setattr(module, "ALONE", 0)
@@ -931,6 +935,7 @@ def test_the_models_of_the_book_on_mnist(mnist_table, tmp_path, logger, model, f
 
 
 @pytest.mark.parametrize(("model", "floor"), [("digits_network", 0.88), ("multinomial", 0.89)])
+@pytest.mark.long
 def test_the_models_of_the_book_on_a_tenth_of_mnist(mnist_table, tmp_path, logger, model, floor):
     """6,000 images to train on, 2,000 to test on, 5 epochs.
 

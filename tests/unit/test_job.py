@@ -310,6 +310,7 @@ def test_several_processes_add_lines_to_one_log(tmp_path):
     assert lines == ["before", "from the other one", "after"]
 
 
+@pytest.mark.long
 def test_the_cost_counts_processes_that_have_ended_but_not_those_before(snakemake):
     """Half a second of work in a child of the job counts, and two before it do not."""
     busy = "import time\nwhile time.process_time() < {}: pass"

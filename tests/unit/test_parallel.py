@@ -181,6 +181,7 @@ list(in_order(lambda item: time.sleep(100), range(2), 2))
 """
 
 
+@pytest.mark.long
 def test_a_stop_in_the_middle_of_a_fork_is_not_forgotten():
     """Without care, one in six is: Python drops what its functions raise around a fork."""
     for place in range(20):

@@ -171,6 +171,7 @@ def test_what_is_drawn_is_what_is_computed(draw, drawn, digits):
     assert sum(patch.get_height() for patch in lower.patches) == 397
 
 
+@pytest.mark.long
 def test_the_same_bytes_are_drawn_twice(draw):
     found = made_up()
     first, second = draw(found)[1], draw(found)[1]

@@ -68,6 +68,7 @@ def pair(tmp_path_factory, digits, settings):
 
 
 @pytest.mark.usefixtures("quiet_logging")
+@pytest.mark.long
 def test_two_processes_train_the_network_that_one_does(alone, pair):
     """The rows of a batch are summed in two parts, so the last digits differ, and grow apart from step to step."""
     one, two = (read_table(paths["learning_curves"]) for paths in (alone, pair))
@@ -92,6 +93,7 @@ def test_each_process_says_which_it_is(pair):
 
 
 @pytest.mark.usefixtures("quiet_logging")
+@pytest.mark.long
 def test_a_pair_that_was_killed_goes_on_with_the_same_bytes(tmp_path, pair, digits, settings):
     """The first process is killed after a checkpoint; the other one does not outlive the job."""
     begun = ranks._first_failure
@@ -123,6 +125,7 @@ launch(json.loads(sys.argv[1]), Path(sys.argv[2]), 2, None, ())
 """
 
 
+@pytest.mark.long
 def test_the_processes_do_not_outlive_the_job(tmp_path, digits, settings):
     task = {
         "table": digits[0],

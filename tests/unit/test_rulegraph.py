@@ -104,6 +104,7 @@ def test_is_clear(needs):
     assert len(arrows) == reduced.number_of_edges()
 
 
+@pytest.mark.long
 def test_same_bytes(tmp_path):
     """Neither the order in which snakemake prints the rules nor that of Python's sets shows."""
     turned = {rule: NEEDS[rule][::-1] for rule in reversed(NEEDS)}
@@ -112,6 +113,7 @@ def test_same_bytes(tmp_path):
     assert b"<text" not in first and b"<dc:date" not in first
 
 
+@pytest.mark.long
 def test_in_a_run(tmp_path):
     """A rule draws the graph while its run holds the lock, with the config of that run."""
     (tmp_path / "Snakefile").write_text(f"""

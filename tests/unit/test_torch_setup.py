@@ -75,6 +75,7 @@ DOES_NOT_LOAD = b"a build for another machine"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")
+@pytest.mark.long
 def test_torchvision_works_behind_the_door():
     """Whether it is broken is seen from what importing it without the door gives."""
     broken = python("import torchvision").returncode != 0

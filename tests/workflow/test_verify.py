@@ -11,6 +11,8 @@ SOUND = r"^All (\d+) files of (\d+) jobs are as they were made\.$"
 TRIAL = "results/trial"
 LASSO = "results/trial/models/lasso_one"
 
+pytestmark = pytest.mark.long
+
 
 def verify(project):
     return project.run("--cores", "1", "verify")
