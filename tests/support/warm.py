@@ -158,9 +158,8 @@ def serve(kind: str, path: str) -> dict:
         del sys.modules[name]
     gc.collect()
     gc.freeze()  # so that no collection writes to, and copies, the pages that all share
-    forked: dict[
-        int, tuple[int, socket.socket]
-    ] = {}  # by its file descriptor: a process, and who waits for it
+    # By its file descriptor: a process, and who waits for it.
+    forked: dict[int, tuple[int, socket.socket]] = {}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -201,7 +200,7 @@ def serve(kind: str, path: str) -> dict:
 
 def become(request: dict) -> None:
     """Makes this process what a new one would be, and does what is asked."""
-    atexit._clear()  # what was imported asks for nothing at the end that takes its time for nothing
+    atexit._clear()  # what was imported asks at the end for what takes its time and does nothing here
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
