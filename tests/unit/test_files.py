@@ -12,7 +12,7 @@ import pytest
 from support.tree import ROOT
 
 from scripts import files as module
-from scripts.files import FRESH, Digests, file_digest, remove_parts, replacing, stamp
+from scripts.files import FRESH, Digests, file_digest, remove_parts, remove_parts_of, replacing, stamp
 
 
 def test_a_file_takes_its_place_when_the_body_succeeds(tmp_path):
@@ -62,6 +62,19 @@ def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path):
     assert sum(path.is_file() for path in tmp_path.rglob("*")) == len(kept) + 3
     remove_parts(tmp_path)
     assert {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()} == set(kept)
+
+
+def test_of_one_file_the_parts_of_others_stay(tmp_path):
+    """They may be those of a job that is at work on them."""
+    own = [".table.part1.csv", ".table.part23.csv"]
+    others = [".table.part1.json", ".other.part1.csv", ".table_2.part1.csv", "table.csv", ".table.part.csv"]
+    for name in own + others:
+        (tmp_path / name).touch()
+    remove_parts_of(tmp_path / "table.csv")
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+    (tmp_path / ".a[1].part5.csv").touch()
+    remove_parts_of(tmp_path / "a[1].csv")
+    assert not (tmp_path / ".a[1].part5.csv").exists()
 
 
 def test_no_folder_has_no_parts(tmp_path):
