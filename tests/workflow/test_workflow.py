@@ -6,7 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -132,6 +135,18 @@ def test_report_shows_this_dataset(finished):
     for text in ("Strength of made-up beams", "strength", "newton", *MODELS):
         assert text in page
     assert page.count("data:image/svg+xml") == 2 + sum(len(FIGURES[kind]) for kind in MODELS.values())
+
+
+def test_a_python_in_a_folder_with_a_space(project, tmp_path):
+    """As where the checkout has one, with its packages in it."""
+    folder = tmp_path / "my folder"
+    venv.create(folder, symlinks=True)
+    python, here = folder / "bin" / "python", sysconfig.get_path("purelib")
+    (Path(sysconfig.get_path("purelib", vars={"base": str(folder)})) / "these.pth").write_text(here)
+    command = [python, "-m", "snakemake", *project.command("--cores", "1", "results/trial/table.parquet")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (project.results / "trial" / "table.parquet").exists()
 
 
 def test_second_run_has_nothing_to_do(again):

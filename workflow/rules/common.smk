@@ -1,4 +1,5 @@
 # What the rules ask of the config. It is checked here, before anything else looks at it.
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from scripts.specification import specification, versions_of
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
 # it takes a quarter of a second at every start. The scripts are processes of their own.
 sys.modules.setdefault("pandas", None)
+
+# Snakemake writes the path of Python into a shell command as it is, also one with a space.
+sys.executable = shlex.quote(sys.executable)
 
 # A job that a scheduler started, perhaps on another machine, does not see the lock of its run.
 if not workflow.is_main_process:
