@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,10 +53,14 @@ class Run:
         return sorted(name for name in names if name != "all")
 
 
+# An empty folder for the settings of a user, who so has none, but can have some written: matplotlib wants to.
+_settings = tempfile.TemporaryDirectory(prefix="settings-")
+
+
 def environment(**more):
     """Gives the environment for a run: that of the tests, without settings for snakemake."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
-    return kept | {"XDG_CONFIG_DIRS": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent"} | more
+    return kept | {"XDG_CONFIG_DIRS": "/nonexistent", "XDG_CONFIG_HOME": _settings.name} | more
 
 
 def snakemake(*options, cwd, timeout=PATIENCE, cold=False, **more):
@@ -138,6 +143,11 @@ class Project:
     def temporary(self):
         """The folder for temporary files of the runs."""
         return self.folder.with_name(f"{self.folder.name}_temporary")
+
+    @property
+    def left_behind(self):
+        """The temporary files that are left, but for one of Snakemake's solver, which cannot do with a space in its path."""
+        return [name for name in contents(self.temporary) if not name.endswith("-pulp.mps")]
 
     def command(self, *options):
         """Writes the config and gives the options of a run with it."""

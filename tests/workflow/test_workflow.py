@@ -126,7 +126,7 @@ def test_makes_everything_and_nothing_else(finished):
     assert not [name for name, data in made.items() if not data and not name.startswith("logs/")]
     assert {path.name for path in project.folder.iterdir()} == {"results", ".snakemake"}
     assert contents(project.tree) == before
-    assert contents(project.temporary) == {}
+    assert project.left_behind == []
 
 
 def test_report_shows_this_dataset(finished):

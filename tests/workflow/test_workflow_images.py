@@ -82,7 +82,7 @@ def test_makes_everything_and_nothing_else(finished):
             files |= {f"models/{model}/{figure}.{ending}" for ending in ("svg", "png")}
     results = {name for name in made if not name.startswith(("logs/", "manifest/"))}
     assert results == {"report.html"} | {f"rows/{name}" for name in files}
-    assert contents(project.temporary) == {}
+    assert project.left_behind == []
 
 
 def test_models_see_what_is_in_the_images(finished):
