@@ -190,9 +190,9 @@ class Undisturbed:
 
 
 def measured(project):
-    """Runs a project undisturbed."""
+    """Runs a project undisturbed, cold as those that are killed, which so take as long."""
     clock = time.monotonic()
-    run = project.run(*PLAIN)
+    run = project.run(*PLAIN, cold=True)
     seconds = time.monotonic() - clock
     assert run.status == 0, run.text
     return Undisturbed(project, reproducible(project), run.jobs, seconds)

@@ -156,10 +156,10 @@ class Project:
         where = ["--snakefile", self.tree / "Snakefile", "--directory", self.folder]
         return [str(part) for part in [*where, "--configfile", configfile, *options]]
 
-    def run(self, *options):
+    def run(self, *options, cold=False):
         """Runs the workflow on two cores, unless the options say otherwise."""
-        options = options or ("--cores", "2")
-        return snakemake(*self.command(*options), cwd=self.folder.parent, TMPDIR=str(self.temporary))
+        command = self.command(*(options or ("--cores", "2")))
+        return snakemake(*command, cwd=self.folder.parent, TMPDIR=str(self.temporary), cold=cold)
 
     def dry_run(self):
         """Lists what would run."""
