@@ -19,6 +19,7 @@ from support.data import small_csv, small_dataset, small_models
 from support.runs import Project
 from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
+from support.warm import SHARED, Folder
 
 from scripts.errors import InputError
 from scripts.preprocess import preprocess
@@ -32,6 +33,14 @@ FIRST = ["test_slurm", "test_failures"]
 def pytest_xdist_auto_num_workers():
     """Gives the number of workers: one more than cores, because some tests wait more than they work."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config):
+    """Gives the workers one folder for the processes of their warm runs."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        folder = Folder()
+        os.environ[SHARED] = folder.name
+        config.add_cleanup(folder.close)
 
 
 def pytest_addoption(parser):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from support.tree import ROOT, contents
 from support.waiting import PATIENCE
-from support.warm import Warm
+from support.warm import SHARED, Folder, Warm
 
 # The plugins for clusters stand apart, because Snakemake loads each one that it finds at every start.
 PLUGINS = ROOT / ".venv" / "cluster"
@@ -59,7 +59,8 @@ _settings = tempfile.TemporaryDirectory(prefix="settings-")
 
 def environment(**more):
     """Gives the environment for a run: that of the tests, without settings for snakemake."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
+    left = ("SNAKEMAKE", SHARED)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
     return kept | {"XDG_CONFIG_DIRS": "/nonexistent", "XDG_CONFIG_HOME": _settings.name} | more
 
 
@@ -75,8 +76,11 @@ def snakemake(*options, cwd, timeout=PATIENCE, cold=False, **more):
     """
     options, environs = [str(option) for option in options], environment(**more)
     if not _warm:
-        _warm.append(Warm(environment()))
-        atexit.register(_warm[0].close)
+        if SHARED not in os.environ:
+            own = Folder()
+            os.environ[SHARED] = own.name
+            atexit.register(own.close)
+        _warm.append(Warm(environment(), os.environ[SHARED]))
     if not cold and _warm[0].can(environs):
         return Run(*_warm[0].run(options, str(cwd), environs, timeout))
     done = subprocess.run(

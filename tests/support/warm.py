@@ -5,6 +5,7 @@ such a process.
 """
 
 import atexit
+import fcntl
 import gc
 import importlib.util
 import json
@@ -74,20 +75,43 @@ IMPORTED[TORCH_JOB] = [
 OWN = {"TMPDIR", "PYTEST_CURRENT_TEST", "SNAKEMAKE_OUTPUT_CACHE"}
 
 
+# The workers of a session share the processes: this variable names the folder of their sockets.
+SHARED = "WARM_FOLDER"
+
+
+class Folder:
+    """A folder for the processes, which end when it is closed, or when who made it ends."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="warm-")  # the path of a socket has to be short
+        alive = Path(self.folder.name, "alive")
+        os.mkfifo(alive)
+        self.alive = os.open(alive, os.O_RDWR)
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return self.folder.name
+
+    def close(self) -> None:
+        """Ends the processes, and removes it."""
+        os.close(self.alive)
+        self.folder.cleanup()
+
+
 class Warm:
-    """The processes that fork, started when they are first needed.
+    """The processes that fork, started when they are first needed, by whoever needs them first.
 
     Args:
         environment: The environment that they import in.
+        folder: Where their sockets are.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], folder: str) -> None:
         self.environment = environment
-        self.folder = tempfile.TemporaryDirectory(prefix="warm-")  # the path of a socket has to be short
-        self.servers: dict[str, subprocess.Popen] = {}
-        self.lock = threading.Lock()
+        self.folder = folder
         # Where snakemake starts a job, this stands for Python.
-        self.stand_in = Path(self.folder.name, "python")
+        self.stand_in = Path(folder, f"python-{os.getpid()}")
         words = (
             sys.executable,
             "-I",
@@ -102,7 +126,7 @@ class Warm:
 
     def path(self, kind: str) -> str:
         """Gives the path of the socket of one of the processes."""
-        return str(Path(self.folder.name, kind))
+        return str(Path(self.folder, kind))
 
     def can(self, environment: dict[str, str]) -> bool:
         """Tells whether a run with this environment may be warm."""
@@ -111,16 +135,22 @@ class Warm:
 
     def start(self, kinds: list[str]) -> None:
         """Starts these of the processes, if they are not there, and waits until they have imported all."""
-        with self.lock:
-            new = [kind for kind in kinds if kind not in self.servers]
-            for kind in new:
-                # It ends when the other end of its standard input does.
-                command = [sys.executable, str(HERE), kind, self.path(kind)]
-                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-                self.servers[kind] = subprocess.Popen(command, env=self.environment, **pipes)
-            for kind in new:
-                if self.servers[kind].stdout.readline() != b"ready\n":
-                    raise RuntimeError(f"The process for warm runs ({kind}) did not start.")
+        with Path(self.folder, "lock").open("w") as lock, Path(self.folder, "alive").open("rb") as alive:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new = [kind for kind in kinds if not Path(self.path(kind)).exists()]
+            started = [
+                subprocess.Popen(
+                    [sys.executable, str(HERE), kind, self.path(kind)],
+                    env=self.environment,
+                    stdin=alive,
+                    stdout=subprocess.PIPE,
+                )
+                for kind in new
+            ]
+            for kind, server in zip(new, started, strict=True):
+                with server.stdout as said:
+                    if said.readline() != b"ready\n":
+                        raise RuntimeError(f"The process for warm runs ({kind}) did not start.")
 
     def run(
         self, arguments: list[str], cwd: str, environment: dict[str, str], timeout: float
@@ -139,15 +169,6 @@ class Warm:
             status = ask(self.path(SNAKEMAKE), request, files, timeout)
             output.seek(0)
             return status, output.read().decode()
-
-    def close(self) -> None:
-        """Ends them."""
-        for server in self.servers.values():
-            server.stdin.close()
-            server.stdout.close()
-            server.kill()
-            server.wait()
-        self.folder.cleanup()
 
 
 def serve(kind: str, path: str) -> dict:

@@ -255,7 +255,9 @@ def taken(folder):
     return found
 
 
-@pytest.mark.parametrize(("threads", "stops"), [(1, 10), (2, 3)], ids=["one process", "two processes"])
+@pytest.mark.parametrize(
+    ("threads", "stops"), [(1, 4), (2, 2), pytest.param(1, 10, marks=pytest.mark.slow)], ids=str
+)
 @pytest.mark.long
 def test_a_job_that_is_stopped_at_random_moments_ends_with_the_same_bytes(
     tmp_path, hitters_table, splits, threads, stops

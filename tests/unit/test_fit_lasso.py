@@ -345,11 +345,12 @@ def test_the_tables_have_a_record_for_everything(tmp_path, hitters, hitters_tabl
             np.testing.assert_allclose(path["coefficient"].reshape(6, 19), fits, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("splits", [8, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.long
-def test_many_splits_are_searched_as_one_by_one(hitters, standardize):
+def test_many_splits_are_searched_as_one_by_one(hitters, standardize, splits):
     """By an independent coordinate descent: the same curve, and the same penalty chosen, on each split."""
-    rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(20)])
+    rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(splits)])
     X, y = hitters.X[rows], hitters.y[rows]
     grid = {"number": 30, "smallest": 0.01, "standardize": True}
     together = search(X, y, grid, BOOK["folds"], standardize, **SOLVER)
@@ -358,7 +359,7 @@ def test_many_splits_are_searched_as_one_by_one(hitters, standardize):
         expected = curve(X[place], y[place], together.penalties[place], BOOK["folds"], standardize)
         np.testing.assert_allclose(together.errors[place], expected, rtol=1e-6)
         assert together.chosen[place] == expected.mean(axis=0).argmin()
-    assert len(set(together.chosen)) > 5
+    assert len(set(together.chosen)) > splits // 4
 
 
 @pytest.mark.parametrize("standardize", [True, False])

@@ -126,7 +126,7 @@ def test_the_largest_penalty_leaves_nothing_and_a_smaller_one_something(classes)
 def test_the_penalty_is_the_one_with_the_lowest_loss_on_the_rows_held_out(fitted, digits):
     """By fits of their own, from nothing, without a warm start."""
     table, splits_of = digits
-    more = {"tolerance": 1.0e-4, "penalties": {"number": 3, "smallest": 0.01}}
+    more = {"tolerance": 1.0e-3, "penalties": {"number": 3, "smallest": 0.01}}
     paths = fitted(table, splits_of(5), **more)
     design, grid = read_design(table), read_table(paths["grid"])
     rows, held = held_out(np.arange(1400), 0.2, 0, 5)
@@ -137,7 +137,7 @@ def test_the_penalty_is_the_one_with_the_lowest_loss_on_the_rows_held_out(fitted
     )
     for place, penalty in enumerate(grid["penalty"]):
         model = LogisticRegression(
-            l1_ratio=1, C=1 / (penalty * 1120), solver="saga", tol=1e-4, max_iter=5000, random_state=3
+            l1_ratio=1, C=1 / (penalty * 1120), solver="saga", tol=1e-3, max_iter=5000, random_state=3
         ).fit(X[rows], design.y[rows])
         log_loss = -np.log(model.predict_proba(X[held])[np.arange(280), design.y[held]]).mean()
         assert grid["log_loss"][place] == pytest.approx(log_loss, rel=0.01)

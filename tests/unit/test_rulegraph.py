@@ -9,8 +9,8 @@ import networkx as nx
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from support.runs import snakemake
 from support.tree import ROOT
-from support.waiting import PATIENCE
 
 from scripts.errors import InputError
 from scripts.rulegraph import draw, read_dot, rulegraph
@@ -116,47 +116,39 @@ def test_same_bytes(tmp_path):
 @pytest.mark.long
 def test_in_a_run(tmp_path):
     """A rule draws the graph while its run holds the lock, with the config of that run."""
-    (tmp_path / "Snakefile").write_text(f"""
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    (tmp_path / "Snakefile").write_text("""
 configfile: "config.yaml"
 print("digraph")
 rule all:
-    input: "graph.svg", [f"last.{{n}}" for n in range(config["number"])]
+    input: "graph.svg", [f"last.{n}" for n in range(config["number"])]
 rule first:
     output: "first"
-    shell: "ls .snakemake/locks > {{output}}"
+    shell: "ls .snakemake/locks > {output}"
 rule last:
     input: "first"
-    output: "last.{{n}}"
-    shell: "touch {{output}}"
+    output: "last.{n}"
+    shell: "touch {output}"
 rule rulegraph:
     input: "first"
     output: svg="graph.svg", record="record.json"
     log: "graph.log"
     params:
-        spec={{"code": {{}}, "files": {{}}}},
+        spec={"code": {}, "files": {}},
         snakefile=str(workflow.main_snakefile),
         configfiles=[str(file) for file in workflow.overwrite_configfiles],
-    script: r"{ROOT / "scripts" / "rulegraph.py"}"
+    script: "scripts/rulegraph.py"
 """)
     (tmp_path / "config.yaml").write_text("number: 0\n")
     (tmp_path / "more.yaml").write_text("number: 2\n")
     profile = tmp_path / "profiles" / "default"  # the picture must not depend on it
     profile.mkdir(parents=True)
     (profile / "config.yaml").write_text("configfile: more.yaml\n")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
     with_more = {"first": [], "last": ["first"], "rulegraph": ["first"]}
     without = {"first": [], "rulegraph": ["first"]}
     for needs, options in ((with_more, []), (without, ["--workflow-profile", "none", "--forceall"])):
-        done = subprocess.run(
-            [*command, *options],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        assert done.returncode == 0, done.stderr
+        run = snakemake("--cores", "1", *options, cwd=tmp_path)
+        assert run.status == 0, run.text
         assert (tmp_path / "first").read_text().strip()  # there was a lock
         expected = picture_of(needs, tmp_path / f"{len(needs)} rules")
         assert (tmp_path / "graph.svg").read_bytes() == expected

@@ -33,6 +33,8 @@ def said(text):
 @pytest.mark.parametrize("project", ["trial", pytest.param("rows", marks=pytest.mark.slow)])
 def test_the_same_bytes_jobs_and_messages(project, tmp_path):
     places = [place_of(project, tmp_path / name)[0] for name in ("cold", "warm")]
+    for place in places:
+        del place.dataset["models"][1:-1]  # the last is a network
 
     def both(*options):
         """Runs both projects with their config as it is now, and gives what they have in common."""
@@ -48,7 +50,7 @@ def test_the_same_bytes_jobs_and_messages(project, tmp_path):
 
     assert len(both("--cores", "2").jobs) > 10
     cold, warm = (reproducible(place) for place in places)
-    assert len(cold) > 40 and cold == warm
+    assert len(cold) > 30 and cold == warm
     assert contents(places[0].results).keys() == contents(places[1].results).keys()
     assert both("--dry-run").jobs == []
     assert both("--cores", "2", "verify").status == 0
