@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from support.changes import Change, names
 from support.data import small_csv, small_dataset, small_models
+from support.quick import own
 from support.runs import Project
 from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config, items):
             params = item.callspec.params if hasattr(item, "callspec") else {}
             if isinstance(change := params.get("change"), Change):
                 params["change"] = replace(change, planned=True)
-            others = item.get_closest_marker("long") and item.path.stem != f"test_{Path(file).stem}"
+            others = item.get_closest_marker("long") and item.path.stem != own(file)
             is_change = "test_exactness" in item.path.stem
             if not others and (not is_change or (isinstance(change, Change) and names(change, file))):
                 chosen.append(item)

@@ -17,6 +17,12 @@ from scripts.specification import code_of
 SHARED = {name: "figures" for name in ("plot_linear", "plot_lasso", "plot_mlp", "plot_comparison")}
 
 
+def own(file: str) -> str:
+    """Names the file of tests that is a file's own, without its ending."""
+    stem = Path(file).stem
+    return f"test_{SHARED.get(stem, stem)}"
+
+
 def rules_of(text: str) -> list[str]:
     """Lists the rules of a file of rules."""
     return re.findall(r"^rule (\w+):", text, re.MULTILINE)
@@ -43,7 +49,7 @@ def tests_of(file: str) -> list[str]:
         names = [path.stem, *(rule for rule in rules() if file in code_of(f"scripts/{rule}.py"))]
     else:
         names = ["looking", "reference", "environment"]
-    stems = {f"test_{SHARED.get(name, name)}" for name in names} | {"test_style"}
+    stems = {*map(own, names), "test_style"}
     found = sorted(path for path in (ROOT / "tests").rglob("test_*.py") if path.stem in stems)
     return [str(path.relative_to(ROOT)) for path in found]
 

@@ -399,6 +399,7 @@ def test_wheel(wheel, tmp_path, nothing_outside):
         ({"wheel_sha256": "0" * 63}, "its wheel_sha256 is not 64 hexadecimal digits"),
     ],
 )
+@pytest.mark.long
 def test_wheel_refused(wheel, tmp_path, nothing_outside, change, reason):
     assert refusal(from_wheel, wheel | change, tmp_path / "target") == reason
     assert names(nothing_outside) == []
@@ -458,6 +459,7 @@ def test_npm(npm, tmp_path, nothing_outside):
         ({"member": "large.csv"}, "its 0.01 MB are more than the 0.01 MB of max_megabytes"),
     ],
 )
+@pytest.mark.long
 def test_npm_refused(npm, tmp_path, nothing_outside, change, reason):
     assert reason in refusal(from_npm, npm | change, tmp_path / "target")
     assert names(nothing_outside) == []

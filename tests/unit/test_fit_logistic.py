@@ -182,6 +182,7 @@ def test_no_test_row_can_change_a_fit(fitted, digits, tmp_path):
     assert read_table(first["scores"])["accuracy"] != read_table(second["scores"])["accuracy"]
 
 
+@pytest.mark.long
 def test_a_fit_is_the_same_in_any_company(fitted, digits):
     table, splits_of = digits
     together = fitted(table, splits_of(1, 2, 3), tolerance=0.01)

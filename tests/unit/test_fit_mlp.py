@@ -777,6 +777,7 @@ def test_the_networks_of_the_book_have_as_many_parameters(hidden, dropout, param
     assert number_of_weights(rows, {"hidden": hidden}) == parameters
 
 
+@pytest.mark.long
 def test_a_linear_classifier_scores_as_that_of_scikit_learn(fitted, digits):
     """Without a penalty both minimize the same; 40 epochs come close enough to it.
 
@@ -892,6 +893,7 @@ def test_the_threads_of_a_network_are_those_asked_for(monkeypatch, fitted, digit
     assert asked == [3]
 
 
+@pytest.mark.long
 def test_half_of_the_bits_train_about_the_same_network(fitted, digits):
     """bfloat16 has eight bits for the digits. What is predicted is computed from the weights in full."""
     table, splits_of = digits

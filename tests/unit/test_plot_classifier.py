@@ -129,6 +129,7 @@ def test_images_are_read_by_their_rows(digits):
     assert read_images(digits[0], np.array([], dtype=int)).shape == (0, 8, 8)
 
 
+@pytest.mark.long
 def test_the_predictions_are_those_of_the_first_split(draw):
     found = made_up()
     read = read_predictions(draw(found)[0])
@@ -182,6 +183,7 @@ def test_the_same_bytes_are_drawn_twice(draw):
 
 
 @pytest.mark.parametrize("mistakes", [0, 1, 9], ids=["none", "one", "more than a row"])
+@pytest.mark.long
 def test_few_mistakes_are_drawn(draw, drawn, digits, mistakes):
     actual = read_design(digits[0]).y[1400:]
     probabilities = np.full((397, 10), 0.01)
@@ -196,6 +198,7 @@ def test_few_mistakes_are_drawn(draw, drawn, digits, mistakes):
 
 
 @pytest.mark.parametrize("classes", [2, 26, 47])
+@pytest.mark.long
 def test_few_and_many_classes_are_drawn(tmp_path, drawn, classes):
     found = made_up(classes=classes)
     names = [f"a very long name of the class {place}" for place in range(classes)]

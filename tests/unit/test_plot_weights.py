@@ -81,6 +81,7 @@ def test_the_coefficients_of_a_logistic_regression_are_scaled_to_a_bright_pixel(
 
 
 @pytest.mark.parametrize("kind", ["network", "logistic"])
+@pytest.mark.long
 def test_each_class_has_its_picture(tmp_path, monkeypatch, network, logistic, digits, kind):
     figures, real = [], module.new_figure
     monkeypatch.setattr(module, "new_figure", lambda *a, **b: figures.append(real(*a, **b)) or figures[-1])

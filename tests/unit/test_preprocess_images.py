@@ -111,6 +111,7 @@ def test_a_target_named_as_the_pixels_is_refused(tmp_path, logger):
         prepared(folder, tmp_path / "table.parquet", target="pixels", logger=logger)
 
 
+@pytest.mark.long
 def test_the_images_of_mnist(mnist_table):
     """Counts, pixel sums and label counts by an independent reading of the files, and the counts that are printed."""
     design, schema = read_design(mnist_table), read_schema(mnist_table)

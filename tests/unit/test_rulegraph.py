@@ -76,6 +76,7 @@ def test_refuses_what_cannot_be_drawn(text):
 
 
 @pytest.mark.parametrize("needs", [NEEDS, {"alone": []}, *map(random_needs, range(8))])
+@pytest.mark.long
 def test_is_clear(needs):
     """Each rule has one box that holds its name; no two boxes touch, and no arrow runs through one."""
     figure = draw(read_dot(as_dot(needs)))
@@ -154,6 +155,7 @@ rule rulegraph:
         assert (tmp_path / "graph.svg").read_bytes() == expected
 
 
+@pytest.mark.long
 def test_says_why_it_failed(tmp_path, monkeypatch, logger):
     (tmp_path / "Snakefile").write_text("rule other:\n    output: 'a'\n")
     monkeypatch.chdir(tmp_path)
