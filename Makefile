@@ -14,7 +14,7 @@ run: $(VENV)/installed  ## build everything that the config names
 test: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
-quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=scripts/tables.py
+quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=lineup/data/tables.py
 	PYTHONPATH=.:tests $(VENV)/bin/python -m support.quick $(FILE)
 
 test-all: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests that take minutes, too

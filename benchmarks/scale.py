@@ -24,8 +24,8 @@ from pathlib import Path
 import yaml
 
 from benchmarks.bench import ROOT, SNAKEMAKE, run
-from scripts.files import file_digest
-from scripts.manifest import FOLDER, RECORD, altered, read_record, write_record
+from lineup.files import file_digest
+from lineup.ledger.records import FOLDER, RECORD, altered, read_record, write_record
 
 DATASETS, SPLITS = 10, 10_000
 BLOCK_SIZES = [10_000, 500, 50, 25]  # for plans of 142, 1,092, 10,092 and 20,092 jobs

@@ -18,7 +18,7 @@ import yaml
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from benchmarks.bench import ROOT, Bench
-from scripts.figures import BLUE, ORANGE, logarithmic_x, new_figure
+from lineup.figures.style import BLUE, ORANGE, logarithmic_x, new_figure
 
 NUMBERS = [1, 10, 100, 1_000, 3_000, 10_000]
 BEGIN, END = "<!-- Measured by benchmarks/splits.py, from here to the end mark. -->\n", "<!-- End. -->\n"

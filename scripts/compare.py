@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from scripts.config import NULL_MODEL
-from scripts.evaluation import METRICS, score_columns, signed
-from scripts.files import replacing
-from scripts.intervals import corrected_interval, paired_interval, wilson_interval
-from scripts.job import job
-from scripts.tables import Design, Splits, read_design, read_splits, read_tables, write_table
+from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
+from lineup.comparison.scores import METRICS, score_columns, signed
+from lineup.config import NULL_MODEL
+from lineup.data.tables import Design, Splits, read_design, read_splits, read_tables, write_table
+from lineup.files import replacing
+from lineup.ledger.recorder import job
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 

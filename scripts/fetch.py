@@ -25,9 +25,9 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError
 from urllib3.util import Retry
 
-from scripts.errors import InputError
-from scripts.files import replacing
-from scripts.job import job
+from lineup.errors import InputError
+from lineup.files import replacing
+from lineup.ledger.recorder import job
 
 Source = Mapping[str, str]
 

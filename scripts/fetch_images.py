@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from lineup.files import replacing
+from lineup.ledger.recorder import job, outputs
 from scripts.fetch import (
     MEGABYTE,
     MissingError,
@@ -22,8 +24,6 @@ from scripts.fetch import (
     open_url,
     open_wheel,
 )
-from scripts.files import replacing
-from scripts.job import job, outputs
 
 # The names that the files of MNIST have everywhere.
 FILES = {

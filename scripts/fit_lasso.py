@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.errors import InputError
-from scripts.evaluation import write_evaluation
-from scripts.homotopy import duality_gaps, lasso_paths
-from scripts.job import job, outputs
-from scripts.progress import Progress
-from scripts.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
+from lineup.errors import InputError
+from lineup.ledger.recorder import job, outputs
+from lineup.models.homotopy import duality_gaps, lasso_paths
+from lineup.progress import Progress
 
 
 @dataclass(frozen=True)

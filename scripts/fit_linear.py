@@ -4,9 +4,9 @@ import logging
 
 import numpy as np
 
-from scripts.evaluation import write_evaluation
-from scripts.job import job, outputs
-from scripts.tables import read_design, read_splits, write_coefficients
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import read_design, read_splits, write_coefficients
+from lineup.ledger.recorder import job, outputs
 
 
 def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:

@@ -10,12 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from scripts.errors import InputError
-from scripts.evaluation import write_evaluation
-from scripts.job import job, outputs
-from scripts.parallel import in_order
-from scripts.progress import Progress
-from scripts.tables import Design, Splits, read_design, read_splits, write_table
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import Design, Splits, read_design, read_splits, write_table
+from lineup.errors import InputError
+from lineup.ledger.recorder import job, outputs
+from lineup.parallel import in_order
+from lineup.progress import Progress
 
 
 @dataclass(frozen=True)

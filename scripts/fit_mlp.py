@@ -7,19 +7,19 @@ import numpy as np
 import pyarrow.csv
 import torchinfo
 
-from scripts.checkpoints import Checkpoints
-from scripts.errors import InputError
-from scripts.evaluation import write_evaluation
-from scripts.files import replacing
-from scripts.gpu import accelerator_for, take_cards
-from scripts.job import job, outputs
-from scripts.network import MLP, save_weights, shape_of
-from scripts.parallel import in_order
-from scripts.progress import Progress
-from scripts.ranks import launch
-from scripts.tables import Splits, read_design, read_splits, write_table
-from scripts.torch_setup import set_threads, torch
-from scripts.training import Place, Rows, Trained, members_at_once, train
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import Splits, read_design, read_splits, write_table
+from lineup.errors import InputError
+from lineup.files import replacing
+from lineup.ledger.recorder import job, outputs
+from lineup.networks.checkpoints import Checkpoints
+from lineup.networks.gpu import accelerator_for, take_cards
+from lineup.networks.network import MLP, save_weights, shape_of
+from lineup.networks.ranks import launch
+from lineup.networks.torch_setup import set_threads, torch
+from lineup.networks.training import Place, Rows, Trained, members_at_once, train
+from lineup.parallel import in_order
+from lineup.progress import Progress
 
 
 def fit_mlp(

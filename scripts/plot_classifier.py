@@ -8,10 +8,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from scripts.figures import BLUE, GREY, label, new_figure, save_figure, shortened
-from scripts.intervals import wilson_interval
-from scripts.job import job, outputs
-from scripts.tables import lists, pixels, read_parquet, read_schema
+from lineup.comparison.intervals import wilson_interval
+from lineup.data.tables import lists, pixels, read_parquet, read_schema
+from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, shortened
+from lineup.ledger.recorder import job, outputs
 
 BINS = 10  # of the probabilities, in the calibration
 ROWS, COLUMNS = 5, 8  # of the sheet of mistakes

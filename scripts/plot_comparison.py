@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from scripts.config import NULL_MODEL
-from scripts.evaluation import HIGHER_IS_BETTER, METRICS, signed
-from scripts.figures import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
-from scripts.job import job
-from scripts.tables import read_table
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, signed
+from lineup.config import NULL_MODEL
+from lineup.data.tables import read_table
+from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
+from lineup.ledger.recorder import job
 
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30

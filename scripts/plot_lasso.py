@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from scripts.figures import (
+from lineup.data.tables import read_parts, read_schema, read_table, read_tables
+from lineup.figures.style import (
     BLUE,
     GREY,
     ORANGE,
@@ -17,8 +18,7 @@ from scripts.figures import (
     save_figure,
     with_unit,
 )
-from scripts.job import job
-from scripts.tables import read_parts, read_schema, read_table, read_tables
+from lineup.ledger.recorder import job
 
 # ASSUME: a reader tells this many paths apart; the other features are drawn in grey.
 NAMED_PATHS = 6

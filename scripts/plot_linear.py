@@ -1,7 +1,7 @@
 """Draws the figures of least squares."""
 
-from scripts.figures import plot_predictions
-from scripts.job import job, outputs
+from lineup.figures.style import plot_predictions
+from lineup.ledger.recorder import job, outputs
 
 if __name__ == "__main__":
     with job(snakemake):

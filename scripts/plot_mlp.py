@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scripts.figures import BLUE, ORANGE, label, new_figure, plot_predictions, save_figure, with_unit
-from scripts.job import job
-from scripts.tables import read_tables
+from lineup.data.tables import read_tables
+from lineup.figures.style import BLUE, ORANGE, label, new_figure, plot_predictions, save_figure, with_unit
+from lineup.ledger.recorder import job
 
 
 def plot_learning_curve(

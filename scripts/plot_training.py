@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scripts.figures import BLUE, ORANGE, label, new_figure, save_figure
-from scripts.job import job, outputs
-from scripts.tables import read_tables
+from lineup.data.tables import read_tables
+from lineup.figures.style import BLUE, ORANGE, label, new_figure, save_figure
+from lineup.ledger.recorder import job, outputs
 
 # ASSUME: from this many splits on, a band says more than a line for each.
 BAND = 10

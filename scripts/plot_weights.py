@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from scripts.figures import label, new_figure, save_figure, shortened
-from scripts.job import job
-from scripts.tables import read_schema, read_table
+from lineup.data.tables import read_schema, read_table
+from lineup.figures.style import label, new_figure, save_figure, shortened
+from lineup.ledger.recorder import job
 
 COLUMNS = 5  # pictures in a row
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from scripts.errors import InputError
-from scripts.job import job
-from scripts.tables import SCHEMA_KEY, write_table
+from lineup.data.tables import SCHEMA_KEY, write_table
+from lineup.errors import InputError
+from lineup.ledger.recorder import job
 
 # ASSUME: a text column with more levels than this is an identifier or free text, not a factor.
 MAX_LEVELS = 100

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from scripts.errors import InputError
-from scripts.job import job, outputs
-from scripts.tables import SCHEMA_KEY, parquet_writer
-from scripts.torch_setup import torch
+from lineup.data.tables import SCHEMA_KEY, parquet_writer
+from lineup.errors import InputError
+from lineup.ledger.recorder import job, outputs
+from lineup.networks.torch_setup import torch
 
 # isort: split
 from torchvision.datasets import MNIST

@@ -8,11 +8,11 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from scripts.config import NULL_MODEL, split_seeds
-from scripts.evaluation import HIGHER_IS_BETTER, METRICS
-from scripts.files import replacing
-from scripts.job import job
-from scripts.tables import read_schema, read_table
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS
+from lineup.config import NULL_MODEL, split_seeds
+from lineup.data.tables import read_schema, read_table
+from lineup.files import replacing
+from lineup.ledger.recorder import job
 
 # Digits after the point, in the tables.
 DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}

@@ -16,9 +16,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 from matplotlib.textpath import TextPath
 
-from scripts.errors import InputError
-from scripts.files import replacing
-from scripts.job import job
+from lineup.errors import InputError
+from lineup.files import replacing
+from lineup.ledger.recorder import job
 
 FONT = FontProperties(family="DejaVu Sans", size=9)
 TALL, PAD, GAP, MARGIN = 21, 8, 34, 6  # in points: a box, beside its text, between columns, around all

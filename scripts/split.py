@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pyarrow.parquet as pq
 
-from scripts.config import split_seeds
-from scripts.errors import InputError
-from scripts.job import job
-from scripts.tables import Splits, read_schema, write_splits
+from lineup.config import split_seeds
+from lineup.data.tables import Splits, read_schema, write_splits
+from lineup.errors import InputError
+from lineup.ledger.recorder import job
 
 
 def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:

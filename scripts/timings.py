@@ -3,9 +3,9 @@
 import csv
 import logging
 
-from scripts.files import replacing
-from scripts.job import job
-from scripts.manifest import read_record
+from lineup.files import replacing
+from lineup.ledger.recorder import job
+from lineup.ledger.records import read_record
 
 
 def timings(models: list[str], records: list[str], output: str, logger: logging.Logger) -> None:

@@ -4,10 +4,10 @@ import logging
 import shlex
 from pathlib import Path
 
-from scripts.errors import InputError
-from scripts.files import Digests
-from scripts.job import log_to
-from scripts.manifest import damage, read_record
+from lineup.errors import InputError
+from lineup.files import Digests
+from lineup.ledger.recorder import log_to
+from lineup.ledger.records import damage, read_record
 
 
 def verify(records: list[str], log: str, logger: logging.Logger) -> None:

@@ -21,10 +21,10 @@ from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
 from support.warm import SHARED, Folder
 
-from scripts.errors import InputError
+from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
+from lineup.errors import InputError
 from scripts.preprocess import preprocess
 from scripts.split import given_splits, split
-from scripts.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 
 # What waits more than it works stands first: one worker begins with it, and the others take what is left of its share.
 FIRST = ["test_slurm", "test_failures"]

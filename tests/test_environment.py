@@ -34,6 +34,7 @@ LOCKED = versions_in(LOCK)
 # Modules of the project itself.
 OWN = {
     "benchmarks",
+    "lineup",
     "scripts",
     "support",
     "tests",

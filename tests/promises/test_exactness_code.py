@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from support.changes import PARAGRAPH, Change, append, check, each, edit, finish, script, several, touch
+from support.changes import PARAGRAPH, Change, append, check, each, edit, finish, several, touch
 from support.jobs import DRAWN, FIGURES, LASSOS, MODELLED, MODELS, NOTHING, PREPARED, SPLIT, of, plots
 
 
@@ -33,7 +33,7 @@ def restore(place):
 
 def move_function(place):
     """The last function of a module stands first, the others as before."""
-    path = place.tree / "scripts" / "evaluation.py"
+    path = place.tree / "lineup" / "comparison" / "scores.py"
     text = path.read_text(encoding="utf-8")
     start, end = text.index("def regression_scores"), text.index("def write_evaluation")
     path.write_text(
@@ -51,7 +51,7 @@ def quotes(place):
 
 def swap_lines(place):
     """Two constants of a module are defined the other way round."""
-    path = place.tree / "scripts" / "network.py"
+    path = place.tree / "lineup" / "networks" / "network.py"
     text = path.read_text(encoding="utf-8")
     swapped = re.sub(r"^(LOSSES = \{.*?^\}\n)(.*?)(OPTIMIZERS = .*?\n)", r"\3\2\1", text, flags=re.M | re.S)
     assert swapped != text
@@ -60,7 +60,7 @@ def swap_lines(place):
 
 def same_size_and_time(place):
     """A module is replaced by another of the same size and the same time."""
-    path = place.tree / "scripts" / "figures.py"
+    path = place.tree / "lineup" / "figures" / "style.py"
     times, text = path.stat(), path.read_text(encoding="utf-8")
     assert '"font.size": 9' in text
     path.write_text(text.replace('"font.size": 9', '"font.size": 8', 1), encoding="utf-8")
@@ -70,23 +70,25 @@ def same_size_and_time(place):
 CHANGES = [
     Change(
         "a helper module is edited",
-        script("network", ("torch.nn.ReLU()", "torch.nn.Tanh()")),
+        edit("lineup/networks/network.py", ("torch.nn.ReLU()", "torch.nn.Tanh()")),
         of("net"),
-        "scripts/network.py has changed",
+        "lineup/networks/network.py has changed",
     ),
     Change(
         "a comment in a script",
-        script("fit_lasso", ("import logging\n", "import logging  # to talk\n")),
+        edit("scripts/fit_lasso.py", ("import logging\n", "import logging  # to talk\n")),
         NOTHING,
     ),
     Change(
-        "a docstring in a module", script("tables", ('"""Reads a prepared', '"""Gives a prepared')), NOTHING
+        "a docstring in a module",
+        edit("lineup/data/tables.py", ('"""Reads a prepared', '"""Gives a prepared')),
+        NOTHING,
     ),
     Change("a script is touched", touch("tree/scripts/fit_lasso.py"), NOTHING),
     Change("all files of the project have new times, as after a clone", clone, NOTHING),
     Change(
         "a script is replaced by another with an older time",
-        script("plot_lasso", ("NAMED_PATHS = 6", "NAMED_PATHS = 5"), older=True),
+        edit("scripts/plot_lasso.py", ("NAMED_PATHS = 6", "NAMED_PATHS = 5"), older=True),
         [*plots(*LASSOS), "report"],
         "scripts/plot_lasso.py has changed",
     ),
@@ -94,7 +96,7 @@ CHANGES = [
         "a module is replaced by another with the same size and time",
         same_size_and_time,
         FIGURES,
-        "scripts/figures.py has changed",
+        "lineup/figures/style.py has changed",
         planned=True,
     ),
     Change(
@@ -114,12 +116,12 @@ CHANGES = [
     Change("two outputs trade names", swap_outputs, of("net"), "output summary was "),
     Change(
         "the code that gets the raw data is edited: its digest decides",
-        script("fetch", ("PROGRESS_SECONDS = 1.0", "PROGRESS_SECONDS = 2.0")),
+        edit("scripts/fetch.py", ("PROGRESS_SECONDS = 1.0", "PROGRESS_SECONDS = 2.0")),
         NOTHING,
     ),
     Change(
         "an early job's code is edited, its result stays the same",
-        script("preprocess", ("MAX_LEVELS = 100", "MAX_LEVELS = 99")),
+        edit("scripts/preprocess.py", ("MAX_LEVELS = 100", "MAX_LEVELS = 99")),
         PREPARED,
         "scripts/preprocess.py has changed",
     ),
@@ -131,65 +133,68 @@ CHANGES = [
     ),
     Change(
         "the script of split",
-        script("split", ("%d splits of", "%d random splits of")),
+        edit("scripts/split.py", ("%d splits of", "%d random splits of")),
         SPLIT,
         "scripts/split.py has changed",
         planned=True,
     ),
     Change(
         "the script of fit_linear",
-        script("fit_linear", ("fitted on", "was fitted on")),
+        edit("scripts/fit_linear.py", ("fitted on", "was fitted on")),
         of("plain"),
         "scripts/fit_linear.py has changed",
     ),
     Change(
         "the script of fit_lasso",
-        script("fit_lasso", ("found.coefficients[0].ravel()", "1 * found.coefficients[0].ravel()")),
+        edit("scripts/fit_lasso.py", ("found.coefficients[0].ravel()", "1 * found.coefficients[0].ravel()")),
         of(*LASSOS),
         "scripts/fit_lasso.py has changed",
         planned=True,
     ),
     Change(
         "the script of fit_mlp",
-        script("fit_mlp", ("networks trained, %d side", "networks were trained, %d side")),
+        edit("scripts/fit_mlp.py", ("networks trained, %d side", "networks were trained, %d side")),
         of("net"),
         "scripts/fit_mlp.py has changed",
         planned=True,
     ),
     Change(
         "the script of plot_linear",
-        script("plot_linear", ("model=snakemake.wildcards.model", "model=str(snakemake.wildcards.model)")),
+        edit(
+            "scripts/plot_linear.py",
+            ("model=snakemake.wildcards.model", "model=str(snakemake.wildcards.model)"),
+        ),
         [*plots("plain"), "report"],
         "scripts/plot_linear.py has changed",
     ),
     Change(
         "the script of plot_mlp",
-        script("plot_mlp", ("alpha=0.18", "alpha=0.19")),
+        edit("scripts/plot_mlp.py", ("alpha=0.18", "alpha=0.19")),
         [*plots("net"), "report"],
         "scripts/plot_mlp.py has changed",
         planned=True,
     ),
     Change(
         "the script of compare",
-        script("compare", ("ddof=1", "ddof=0")),
+        edit("scripts/compare.py", ("ddof=1", "ddof=0")),
         DRAWN,
         "scripts/compare.py has changed",
     ),
     Change(
         "the script of plot_comparison",
-        script("plot_comparison", ("s=55", "s=56")),
+        edit("scripts/plot_comparison.py", ("s=55", "s=56")),
         ["plot_comparison.trial", "report"],
         "scripts/plot_comparison.py has changed",
     ),
     Change(
         "the script of timings",
-        script("timings", ("Costs of", "The costs of")),
+        edit("scripts/timings.py", ("Costs of", "The costs of")),
         ["timings.trial"],
         "scripts/timings.py has changed",
     ),
     Change(
         "the script of report",
-        script("report", ("<= 12", "<= 13")),
+        edit("scripts/report.py", ("<= 12", "<= 13")),
         ["report"],
         "scripts/report.py has changed",
     ),
@@ -201,12 +206,14 @@ CHANGES = [
     ),
     Change(
         "the script of rulegraph, which `all` does not want",
-        script("rulegraph", ("TALL, PAD, GAP, MARGIN = 21", "TALL, PAD, GAP, MARGIN = 22")),
+        edit("scripts/rulegraph.py", ("TALL, PAD, GAP, MARGIN = 21", "TALL, PAD, GAP, MARGIN = 22")),
         NOTHING,
     ),
     Change(
         "the script of verify, which makes no file",
-        script("verify", ("wrong, repair, checked = [], [], 0", "wrong, repair, checked = [], [], -1")),
+        edit(
+            "scripts/verify.py", ("wrong, repair, checked = [], [], 0", "wrong, repair, checked = [], [], -1")
+        ),
         NOTHING,
     ),
     Change(
@@ -221,136 +228,147 @@ CHANGES = [
     ),
     Change(
         "tables.py: how tables are written",
-        script("tables", ('compression="zstd"', 'compression="snappy"')),
+        edit("lineup/data/tables.py", ('compression="zstd"', 'compression="snappy"')),
         PREPARED,
-        "scripts/tables.py has changed",
+        "lineup/data/tables.py has changed",
         planned=True,
     ),
     Change(
         "tables.py: how coefficients are written",
-        script("tables", ('"(intercept)"', '"intercept"')),
+        edit("lineup/data/tables.py", ('"(intercept)"', '"intercept"')),
         of("plain", *LASSOS),
-        "scripts/tables.py has changed",
+        "lineup/data/tables.py has changed",
         planned=True,
     ),
     Change(
-        "evaluation.py: a score",
-        script("evaluation", ("np.abs(error).mean(axis=1)", "np.median(np.abs(error), axis=1)")),
+        "scores.py: a score",
+        edit(
+            "lineup/comparison/scores.py", ("np.abs(error).mean(axis=1)", "np.median(np.abs(error), axis=1)")
+        ),
         MODELLED,
-        "scripts/evaluation.py has changed",
+        "lineup/comparison/scores.py has changed",
         planned=True,
     ),
     Change(
-        "figures.py: the style of all figures",
-        script("figures", ('"font.size": 9', '"font.size": 10')),
+        "style.py: the style of all figures",
+        edit("lineup/figures/style.py", ('"font.size": 9', '"font.size": 10')),
         FIGURES,
-        "scripts/figures.py has changed",
+        "lineup/figures/style.py has changed",
         planned=True,
     ),
     Change(
-        "figures.py: a function that only the lasso's figures use",
-        script("figures", ('"{x:g}"', '"{x:.3g}"')),
+        "style.py: a function that only the lasso's figures use",
+        edit("lineup/figures/style.py", ('"{x:g}"', '"{x:.3g}"')),
         [*plots(*LASSOS), "report"],
-        "scripts/figures.py has changed",
+        "lineup/figures/style.py has changed",
     ),
     Change(
         "training.py: how the units that are kept are drawn",
-        script("training", ("np.uint16)[: n * units]", "np.uint16)[-n * units :]")),
+        edit("lineup/networks/training.py", ("np.uint16)[: n * units]", "np.uint16)[-n * units :]")),
         of("net"),
-        "scripts/training.py has changed",
+        "lineup/networks/training.py has changed",
         planned=True,
     ),
     Change(
         "checkpoints.py and ranks.py, which only matter when a job is stopped or has company",
         several(
-            script("checkpoints", ("%d splits, from split", "%d random splits, from split")),
-            script("ranks", ("PATIENCE = 30.0", "PATIENCE = 31.0")),
+            edit("lineup/networks/checkpoints.py", ("%d splits, from split", "%d random splits, from split")),
+            edit("lineup/networks/ranks.py", ("PATIENCE = 30.0", "PATIENCE = 31.0")),
         ),
         of("net"),
-        "scripts/checkpoints.py has changed",
+        "lineup/networks/checkpoints.py has changed",
         planned=True,
     ),
     Change(
         "torch_setup.py: the threads",
-        script("torch_setup", ("set_num_threads(threads)", "set_num_threads(max(1, threads))")),
+        edit(
+            "lineup/networks/torch_setup.py", ("set_num_threads(threads)", "set_num_threads(max(1, threads))")
+        ),
         of("net"),
-        "scripts/torch_setup.py has changed",
+        "lineup/networks/torch_setup.py has changed",
         planned=True,
     ),
     Change(
         "config.py: how a range of seeds is read",
-        script("config", ('seeds["last"] + 1', '1 + seeds["last"]')),
+        edit("lineup/config.py", ('seeds["last"] + 1', '1 + seeds["last"]')),
         SPLIT,
-        "scripts/config.py has changed",
+        "lineup/config.py has changed",
         planned=True,
     ),
     Change(
-        "config.py: a check of the config, which no job uses", script("config", ("n=1)", "n=2)")), NOTHING
+        "config.py: a check of the config, which no job uses",
+        edit("lineup/config.py", ("n=1)", "n=2)")),
+        NOTHING,
     ),
     Change(
         "errors.py: reached by all",
-        script("errors", ("class InputError(Exception):", "class InputError(ValueError):")),
+        edit("lineup/errors.py", ("class InputError(Exception):", "class InputError(ValueError):")),
         PREPARED,
-        "scripts/errors.py has changed",
+        "lineup/errors.py has changed",
         planned=True,
     ),
     Change(
         "files.py: reached by all",
-        script("files", ("parents=True, exist_ok=True", "exist_ok=True, parents=True")),
+        edit("lineup/files.py", ("parents=True, exist_ok=True", "exist_ok=True, parents=True")),
         PREPARED,
-        "scripts/files.py has changed",
+        "lineup/files.py has changed",
         planned=True,
     ),
     Change(
         "files.py: a function that no job reaches",
-        script("files", ('Path(folder).rglob(".*.part[0-9]*")', 'Path(folder).rglob(".*.part[1-9]*")')),
+        edit(
+            "lineup/files.py", ('Path(folder).rglob(".*.part[0-9]*")', 'Path(folder).rglob(".*.part[1-9]*")')
+        ),
         NOTHING,
     ),
     Change(
-        "job.py: reached by all",
-        script("job", ("The job failed.", "This job failed.")),
+        "recorder.py: reached by all",
+        edit("lineup/ledger/recorder.py", ("The job failed.", "This job failed.")),
         PREPARED,
-        "scripts/job.py has changed",
+        "lineup/ledger/recorder.py has changed",
         planned=True,
     ),
     Change(
-        "manifest.py: how a record is written, reached by all",
-        script("manifest", ("indent=1", "indent=2")),
+        "records.py: how a record is written, reached by all",
+        edit("lineup/ledger/records.py", ("indent=1", "indent=2")),
         PREPARED,
-        "scripts/manifest.py has changed",
+        "lineup/ledger/records.py has changed",
         planned=True,
     ),
     Change(
-        "manifest.py: how a change is told, which no job reaches",
-        script("manifest", ("LONGEST = 60", "LONGEST = 61")),
+        "records.py: how a change is told, which no job reaches",
+        edit("lineup/ledger/records.py", ("LONGEST = 60", "LONGEST = 61")),
         NOTHING,
     ),
     Change(
-        "run.py: how a job follows its run, reached by all",
-        script("run", ("os._exit(143)\n    tempfile", "os._exit(144)\n    tempfile")),
+        "lock.py: how a job follows its run, reached by all",
+        edit("lineup/ledger/lock.py", ("os._exit(143)\n    tempfile", "os._exit(144)\n    tempfile")),
         PREPARED,
-        "scripts/run.py has changed",
+        "lineup/ledger/lock.py has changed",
         planned=True,
     ),
     Change(
-        "run.py: how a run begins, which no job reaches",
-        script("run", ("PATIENCE = 60.0", "PATIENCE = 61.0")),
+        "lock.py: how a run begins, which no job reaches",
+        edit("lineup/ledger/lock.py", ("PATIENCE = 60.0", "PATIENCE = 61.0")),
         NOTHING,
     ),
     Change(
         "specification.py: how code is followed, reached by all",
-        script(
-            "specification", ("waiting = [(script, EXECUTED), *(", "waiting = [(script, EXECUTED), *list(")
+        edit(
+            "lineup/ledger/specification.py",
+            ("waiting = [(script, EXECUTED)]", "waiting = list([(script, EXECUTED)])"),
         ),
         PREPARED,
-        "scripts/specification.py has changed",
+        "lineup/ledger/specification.py has changed",
         planned=True,
     ),
-    Change("plan.py, which no job reaches", script("plan", ("NAMED = 6", "NAMED = 7")), NOTHING),
-    Change("cache.py, which no job reaches", append("scripts/cache.py", "\nUNUSED = 1\n"), NOTHING),
+    Change(
+        "stale.py, which no job reaches", edit("lineup/ledger/stale.py", ("NAMED = 6", "NAMED = 7")), NOTHING
+    ),
+    Change("cache.py, which no job reaches", append("lineup/ledger/cache.py", "\nUNUSED = 1\n"), NOTHING),
     Change(
         "a function that nobody calls is added",
-        append("scripts/files.py", "\n\ndef unused() -> None:\n    pass\n"),
+        append("lineup/files.py", "\n\ndef unused() -> None:\n    pass\n"),
         NOTHING,
     ),
     Change(
@@ -361,9 +379,16 @@ CHANGES = [
         planned=True,
     ),
     Change(
+        "__init__.py of a folder of the package gets a statement",
+        append("lineup/figures/__init__.py", "\nimport math\n\nmath.tau = 6.0\n"),
+        FIGURES,
+        "lineup/figures/__init__.py",
+        planned=True,
+    ),
+    Change(
         "a default argument is added",
-        script(
-            "fit_lasso",
+        edit(
+            "scripts/fit_lasso.py",
             ("    logger: logging.Logger,\n) -> None:", "    logger: logging.Logger = None,\n) -> None:"),
         ),
         of(*LASSOS),
@@ -372,8 +397,8 @@ CHANGES = [
     ),
     Change(
         "a local variable is renamed",
-        script(
-            "fit_linear",
+        edit(
+            "scripts/fit_linear.py",
             ("centre = X", "middle = X"),
             ("X - centre", "X - middle"),
             ("- centre @", "- middle @"),
@@ -386,8 +411,8 @@ CHANGES = [
     Change("other quotes and more empty lines", quotes, NOTHING),
     Change(
         "two constants of different value trade names",
-        script(
-            "plot_mlp",
+        edit(
+            "scripts/plot_mlp.py",
             ('"train_mae", BLUE', '"train_mae", ORANGE'),
             ('"valid_mae", ORANGE', '"valid_mae", BLUE'),
         ),
@@ -397,23 +422,27 @@ CHANGES = [
     ),
     Change(
         "two arguments of the same value trade places",
-        script("figures", ("linewidth=1, linestyle", "zorder=1, linestyle"), ("zorder=1)", "linewidth=1)")),
+        edit(
+            "lineup/figures/style.py",
+            ("linewidth=1, linestyle", "zorder=1, linestyle"),
+            ("zorder=1)", "linewidth=1)"),
+        ),
         [*plots(*MODELS), "report"],
-        "scripts/figures.py has changed",
+        "lineup/figures/style.py has changed",
         planned=True,
     ),
     Change("two constants of a module in another order", swap_lines, NOTHING),
     Change(
         "a constant is replaced by its value where it is used",
-        script("figures", ("PALETTE = [BLUE,", 'PALETTE = ["#0072B2",')),
+        edit("lineup/figures/style.py", ("PALETTE = [BLUE,", 'PALETTE = ["#0072B2",')),
         [*plots(*LASSOS), "report"],
-        "scripts/figures.py has changed",
+        "lineup/figures/style.py has changed",
         planned=True,
     ),
     Change(
         "an import binds another function to the same name",
-        script(
-            "fit_lasso",
+        edit(
+            "scripts/fit_lasso.py",
             (
                 "import duality_gaps, lasso_paths",
                 "import duality_gaps as lasso_paths, lasso_paths as duality_gaps",
@@ -425,7 +454,7 @@ CHANGES = [
     ),
     Change(
         "an import binds two constants the other way round",
-        script("plot_mlp", ("import BLUE, ORANGE,", "import BLUE as ORANGE, ORANGE as BLUE,")),
+        edit("scripts/plot_mlp.py", ("import BLUE, ORANGE,", "import BLUE as ORANGE, ORANGE as BLUE,")),
         [*plots("net"), "report"],
         "scripts/plot_mlp.py",
         planned=True,

@@ -154,7 +154,7 @@ def start(tmp_path):
 def failing_tree(tmp_path_factory):
     """A copy of the tree, with a trap in the function that writes files."""
     tree = copy_of_tree(tmp_path_factory.mktemp("failing_tree"))
-    path = tree / "scripts" / "files.py"
+    path = tree / "lineup" / "files.py"
     text = path.read_text(encoding="utf-8")
     before = "        temporary.replace(path)\n"
     assert text.count(before) == 1
@@ -569,13 +569,13 @@ def test_an_input_and_a_script_are_edited_while_a_job_runs(project, start, tmp_p
     project.tree = tmp_path / "tree"
     shutil.copytree(undisturbed.project.tree, project.tree)
     table = project.results / "trial" / "table.parquet"
-    script = project.tree / "scripts" / "evaluation.py"
+    script = project.tree / "lineup" / "comparison" / "scores.py"
     for file, more, sentence in [
         (table, b"more", "results/trial/table.parquet was changed while this job read it: run again."),
         (
             script,
             b"\nprint(end='')\n",
-            "scripts/evaluation.py was changed after this run was planned: run again.",
+            "lineup/comparison/scores.py was changed after this run was planned: run again.",
         ),
     ]:
         traps(project, "wait", GRID)

@@ -183,11 +183,6 @@ def edit(file, *pairs, older=False):
     return make
 
 
-def script(name, *pairs, **more):
-    """Gives the change of a file under scripts/."""
-    return edit(f"scripts/{name}.py", *pairs, **more)
-
-
 def append(file, text):
     """Gives the change of a file of the tree by a text at its end."""
     return lambda place: (place.tree / file).open("a", encoding="utf-8").write(text)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Snakemake, Wildcards
 
-from scripts.specification import specification
+from lineup.ledger.specification import specification
 
 
 def given(

@@ -1,4 +1,4 @@
-"""Runs the tests that a file can reach: ``make quick FILE=scripts/tables.py``.
+"""Runs the tests that a file can reach: ``make quick FILE=lineup/data/tables.py``.
 
 They are its own, those of the rules whose scripts reach it, but for the long ones, and the changes of the tables of
 exactness that name it, which are planned only.
@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from support.tree import ROOT
 
-from scripts.specification import code_of
+from lineup.ledger.specification import CODE, code_of
 
 # What draws shares its code, and so its tests.
-SHARED = {name: "figures" for name in ("plot_linear", "plot_lasso", "plot_mlp", "plot_comparison")}
+SHARED = {name: "figures" for name in ("style", "plot_linear", "plot_lasso", "plot_mlp", "plot_comparison")}
 
 
 def own(file: str) -> str:
@@ -44,8 +44,8 @@ def tests_of(file: str) -> list[str]:
     if path.parts[0] == "tests":
         return [file] if path.name.startswith("test_") else ["tests"]
     if path.suffix == ".smk":
-        names = ["looking", "plan", *rules_of((ROOT / file).read_text(encoding="utf-8"))]
-    elif path.parts[0] == "scripts":
+        names = ["looking", "stale", *rules_of((ROOT / file).read_text(encoding="utf-8"))]
+    elif path.parts[0] in CODE:
         names = [path.stem, *(rule for rule in rules() if file in code_of(f"scripts/{rule}.py"))]
     else:
         names = ["looking", "reference", "environment"]
@@ -54,13 +54,15 @@ def tests_of(file: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in found]
 
 
-def main(file: str) -> int:
-    """Runs the tests, and gives the exit status of pytest."""
+def main(file: str, *options: str) -> int:
+    """Runs the tests with some options of pytest, and gives its exit status."""
     file = str(Path(file).resolve().relative_to(ROOT))
     if not (ROOT / file).is_file():
         sys.exit(f"There is no file {file}.")
     exactness = sorted((ROOT / "tests" / "promises").glob("test_exactness_*.py"))
-    return pytest.main(["--numprocesses=logical", "--quick", file, *tests_of(file), *map(str, exactness)])
+    return pytest.main(
+        ["--numprocesses=logical", "--quick", file, *options, *tests_of(file), *map(str, exactness)]
+    )
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ IMPORTED = {
     ],
 }
 IMPORTED[TORCH_JOB] = [
-    "scripts.torch_setup",
+    "lineup.networks.torch_setup",
     *IMPORTED[JOB],
     "safetensors.torch",
     "torchinfo",
@@ -175,7 +175,7 @@ def serve(kind: str, path: str) -> dict:
     """Forks for each request until standard input ends; returns in what was forked, with the request."""
     for name in IMPORTED[kind]:
         importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "scripts"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("lineup", "scripts")]:
         del sys.modules[name]
     gc.collect()
     gc.freeze()  # so that no collection writes to, and copies, the pages that all share

@@ -18,12 +18,12 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import training
-from scripts.checkpoints import FOLDER, Checkpoints, Streams
+from lineup.data.tables import read_design, read_splits
+from lineup.networks import training
+from lineup.networks.checkpoints import FOLDER, Checkpoints, Streams
+from lineup.networks.torch_setup import torch
+from lineup.networks.training import Rows, member_stream, train
 from scripts.split import split
-from scripts.tables import read_design, read_splits
-from scripts.torch_setup import torch
-from scripts.training import Rows, member_stream, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 
@@ -137,7 +137,7 @@ def test_other_splits_do_not_go_on_from_it(folder, rows, splits, logger):
 @pytest.mark.parametrize("what", ["setting", "code", "input", "job"])
 def test_what_has_changed_is_not_gone_on_with(folder, logger, what):
     (folder / "table").write_text("one")
-    base = {"settings": {"epochs": 3}, "code": {"scripts/training.py": "1"}}
+    base = {"settings": {"epochs": 3}, "code": {"lineup/networks/training.py": "1"}}
 
     def of(specification, name="tests"):
         found = Checkpoints.of_job(logging.getLogger(name), specification, ["table"], 0.0)
@@ -150,7 +150,7 @@ def test_what_has_changed_is_not_gone_on_with(folder, logger, what):
     if what == "setting":
         changed["settings"]["epochs"] = 4
     elif what == "code":
-        changed["code"]["scripts/training.py"] = "2"
+        changed["code"]["lineup/networks/training.py"] = "2"
     elif what == "input":
         (folder / "table").write_text("two")
     after = of(changed, "other" if what == "job" else "tests")

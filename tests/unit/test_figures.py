@@ -20,11 +20,12 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import figures, plot_comparison, plot_lasso, plot_mlp
+from lineup.data.tables import parquet_writer, read_table, read_tables, write_table
+from lineup.figures import style as figures
+from lineup.figures.style import BLUE, GREY, ORANGE, label, logarithmic_x, new_figure, with_unit
+from scripts import plot_comparison, plot_lasso, plot_mlp
 from scripts.compare import corrected_interval
-from scripts.figures import BLUE, GREY, ORANGE, label, logarithmic_x, new_figure, with_unit
 from scripts.plot_comparison import OUTLINE
-from scripts.tables import parquet_writer, read_table, read_tables, write_table
 
 # A formula to matplotlib, a name that it hides, a tag and a comment to a browser, and more.
 NAMES = ["$x_1$", "_hidden", "<b>bold</b>", "a -- > & \"b\" 'c'", "100 % \\alpha^2", "größe", "{x}", "$"]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.tree import ROOT
 
-from scripts import files as module
-from scripts.files import FRESH, Digests, file_digest, remove_parts, remove_parts_of, replacing, stamp
+from lineup import files as module
+from lineup.files import FRESH, Digests, file_digest, remove_parts, remove_parts_of, replacing, stamp
 
 
 def test_a_file_takes_its_place_when_the_body_succeeds(tmp_path):
@@ -50,7 +50,7 @@ def test_a_body_that_writes_nothing_is_not_a_success(tmp_path):
 
 
 def test_what_a_killed_process_left_is_found_and_nothing_else(tmp_path):
-    code = "import os, sys; from scripts.files import replacing\n"
+    code = "import os, sys; from lineup.files import replacing\n"
     code += "with replacing(sys.argv[1]) as part: part.write_text('half'); os.kill(os.getpid(), 9)"
     deep = tmp_path / "models" / "net"
     for path in (tmp_path / "table.csv", deep / "weights.safetensors", deep / "no_suffix"):

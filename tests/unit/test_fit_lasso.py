@@ -11,9 +11,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lineup.data.tables import read_splits, read_table
+from lineup.errors import InputError
+from lineup.models import homotopy
 from scripts import fit_lasso as fit_lasso_module
-from scripts import homotopy
-from scripts.errors import InputError
 from scripts.fit_lasso import (
     Search,
     fit_lasso,
@@ -24,7 +25,6 @@ from scripts.fit_lasso import (
     standardization,
 )
 from scripts.split import draw_splits, split
-from scripts.tables import read_splits, read_table
 
 BOOK = {
     "penalties": {"number": 100, "smallest": 0.01, "standardize": True},
@@ -397,7 +397,7 @@ def test_the_tables_do_not_depend_on_the_chunks(
     assert sizes == [7]
     for name, chunk in (("some", 200_000), ("one", 1)):
         sizes.clear()
-        monkeypatch.setattr("scripts.tables.CHUNK", chunk)
+        monkeypatch.setattr("lineup.data.tables.CHUNK", chunk)
         paths = fitted(hitters_table, splits, name=name, **settings)
         assert sum(sizes) == 7
         assert (max(sizes) == 1) if name == "one" else (1 < max(sizes) < 7)

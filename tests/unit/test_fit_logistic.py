@@ -9,9 +9,9 @@ import scipy.optimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
-from scripts.errors import InputError
+from lineup.data.tables import Design, lists, read_design, read_parquet, read_table, write_table
+from lineup.errors import InputError
 from scripts.fit_logistic import Scaler, fit_logistic, held_out, largest_penalty, search
-from scripts.tables import Design, lists, read_design, read_parquet, read_table, write_table
 
 SETTINGS = {
     "penalties": {"number": 4, "smallest": 0.02},

@@ -24,13 +24,7 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import fit_mlp as fit_module
-from scripts import training as module
-from scripts.errors import InputError
-from scripts.fit_mlp import fit_mlp
-from scripts.network import MLP, load_network, predict
-from scripts.split import given_splits, split
-from scripts.tables import (
+from lineup.data.tables import (
     SCHEMA_KEY,
     lists,
     read_design,
@@ -41,8 +35,11 @@ from scripts.tables import (
     write_splits,
     write_table,
 )
-from scripts.torch_setup import lightning, torch
-from scripts.training import (
+from lineup.errors import InputError
+from lineup.networks import training as module
+from lineup.networks.network import MLP, load_network, predict
+from lineup.networks.torch_setup import lightning, torch
+from lineup.networks.training import (
     Rows,
     draw_kept,
     member_stream,
@@ -51,6 +48,9 @@ from scripts.training import (
     standardize,
     validation_rows,
 )
+from scripts import fit_mlp as fit_module
+from scripts.fit_mlp import fit_mlp
+from scripts.split import given_splits, split
 
 # The network of the book. On a GPU the bits would be others.
 BOOK = {
@@ -669,8 +669,8 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 STOPPED = """
 import os, pickle, sys
 from scripts import fit_mlp as fit_module
-from scripts import training as module
-from scripts.job import job, outputs
+from lineup.networks import training as module
+from lineup.ledger.recorder import job, outputs
 
 begun, complete = module.Training.training_step, False
 def training_step(self, batch, place):

@@ -8,10 +8,10 @@ import types
 import pytest
 from support.waiting import PATIENCE
 
-from scripts import gpu
-from scripts.errors import InputError
-from scripts.gpu import accelerator_for, take, take_cards
-from scripts.torch_setup import torch
+from lineup.errors import InputError
+from lineup.networks import gpu
+from lineup.networks.gpu import accelerator_for, take, take_cards
+from lineup.networks.torch_setup import torch
 
 CARDS = ["GPU-one", "GPU-two"]
 

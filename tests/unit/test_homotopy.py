@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
+from lineup.models.homotopy import duality_gaps, lasso_paths
 from scripts.fit_lasso import search
-from scripts.homotopy import duality_gaps, lasso_paths
 
 FOLDS = {"number": 5, "seed": 3}
 # Of the objective, relative to the variance of the target. Rounding leaves about 1e-14.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from scripts.intervals import corrected_interval, paired_interval, wilson_interval
+from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
 
 # The last digits of a sum may differ.
 ROUNDING = 1e-12

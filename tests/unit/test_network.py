@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import safetensors
 
-from scripts.network import MLP, DroppedReLU, Members, Training, load_network, predict, save_weights
-from scripts.torch_setup import torch
-from scripts.training import Batches, Rows, draw_kept, member_stream
+from lineup.networks.network import MLP, DroppedReLU, Members, Training, load_network, predict, save_weights
+from lineup.networks.torch_setup import torch
+from lineup.networks.training import Batches, Rows, draw_kept, member_stream
 
 
 def states_of(network, members, seed=0):

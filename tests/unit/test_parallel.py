@@ -13,13 +13,13 @@ import pytest
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts.errors import InputError
-from scripts.parallel import in_order
+from lineup.errors import InputError
+from lineup.parallel import in_order
 
 # Tells the number of each process once it works, and then works for ever.
 ENDLESS = """
 import os, signal, sys, time
-from scripts.parallel import in_order
+from lineup.parallel import in_order
 
 if len(sys.argv) > 1:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -175,7 +175,7 @@ STOPPED_AT_THE_FORK = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 held = bytearray(300 * 2**20)  # a fork takes longer with more memory
-from scripts.parallel import in_order
+from lineup.parallel import in_order
 print("begun", flush=True)
 list(in_order(lambda item: time.sleep(100), range(2), 2))
 """

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
 
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import read_design, read_splits
 from scripts import plot_classifier as module
-from scripts.evaluation import write_evaluation
 from scripts.plot_classifier import (
     Predictions,
     calibration,
@@ -19,7 +20,6 @@ from scripts.plot_classifier import (
     read_predictions,
     worst_mistakes,
 )
-from scripts.tables import read_design, read_splits
 
 FIGURES = ("confusion", "mistakes", "calibration")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from lineup.data.tables import write_table
 from scripts import plot_training as module
 from scripts.plot_training import curves_by_split, plot_training
-from scripts.tables import write_table
 
 
 def curves(folder, lengths, seed=0):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from lineup.data.tables import lists as list_values
+from lineup.data.tables import read_design, read_parquet
+from lineup.networks.network import load_network, predict
+from lineup.networks.torch_setup import torch
 from scripts import plot_weights as module
 from scripts.fit_logistic import fit_logistic
 from scripts.fit_mlp import fit_mlp
-from scripts.network import load_network, predict
 from scripts.plot_weights import plot_weights, read_weights
-from scripts.tables import lists as list_values
-from scripts.tables import read_design, read_parquet
-from scripts.torch_setup import torch
 
 NETWORK = {
     "standardize": False, "hidden": [], "dropout": [], "loss": "cross_entropy", "optimizer": "rmsprop",

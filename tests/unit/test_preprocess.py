@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.errors import InputError
+from lineup.data.tables import read_design, read_schema
+from lineup.errors import InputError
 from scripts.preprocess import MAX_LEVELS, preprocess
-from scripts.tables import read_design, read_schema
 
 FEATURES = [
     "AtBat", "Hits", "HmRun", "Runs", "RBI", "Walks", "Years", "CAtBat", "CHits", "CHmRun", "CRuns", "CRBI",

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts import progress as module
-from scripts.job import log_to
-from scripts.parallel import in_order
-from scripts.progress import Progress
+from lineup import progress as module
+from lineup.ledger.recorder import log_to
+from lineup.parallel import in_order
+from lineup.progress import Progress
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from support.data import NETWORK_FILES
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import ranks, training
-from scripts.checkpoints import FOLDER, Checkpoints
-from scripts.errors import InputError
+from lineup.data.tables import read_design, read_splits, read_table
+from lineup.errors import InputError
+from lineup.ledger.recorder import log_to
+from lineup.networks import ranks, training
+from lineup.networks.checkpoints import FOLDER, Checkpoints
+from lineup.networks.ranks import launch, place_in_step
 from scripts.fit_mlp import fit_mlp
-from scripts.job import log_to
-from scripts.ranks import launch, place_in_step
-from scripts.tables import read_design, read_splits, read_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 
@@ -120,7 +120,7 @@ def test_a_pair_that_was_killed_goes_on_with_the_same_bytes(tmp_path, pair, digi
 KILLED = """
 import json, sys
 from pathlib import Path
-from scripts.ranks import launch
+from lineup.networks.ranks import launch
 launch(json.loads(sys.argv[1]), Path(sys.argv[2]), 2, None, ())
 """
 

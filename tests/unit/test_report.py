@@ -15,6 +15,7 @@ import pytest
 import yaml
 from support.tree import ROOT
 
+from lineup.data.tables import Splits, read_schema, read_table, write_splits, write_table
 from scripts.compare import compare
 from scripts.report import (
     CAPTIONS,
@@ -25,7 +26,6 @@ from scripts.report import (
     read_records,
     report,
 )
-from scripts.tables import Splits, read_schema, read_table, write_splits, write_table
 
 TEMPLATE = ROOT / "workflow" / "report" / "report.html.j2"
 LOGGER = logging.getLogger("test")

@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from support.runs import snakemake
 from support.tree import ROOT
 
-from scripts.errors import InputError
+from lineup.errors import InputError
 from scripts.rulegraph import draw, read_dot, rulegraph
 
 MODELS = ("linear", "lasso", "mlp")
@@ -117,7 +117,8 @@ def test_same_bytes(tmp_path):
 @pytest.mark.long
 def test_in_a_run(tmp_path):
     """A rule draws the graph while its run holds the lock, with the config of that run."""
-    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    for name in ("lineup", "scripts"):
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "Snakefile").write_text("""
 configfile: "config.yaml"
 print("digraph")

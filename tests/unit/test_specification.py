@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from support.tree import ROOT
 
-from scripts import specification as module
-from scripts.errors import InputError
-from scripts.specification import canonical, specification
+from lineup.errors import InputError
+from lineup.ledger import specification as module
+from lineup.ledger.specification import canonical, specification
 
 SCRIPT = """
 import numpy as np
@@ -177,7 +177,7 @@ def test_refuses_what_has_no_canonical_form(value):
 
 
 def test_is_the_same_in_every_process():
-    code = "from scripts.specification import specification as s; print(s('scripts/fit_mlp.py', {'b': 1, 'a': 2}))"
+    code = "from lineup.ledger.specification import specification as s; print(s('scripts/fit_mlp.py', {'b': 1, 'a': 2}))"
     runs = [
         subprocess.run(
             [sys.executable, "-c", code],
@@ -188,7 +188,7 @@ def test_is_the_same_in_every_process():
         )
         for seed in ("1", "2")
     ]
-    assert runs[0].stdout == runs[1].stdout and "scripts/network.py" in runs[0].stdout, runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout and "lineup/networks/network.py" in runs[0].stdout, runs[0].stderr
 
 
 def test_every_rule_carries_the_specification_of_its_script():
@@ -285,9 +285,12 @@ def test_real_libraries_are_as_the_packages_say():
     assert len(used) > 10
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "scripts").glob("*.py")))
-def test_each_library_of_the_project_is_installed(script):
-    missing = [name for name, found in module.libraries_of(f"scripts/{script}").items() if found is None]
+CODE = [path.relative_to(ROOT) for folder in module.CODE for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("file", CODE, ids=str)
+def test_each_library_of_the_project_is_installed(file):
+    missing = [name for name, found in module.libraries_of(str(file)).items() if found is None]
     assert missing == [], "its name as a distribution is missing from DISTRIBUTIONS"
 
 

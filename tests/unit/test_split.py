@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import train_test_split
 
-from scripts.errors import InputError
+from lineup.data.tables import read_splits, write_table
+from lineup.errors import InputError
 from scripts.split import draw_splits, split
-from scripts.tables import read_splits, write_table
 
 
 @pytest.fixture

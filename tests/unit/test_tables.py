@@ -11,7 +11,7 @@ import pytest
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts.tables import (
+from lineup.data.tables import (
     CHUNK,
     Splits,
     lists,
@@ -195,7 +195,7 @@ def test_the_intercept_stands_before_the_coefficients_of_each_split(tmp_path):
 
 def test_pandas_is_not_imported(hitters_table):
     """Its import takes a third of a second, and pyarrow would swallow a Ctrl-C in it. Others may still import it."""
-    code = "import sys; from scripts.tables import read_table\n"
+    code = "import sys; from lineup.data.tables import read_table\n"
     code += "read_table(sys.argv[1]); assert 'pandas' not in sys.modules\n"
     code += "import pandas; print(pandas.DataFrame({'a': [1]}).a.sum())"
     done = subprocess.run(

@@ -9,9 +9,9 @@ from support.data import small_csv, small_dataset, small_models
 from support.runs import Project, snakemake
 from support.tree import contents, copy_of_tree
 
-from scripts.cache import VARIABLE, cache_folder, damaged_entries, drop_entry
-from scripts.errors import InputError
-from scripts.files import Digests, file_digest
+from lineup.errors import InputError
+from lineup.files import Digests, file_digest
+from lineup.ledger.cache import VARIABLE, cache_folder, damaged_entries, drop_entry
 
 FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
 RULES = ["fit_linear", "fit_lasso", "fit_mlp"]

@@ -15,7 +15,7 @@ from support.slurm import CLIENTS, DAEMONS, reason_to_skip
 from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE, wait_for
 
-from scripts.checkpoints import FOLDER
+from lineup.networks.checkpoints import FOLDER
 
 # What the cluster of the tests needs beside a profile: its nodes have two CPUs, and it has no accounting.
 HERE = [

@@ -12,7 +12,7 @@ from support.tree import ROOT, copy_of_tree
 from support.waiting import PATIENCE
 from test_slurm import HERE, line
 
-from scripts.tables import read_table
+from lineup.data.tables import read_table
 
 # How far the accuracy on 10,000 images may be from that of one process. The first digits of the weights are the
 # same; of images whose two best classes are as good as equal, some go the other way.

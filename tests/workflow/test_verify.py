@@ -8,7 +8,7 @@ import shlex
 import pytest
 from support.tree import contents
 
-from scripts.files import stamp
+from lineup.files import stamp
 
 SOUND = r"^All (\d+) files of (\d+) jobs are as they were made\.$"
 TRIAL = "results/trial"

@@ -6,11 +6,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import apply_wildcards
 
-from scripts.config import KINDS, shortest, split_seeds, validate
-from scripts.errors import InputError
-from scripts.plan import plan
-from scripts.run import end_timers, leave_run
-from scripts.specification import specification, versions_of
+from lineup.config import KINDS, shortest, split_seeds, validate
+from lineup.errors import InputError
+from lineup.ledger.stale import plan
+from lineup.ledger.lock import end_timers, leave_run
+from lineup.ledger.specification import specification, versions_of
 
 # Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
 # it takes a quarter of a second at every start. The scripts are processes of their own.
@@ -40,7 +40,7 @@ def manifest_checked(wildcards):
 def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
     """Gives the params function of a rule: all that its result depends on beside its input files.
 
-    The rule runs again when the value changes, see scripts/specification.py. A rule must not use a
+    The rule runs again when the value changes, see lineup/ledger/specification.py. A rule must not use a
     setting that is not in it. Where the settings hold the digest of the result, the code does not count.
     """
     return lambda wildcards: specification(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scripts.errors import InputError
-from scripts.torch_setup import torch
+from lineup.errors import InputError
+from lineup.networks.torch_setup import torch
 
 # Where all jobs of a machine see the locks of its cards, whatever folder their runs are in.
 LOCKS = Path("/tmp")

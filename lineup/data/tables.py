@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.files import replacing
+from lineup.files import replacing
 
 
 class NoPandas:

@@ -15,15 +15,15 @@ import pytest
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import run as module
-from scripts.errors import InputError
-from scripts.files import STATE
-from scripts.run import VARIABLE, begin_run, end_timers, follow_run, is_running
+from lineup.errors import InputError
+from lineup.files import STATE
+from lineup.ledger import lock as module
+from lineup.ledger.lock import VARIABLE, begin_run, end_timers, follow_run, is_running
 
 HEAD = """
 import os, subprocess, sys, tempfile, time
-from scripts import run
-from scripts.run import begin_run, follow_run, is_running
+from lineup.ledger import lock as run
+from lineup.ledger.lock import begin_run, follow_run, is_running
 """
 JOB = f"{HEAD}follow_run(); print('job', os.getpid(), tempfile.gettempdir(), flush=True); time.sleep(900)"
 # A run that has a job, and says so when both go.
@@ -208,7 +208,7 @@ def test_a_job_that_a_scheduler_started_follows_none(folder):
     """On another machine the lock of the run may look free, and the job would end itself."""
     mine = str(folder / STATE / "runs" / "123")
     code = "leave_run(); follow_run(); print('it runs', os.environ.get('LINEUP_RUN'))"
-    assert said(f"import os; from scripts.run import leave_run; {code}", **{VARIABLE: mine}) == (
+    assert said(f"import os; from lineup.ledger.lock import leave_run; {code}", **{VARIABLE: mine}) == (
         0,
         "it runs None\n",
     )

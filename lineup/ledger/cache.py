@@ -7,9 +7,9 @@ The record of the job is among them, and tells what the others have to be.
 import os
 from pathlib import Path
 
-from scripts.errors import InputError
-from scripts.files import Digests
-from scripts.manifest import RECORD, read_record
+from lineup.errors import InputError
+from lineup.files import Digests
+from lineup.ledger.records import RECORD, read_record
 
 # Where Snakemake looks for the cache.
 VARIABLE = "SNAKEMAKE_OUTPUT_CACHE"

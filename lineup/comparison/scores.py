@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scripts.tables import Design, Splits, list_column, write_table
+from lineup.data.tables import Design, Splits, list_column, write_table
 
 # The metrics of each task, with their labels. The first is the one that models are ranked by.
 METRICS = {

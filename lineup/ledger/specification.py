@@ -20,10 +20,12 @@ from importlib.metadata import Distribution
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from scripts.errors import InputError
-from scripts.files import STATE, file_digest, replacing
+from lineup.errors import InputError
+from lineup.files import STATE, file_digest, replacing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+# The folders with the code of the project.
+CODE = ("lineup", "scripts")
 
 # Statements at the top of a module that define nothing stand under this name.
 EXECUTED = ""
@@ -123,15 +125,15 @@ def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
 
 
 def drop_stale_bytecode() -> None:
-    """Removes the bytecode of each script that was touched since.
+    """Removes the bytecode of each file of the code that was touched since.
 
     Python believes the size and the time of a file, and would run the old code of one that was
     replaced by another of the same size and time.
     """
-    for script in (ROOT / "scripts").glob("*.py"):
+    for file in [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]:
         with suppress(OSError):
-            bytecode = Path(cache_from_source(script))
-            if script.stat().st_ctime_ns >= bytecode.stat().st_mtime_ns:
+            bytecode = Path(cache_from_source(file))
+            if file.stat().st_ctime_ns >= bytecode.stat().st_mtime_ns:
                 bytecode.unlink()
 
 
@@ -181,21 +183,27 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
     """
     reached: dict[str, dict[str, str]] = {}
     packages: set[str] = set()
-    # Python runs the file of the package before any other of its modules.
-    package = f"{Path(script).parent.as_posix()}/__init__.py"
-    waiting = [(script, EXECUTED), *([(package, EXECUTED)] if (ROOT / package).exists() else [])]
+    waiting = [(script, EXECUTED)]
     while waiting:
         file, name = waiting.pop()
         if file not in reached:
             reached[file] = {}
-            waiting.append((file, EXECUTED))
+            # Python runs the files of the packages that a module is in before the module.
+            packages_of = [f"{folder.as_posix()}/__init__.py" for folder in Path(file).parents[:-1]]
+            waiting += [(one, EXECUTED) for one in (file, *packages_of) if (ROOT / one).exists()]
         module = _outline(file)
         if name in module["imports"]:
             source, original = module["imports"][name]
             reached[file][name] = f"{source} {original}"
             inside = f"{source.replace('.', '/')}.py"
             if not (ROOT / inside).exists():
-                packages.add(source.partition(".")[0])
+                package = source.partition(".")[0]
+                if package in CODE:
+                    raise InputError(
+                        f"{file} imports from {source}, which is no file of the project: write `from lineup.module "
+                        "import name`."
+                    )
+                packages.add(package)
             elif original is None:
                 waiting += [(inside, each) for each in _outline(inside)["definitions"]]
             else:
@@ -294,7 +302,7 @@ def _outline_of(source: str, file: str) -> dict:
         if _is_obscure(statement):
             raise InputError(
                 f"{file}, line {statement.lineno}, imports in a way that cannot be followed: write "
-                "`from scripts.module import name`."
+                "`from lineup.module import name`."
             )
         if isinstance(statement, ast.Import):
             for alias in statement.names:
@@ -310,7 +318,7 @@ def _outline_of(source: str, file: str) -> dict:
         nodes = [node for statement in body for node in ast.walk(statement)]
         inside = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
         packages = {module.partition(".")[0] for node in inside for module in _modules(node)}
-        if any(_is_obscure(node) for node in inside) or not packages.isdisjoint({"", "scripts"}):
+        if any(_is_obscure(node) for node in inside) or not packages.isdisjoint({"", *CODE}):
             raise InputError(
                 f"{file} imports a part of the project inside {name or 'a statement'}, which cannot be followed: put the import at the top of the file."
             )
@@ -330,10 +338,10 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
 def _is_obscure(statement: ast.stmt) -> bool:
     """Tells whether an import does not say by itself which name of which file of the project it binds."""
     if isinstance(statement, ast.Import):
-        return any(alias.name.startswith("scripts.") and not alias.asname for alias in statement.names)
+        return any(alias.name.partition(".")[0] in CODE and not alias.asname for alias in statement.names)
     if isinstance(statement, ast.ImportFrom):
         starred = any(alias.name == "*" for alias in statement.names)
-        return starred or statement.level > 0 or statement.module == "scripts"
+        return starred or statement.level > 0 or statement.module in CODE
     return False
 
 

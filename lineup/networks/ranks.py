@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.checkpoints import Checkpoints
-from scripts.errors import InputError
-from scripts.files import replacing
-from scripts.job import log_to
-from scripts.progress import Progress
-from scripts.specification import ROOT
-from scripts.tables import read_design, read_splits
-from scripts.torch_setup import set_threads, torch
-from scripts.training import Place, Rows, Trained, train
+from lineup.data.tables import read_design, read_splits
+from lineup.errors import InputError
+from lineup.files import replacing
+from lineup.ledger.recorder import log_to
+from lineup.ledger.specification import ROOT
+from lineup.networks.checkpoints import Checkpoints
+from lineup.networks.torch_setup import set_threads, torch
+from lineup.networks.training import Place, Rows, Trained, train
+from lineup.progress import Progress
 
 LOOK = 0.1  # seconds between two looks whether a process has ended
 PATIENCE = 30.0  # seconds to let one end by itself
@@ -59,7 +59,7 @@ def launch(task: dict, folder: Path, processes: int, mpi: str | None, cards: Seq
     with replacing(folder / "task.json") as temporary:
         told = task | {"processes": processes, "mpi": mpi}
         temporary.write_text(json.dumps(told), encoding="utf-8")
-    command = [sys.executable, "-m", "scripts.ranks", str(folder.absolute())]
+    command = [sys.executable, "-m", "lineup.networks.ranks", str(folder.absolute())]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     common = os.environ | {"PYTHONPATH": path, "MASTER_PORT": str(_free_port())}
     if mpi is None:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, process_time
 
-from scripts.errors import InputError
-from scripts.files import file_digest, remove_parts_of, stamp
-from scripts.manifest import RECORD, altered, write_record
-from scripts.run import follow_run
-from scripts.specification import code_of, files_of, listed
+from lineup.errors import InputError
+from lineup.files import file_digest, remove_parts_of, stamp
+from lineup.ledger.lock import follow_run
+from lineup.ledger.records import RECORD, altered, write_record
+from lineup.ledger.specification import code_of, files_of, listed
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -19,18 +19,18 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from scripts import specification as specification_module
-from scripts.errors import InputError
-from scripts.job import job, log_to, outputs
-from scripts.manifest import read_record
+from lineup.errors import InputError
+from lineup.ledger import specification as specification_module
+from lineup.ledger.recorder import job, log_to, outputs
+from lineup.ledger.records import read_record
 
 pytestmark = pytest.mark.usefixtures("quiet_logging")
 
 IN_JOB = """
 import pickle
 from pathlib import Path
-from scripts.files import replacing
-from scripts.job import InputError, job
+from lineup.files import replacing
+from lineup.ledger.recorder import InputError, job
 with open("given", "rb") as file:
     snakemake = pickle.load(file)
 with job(snakemake) as logger:
@@ -300,7 +300,7 @@ def test_the_log_of_an_earlier_run_is_replaced(tmp_path):
 def test_several_processes_add_lines_to_one_log(tmp_path):
     """None writes over another's lines, whoever comes first."""
     path = tmp_path / "log"
-    code = "import sys; from scripts.job import log_to\n"
+    code = "import sys; from lineup.ledger.recorder import log_to\n"
     code += "with log_to(sys.argv[1], append=True) as logger: logger.info('from the other one')"
     with log_to(str(path)) as logger:
         logger.info("before")

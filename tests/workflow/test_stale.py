@@ -8,7 +8,7 @@ import pytest
 import snakemake.api  # noqa: F401 - the modules of Snakemake import each other, and this is where it works
 from support.tree import contents, second_tree
 
-from scripts.plan import NAMED, Made, reasons
+from lineup.ledger.stale import NAMED, Made, reasons
 
 HEAD = "To be made again, with what stands on it:"
 NOTICE = "Without the settings of profiles/default, more is made again than has to be"
@@ -232,14 +232,14 @@ def test_edited_code_and_another_library_are_told(small_again, dry, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("script", ["compare.py", "tables.py"])
-def test_a_script_that_is_not_python_ends_the_plan_with_a_sentence(small_again, tmp_path, script):
+@pytest.mark.parametrize("file", ["scripts/compare.py", "lineup/data/tables.py"])
+def test_a_script_that_is_not_python_ends_the_plan_with_a_sentence(small_again, tmp_path, file):
     small_again.tree = second_tree(small_again.tree, tmp_path / "tree")
-    with (small_again.tree / "scripts" / script).open("a", encoding="utf-8") as file:
-        file.write("\nif\n")
+    with (small_again.tree / file).open("a", encoding="utf-8") as stream:
+        stream.write("\nif\n")
     run = small_again.dry_run()
     assert run.status == 1
-    assert re.search(rf"scripts/{script}, line \d+, is not valid Python: ", run.text)
+    assert re.search(rf"{file}, line \d+, is not valid Python: ", run.text)
     assert "Traceback" not in run.text
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.files import STATE, file_digest
-from scripts.torch_setup import lightning, torch
+from lineup.files import STATE, file_digest
+from lineup.networks.torch_setup import lightning, torch
 
 FOLDER = STATE / "checkpoints"
 
@@ -42,7 +42,7 @@ class Checkpoints:
 
         Args:
             logger: That of the job.
-            specification: What its result depends on, see ``scripts/specification.py``.
+            specification: What its result depends on, see ``lineup/ledger/specification.py``.
             inputs: The files that it reads, whose bytes its result depends on, too.
             seconds: The least time between two checkpoints.
         """

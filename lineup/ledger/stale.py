@@ -16,12 +16,12 @@ from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger
 from snakemake.workflow import Workflow
 
-from scripts.cache import cache_folder, damaged_entries, drop_entry
-from scripts.errors import InputError
-from scripts.files import STATE, Digests
-from scripts.manifest import FOLDER, RECORD, changes, damage, read_record
-from scripts.run import begin_run, is_running
-from scripts.specification import code_of, drop_stale_bytecode, listed
+from lineup.errors import InputError
+from lineup.files import STATE, Digests
+from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
+from lineup.ledger.lock import begin_run, is_running
+from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
+from lineup.ledger.specification import code_of, drop_stale_bytecode, listed
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.files import Digests, file_digest, replacing
+from lineup.files import Digests, file_digest, replacing
 
 # The name of the record among the outputs of a rule.
 RECORD = "record"
@@ -42,7 +42,7 @@ def write_record(
         path: JSON file to write.
         rule: Name of its rule.
         wildcards: Its wildcards.
-        specification: What its result depends on, see ``scripts/specification.py``.
+        specification: What its result depends on, see ``lineup/ledger/specification.py``.
         inputs: The digest of each file that it read.
         outputs: The files that it wrote.
         threads: Number of threads that it had.

@@ -16,8 +16,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from scripts.errors import InputError
-from scripts.files import STATE, remove_parts
+from lineup.errors import InputError
+from lineup.files import STATE, remove_parts
 
 # Holds the folder of the run that a job belongs to.
 VARIABLE = "LINEUP_RUN"

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import pytest
 from support.tree import ROOT
 
-from scripts.files import Digests
-from scripts.manifest import LONGEST, altered, changes, damage, read_record, write_record
+from lineup.files import Digests
+from lineup.ledger.records import LONGEST, altered, changes, damage, read_record, write_record
 
 SPEC = {
-    "code": {"scripts/fit.py": "a" * 64, "scripts/tables.py": "b" * 64},
+    "code": {"scripts/fit.py": "a" * 64, "lineup/data/tables.py": "b" * 64},
     "environment": {"NPY_DISABLE_CPU_FEATURES": "AVX512F"},
     "files": {"workflow/page.html": "c" * 64},
     "inputs": {"scores": ["one", "two"], "table": "table.parquet"},
@@ -335,7 +335,7 @@ def test_all_differences_are_told():
     new = with_part("settings", loss="absolute") | {"code": {}, "libraries": {"python": "3.12.0"}}
     assert told(new) == [
         "scripts/fit.py is no longer used",
-        "scripts/tables.py is no longer used",
+        "lineup/data/tables.py is no longer used",
         "python was 3.11.7, is 3.12.0",
         "torch is no longer used",
         "loss was squared, is absolute",

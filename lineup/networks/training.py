@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from scripts.checkpoints import Checkpoints, Streams
-from scripts.errors import InputError
-from scripts.network import MLP, Members, Training
-from scripts.progress import Progress
-from scripts.tables import Design, Splits
-from scripts.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
+from lineup.data.tables import Design, Splits
+from lineup.errors import InputError
+from lineup.networks.checkpoints import Checkpoints, Streams
+from lineup.networks.network import MLP, Members, Training
+from lineup.networks.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
+from lineup.progress import Progress
 
 # Most networks that are trained side by side, and the bytes that they may take together. More of them
 # share what a step costs beside the arithmetic; beyond this they gain nothing.

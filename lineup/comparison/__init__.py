@@ -1,0 +1,1 @@
+"""Scores, and the intervals of their differences."""

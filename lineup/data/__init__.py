@@ -1,0 +1,1 @@
+"""The tables and the splits that the jobs hand on."""
