@@ -42,9 +42,13 @@ rule all:
         ],
 
 
+# All rule files have been read now.
+port.hide_pandas()
+
+
 onsuccess:
-    end_timers()
+    port.end_timers()
 
 
 onerror:
-    end_timers()
+    port.end_timers()

@@ -14,16 +14,16 @@ import yaml
 from torch.utils.data import DataLoader, random_split
 
 # A CUDA build of torchvision beside a CPU build of torch breaks its import. It comes after what mends it.
-from lineup.networks.torch_setup import lightning, set_threads, torch, torchmetrics
+from lineup.torch_setup import lightning, set_threads, torch, torchmetrics
 
 # isort: split
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
+from lineup.data.splits import given_splits
 from lineup.data.tables import read_design, read_schema
 from lineup.networks.training import Rows, train
 from lineup.progress import Progress
-from scripts.split import given_splits
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, WORKERS = 2, 2

@@ -20,7 +20,7 @@ from torchinfo import summary
 
 # A CUDA build of torchvision beside a CPU build of torch breaks the import of Lightning and torchmetrics.
 # Taken from here, they come after what mends it.
-from lineup.networks.torch_setup import lightning, torch, torchmetrics
+from lineup.torch_setup import lightning, torch, torchmetrics
 
 EPOCHS, BATCH_SIZE, WORKERS = 50, 32, 4
 

@@ -13,11 +13,11 @@ import yaml
 from sklearn.model_selection import train_test_split
 
 from benchmarks import lab
-from lineup.networks.torch_setup import torch
-from scripts.fit_lasso import fit_lasso
-from scripts.fit_mlp import fit_mlp
-from scripts.preprocess import preprocess
-from scripts.split import split
+from lineup.data.coding import preprocess
+from lineup.data.splits import split
+from lineup.models.lasso import fit_lasso
+from lineup.models.mlp import fit_mlp
+from lineup.torch_setup import torch
 
 ROOT = Path(__file__).parents[1]
 

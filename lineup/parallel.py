@@ -12,7 +12,7 @@ STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _function: list[Callable] = []  # what a process of the pool applies
 
 
-def in_order(function: Callable, items: Iterable, processes: int) -> Iterator:
+def map_in_processes(function: Callable, items: Iterable, processes: int) -> Iterator:
     """Applies a function to each item, and yields the results in the order of the items.
 
     The processes are forked, so they share what is imported and read already: the function may be a

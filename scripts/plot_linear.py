@@ -1,6 +1,6 @@
 """Draws the figures of least squares."""
 
-from lineup.figures.style import plot_predictions
+from lineup.figures.predictions import plot_predictions
 from lineup.ledger.recorder import job, outputs
 
 if __name__ == "__main__":

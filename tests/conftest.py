@@ -21,10 +21,10 @@ from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
 from support.warm import SHARED, Folder
 
+from lineup.data.coding import preprocess
+from lineup.data.splits import given_splits, split
 from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 from lineup.errors import InputError
-from scripts.preprocess import preprocess
-from scripts.split import given_splits, split
 
 # What waits more than it works stands first: one worker begins with it, and the others take what is left of its share.
 FIRST = ["test_slurm", "test_failures"]
@@ -92,7 +92,7 @@ def logger():
 @pytest.fixture(scope="session")
 def hitters_csv(tmp_path_factory, logger):
     """The raw file: a copy that is here already, or else from the sources of the config."""
-    from scripts.fetch import fetch
+    from lineup.data.sources import fetch
 
     dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["hitters"]
     here = [ROOT / "data" / "Hitters.csv", ROOT / "results" / "hitters" / "raw.csv"]
@@ -200,8 +200,8 @@ def digits(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mnist_table(tmp_path_factory, logger):
     """The prepared table of MNIST, from the sources of the config; the test is skipped if none can be reached."""
-    from scripts.fetch_images import FILES, fetch_images
-    from scripts.preprocess_images import preprocess_images
+    from lineup.data.image_sources import FILES, fetch_images
+    from lineup.data.images import preprocess_images
 
     dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["mnist"]
     folder = tmp_path_factory.mktemp("mnist")

@@ -1,7 +1,6 @@
 """Checks what Snakemake's between-workflow cache holds, before a run takes results from it.
 
-Snakemake names the files of an entry by a key of 64 characters, the name of the output and its suffix.
-The record of the job is among them, and tells what the others have to be.
+The record of the job is among the files of an entry, and tells what the others have to be.
 """
 
 import os
@@ -10,9 +9,7 @@ from pathlib import Path
 from lineup.errors import InputError
 from lineup.files import Digests
 from lineup.ledger.records import RECORD, read_record
-
-# Where Snakemake looks for the cache.
-VARIABLE = "SNAKEMAKE_OUTPUT_CACHE"
+from lineup.snakemake_port import CACHE, cached_file
 
 
 def cache_folder() -> Path:
@@ -21,11 +18,11 @@ def cache_folder() -> Path:
     Raises:
         InputError: If no folder is named, or the one that is named is not there.
     """
-    folder = os.environ.get(VARIABLE)
+    folder = os.environ.get(CACHE)
     if not folder or not Path(folder).is_dir():
         what = f"is {folder}" if folder else "is not set"
         raise InputError(
-            f"--cache needs a folder that the variable {VARIABLE} names, which {what}: set it to a folder that is there."
+            f"--cache needs a folder that the variable {CACHE} names, which {what}: set it to a folder that is there."
         )
     return Path(folder)
 
@@ -40,7 +37,7 @@ def damaged_entries(folder: Path, digests: Digests) -> list[str]:
     Returns:
         Their keys, in order.
     """
-    ending = f"_{RECORD}.json"
+    ending = cached_file(folder, "", RECORD, "a.json").name
     return sorted(
         path.name.removesuffix(ending)
         for path in folder.glob(f"*{ending}")
@@ -59,7 +56,7 @@ def _is_sound(path: Path, key: str, digests: Digests) -> bool:
     if record is None:
         return False
     for name, file in record["specification"]["outputs"].items():
-        cached = path.with_name(f"{key}_{name}{Path(file).suffix}")
+        cached = cached_file(path.parent, key, name, file)
         if name != RECORD and digests.of(str(cached)) != record["outputs"][file]["sha256"]:
             return False
     return True

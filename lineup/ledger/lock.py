@@ -83,13 +83,6 @@ def leave_run() -> None:
     os.environ.pop(VARIABLE, None)
 
 
-def end_timers() -> None:
-    """Ends the timers that Snakemake leaves behind: it has one to look for more jobs, and waits a second for it at its end."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
-
-
 def follow_run() -> None:
     """Ends this process, which is a job, as soon as its run has ended. Outside of a run it does nothing.
 

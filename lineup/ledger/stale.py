@@ -5,29 +5,24 @@ specification, input files or output files are not those of its record is marked
 reasons are told in words.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from snakemake.iocontainers import Wildcards
-from snakemake.logging import logger
-from snakemake.settings.types import RerunTrigger
-from snakemake.workflow import Workflow
-
+import lineup.snakemake_port as port
 from lineup.errors import InputError
 from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.lock import begin_run, is_running
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.specification import code_of, drop_stale_bytecode, listed
+from lineup.snakemake_port import Workflow, logger
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
 
 
 @dataclass(frozen=True)
-class Made:
+class RecordedJob:
     """A job of the manifest that the workflow still has.
 
     Attributes:
@@ -73,19 +68,18 @@ def plan(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]
     digests = Digests(STATE / "digests.json")
     _check_cache(workflow, digests)
     with _refusing():
-        for rule in workflow.rules:
-            if rule.script:
-                code_of(f"scripts/{rule.name}.py")
+        for rule in port.rules_with_scripts(workflow):
+            code_of(f"scripts/{rule}.py")
         drop_stale_bytecode()
-    jobs = made_jobs(workflow, is_in_config, digests)
+    jobs = recorded_jobs(workflow, is_in_config, digests)
     digests.save()
     stale = [job for job in jobs if job.causes]
-    workflow.dag.forcefiles.update(job.record for job in stale)
+    port.run_again(workflow, [job.record for job in stale])
     wanted = _wanted(workflow, jobs)
     lines = reasons(job for job in stale if job.outputs & wanted)
     if lines:
         logger.info("\n  ".join(["To be made again, with what stands on it:", *lines]))
-    if RerunTrigger.CODE in workflow.rerun_triggers:
+    if port.runs_touched_scripts(workflow):
         logger.info(
             "Without the settings of profiles/default, more is made again than has to be: touched scripts and "
             "touched results count as changed."
@@ -96,9 +90,9 @@ def plan(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]
 _planned: list[Workflow] = []
 
 
-def made_jobs(
+def recorded_jobs(
     workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool], digests: Digests
-) -> list[Made]:
+) -> list[RecordedJob]:
     """Reads the manifest and compares it with the present.
 
     Args:
@@ -111,16 +105,17 @@ def made_jobs(
     """
     jobs = []
     for path in sorted(FOLDER.glob("*/*.json")):
-        rule, wildcards = path.parent.name, _wildcards(workflow, path)
+        rule = path.parent.name
+        wildcards = port.wildcards_of(workflow, rule, RECORD, str(path))
         if wildcards is None or not is_in_config(rule, wildcards):
             continue
         record = read_record(path)
         name = " ".join([rule, ".".join(wildcards.values())]).strip()
-        current = workflow.get_rule(rule).params.spec(Wildcards(fromdict=wildcards))
+        current = port.param_of(workflow, rule, "spec", wildcards)
         reads = frozenset(listed(current["inputs"]))
         if record is None:
             jobs.append(
-                Made(
+                RecordedJob(
                     name,
                     rule,
                     str(path),
@@ -137,7 +132,7 @@ def made_jobs(
             *(f"{file} {what}" for file, what in damaged.items()),
         ]
         outputs = frozenset([*record["outputs"], str(path)])
-        jobs.append(Made(name, rule, str(path), record["inputs"], reads, outputs, causes))
+        jobs.append(RecordedJob(name, rule, str(path), record["inputs"], reads, outputs, causes))
     made_again = {file for job in jobs if job.causes for file in job.outputs}
     for job in jobs:
         for file, digest in job.inputs.items():
@@ -147,7 +142,7 @@ def made_jobs(
     return jobs
 
 
-def reasons(jobs: Iterable[Made]) -> list[str]:
+def reasons(jobs: Iterable[RecordedJob]) -> list[str]:
     """Says of some jobs why they run again: a line for all jobs with the same causes.
 
     Args:
@@ -171,16 +166,13 @@ def reasons(jobs: Iterable[Made]) -> list[str]:
 
 def _take_folder(workflow: Workflow) -> None:
     """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
-    if _executes(workflow) and workflow.execution_settings.lock:
+    if port.executes(workflow) and port.locks(workflow):
         with _refusing():
             alone = begin_run("results")
     else:
         alone = not is_running()
-    if not alone:
-        return
-    workflow.persistence.cleanup_locks()
-    # Snakemake removes the folder with the locks, and makes it only when it starts.
-    (workflow.persistence.path / "locks").mkdir(exist_ok=True)
+    if alone:
+        port.clear_locks(workflow)
 
 
 @contextmanager
@@ -193,47 +185,25 @@ def _refusing() -> Iterator[None]:
         raise SystemExit(1) from error
 
 
-def _executes(workflow: Workflow) -> bool:
-    """Tells whether jobs will run: not on a dry run, nor when only the plan is drawn or listed."""
-    return workflow.executor_plugin is not None and not workflow.dryrun
-
-
 def _check_cache(workflow: Workflow, digests: Digests) -> None:
     """Removes damaged entries from the between-workflow cache, if the run takes results from it."""
-    if workflow.workflow_settings.cache is None or workflow.storage_settings.default_storage_provider:
+    if not port.takes_from_cache(workflow):
         return
     with _refusing():
         folder = cache_folder()
     for key in damaged_entries(folder, digests):
-        if _executes(workflow):
+        if port.executes(workflow):
             drop_entry(folder, key)
         logger.info(f"The entry {key} of the cache is damaged: it is not used, and its job runs.")
 
 
-def _wildcards(workflow: Workflow, record: Path) -> dict[str, str] | None:
-    """Gives the wildcards of the job of a record, or None if the workflow has no such job any more."""
-    rule = record.parent.name
-    pattern = workflow.get_rule(rule).output.get(RECORD) if workflow.is_rule(rule) else None
-    match = pattern.match(str(record)) if pattern else None
-    return match.groupdict() if match else None
-
-
-def _wanted(workflow: Workflow, jobs: list[Made]) -> set[str]:
+def _wanted(workflow: Workflow, jobs: list[RecordedJob]) -> set[str]:
     """Lists the files that the targets of a run stand on, as far as the manifest knows them."""
     wanted, maker = set(), {file: job for job in jobs for file in job.outputs}
-    waiting = [
-        file
-        for target in workflow.dag_settings.targets or [workflow.default_target]
-        for file in (_files(workflow, target) if workflow.is_rule(target) else [os.path.relpath(target)])
-    ]
+    waiting = port.targets(workflow)
     while waiting:
         file = waiting.pop()
         if file not in wanted:
             wanted.add(file)
             waiting += maker[file].reads if file in maker else []
     return wanted
-
-
-def _files(workflow: Workflow, target: str) -> list[str]:
-    rule = workflow.get_rule(target)
-    return [str(file) for file in [*rule.input, *rule.output] if not callable(file)]

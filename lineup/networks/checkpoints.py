@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lineup.files import STATE, file_digest
-from lineup.networks.torch_setup import lightning, torch
+from lineup.torch_setup import lightning, torch
 
 FOLDER = STATE / "checkpoints"
 

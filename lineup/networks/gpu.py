@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lineup.errors import InputError
-from lineup.networks.torch_setup import torch
+from lineup.torch_setup import torch
 
 # Where all jobs of a machine see the locks of its cards, whatever folder their runs are in.
 LOCKS = Path("/tmp")

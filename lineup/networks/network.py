@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import safetensors
 import safetensors.torch
 
-from lineup.networks.torch_setup import lightning, torch
+from lineup.torch_setup import lightning, torch
 
 
 def cross_entropy(predicted: torch.Tensor, y: torch.Tensor, reduction: str) -> torch.Tensor:

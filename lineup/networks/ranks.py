@@ -24,9 +24,9 @@ from lineup.files import replacing
 from lineup.ledger.recorder import log_to
 from lineup.ledger.specification import ROOT
 from lineup.networks.checkpoints import Checkpoints
-from lineup.networks.torch_setup import set_threads, torch
 from lineup.networks.training import Place, Rows, Trained, train
 from lineup.progress import Progress
+from lineup.torch_setup import set_threads, torch
 
 LOOK = 0.1  # seconds between two looks whether a process has ended
 PATIENCE = 30.0  # seconds to let one end by itself

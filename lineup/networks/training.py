@@ -12,8 +12,8 @@ from lineup.data.tables import Design, Splits
 from lineup.errors import InputError
 from lineup.networks.checkpoints import Checkpoints, Streams
 from lineup.networks.network import MLP, Members, Training
-from lineup.networks.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
 from lineup.progress import Progress
+from lineup.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
 
 # Most networks that are trained side by side, and the bytes that they may take together. More of them
 # share what a step costs beside the arithmetic; beyond this they gain nothing.

@@ -43,7 +43,7 @@ def move_function(place):
 
 def quotes(place):
     """Every plain text in double quotes is written in single quotes, and lines end in blanks."""
-    path = place.tree / "scripts" / "fit_lasso.py"
+    path = place.tree / "lineup" / "models" / "lasso.py"
     text = re.sub(r'(?<!")"(\w+)"(?!")', r"'\1'", path.read_text(encoding="utf-8"))
     assert "'seed'" in text
     path.write_text(text.replace("\n\n", "\n\n\n"), encoding="utf-8")
@@ -76,7 +76,7 @@ CHANGES = [
     ),
     Change(
         "a comment in a script",
-        edit("scripts/fit_lasso.py", ("import logging\n", "import logging  # to talk\n")),
+        edit("lineup/models/lasso.py", ("import logging\n", "import logging  # to talk\n")),
         NOTHING,
     ),
     Change(
@@ -88,9 +88,9 @@ CHANGES = [
     Change("all files of the project have new times, as after a clone", clone, NOTHING),
     Change(
         "a script is replaced by another with an older time",
-        edit("scripts/plot_lasso.py", ("NAMED_PATHS = 6", "NAMED_PATHS = 5"), older=True),
+        edit("lineup/figures/lasso.py", ("NAMED_PATHS = 6", "NAMED_PATHS = 5"), older=True),
         [*plots(*LASSOS), "report"],
-        "scripts/plot_lasso.py has changed",
+        "lineup/figures/lasso.py has changed",
     ),
     Change(
         "a module is replaced by another with the same size and time",
@@ -116,14 +116,14 @@ CHANGES = [
     Change("two outputs trade names", swap_outputs, of("net"), "output summary was "),
     Change(
         "the code that gets the raw data is edited: its digest decides",
-        edit("scripts/fetch.py", ("PROGRESS_SECONDS = 1.0", "PROGRESS_SECONDS = 2.0")),
+        edit("lineup/data/downloads.py", ("PROGRESS_SECONDS = 1.0", "PROGRESS_SECONDS = 2.0")),
         NOTHING,
     ),
     Change(
         "an early job's code is edited, its result stays the same",
-        edit("scripts/preprocess.py", ("MAX_LEVELS = 100", "MAX_LEVELS = 99")),
+        edit("lineup/data/coding.py", ("MAX_LEVELS = 100", "MAX_LEVELS = 99")),
         PREPARED,
-        "scripts/preprocess.py has changed",
+        "lineup/data/coding.py has changed",
     ),
     Change("a comment in a .smk file", append("workflow/rules/lasso.smk", PARAGRAPH), NOTHING),
     Change(
@@ -132,30 +132,32 @@ CHANGES = [
         NOTHING,
     ),
     Change(
-        "the script of split",
-        edit("scripts/split.py", ("%d splits of", "%d random splits of")),
+        "the code of split",
+        edit("lineup/data/splits.py", ("%d splits of", "%d random splits of")),
         SPLIT,
-        "scripts/split.py has changed",
+        "lineup/data/splits.py has changed",
         planned=True,
     ),
     Change(
-        "the script of fit_linear",
-        edit("scripts/fit_linear.py", ("fitted on", "was fitted on")),
+        "the code of fit_linear",
+        edit("lineup/models/linear.py", ("fitted on", "was fitted on")),
         of("plain"),
-        "scripts/fit_linear.py has changed",
+        "lineup/models/linear.py has changed",
     ),
     Change(
-        "the script of fit_lasso",
-        edit("scripts/fit_lasso.py", ("found.coefficients[0].ravel()", "1 * found.coefficients[0].ravel()")),
+        "the code of fit_lasso",
+        edit(
+            "lineup/models/lasso.py", ("found.coefficients[0].ravel()", "1 * found.coefficients[0].ravel()")
+        ),
         of(*LASSOS),
-        "scripts/fit_lasso.py has changed",
+        "lineup/models/lasso.py has changed",
         planned=True,
     ),
     Change(
-        "the script of fit_mlp",
-        edit("scripts/fit_mlp.py", ("networks trained, %d side", "networks were trained, %d side")),
+        "the code of fit_mlp",
+        edit("lineup/models/mlp.py", ("networks trained, %d side", "networks were trained, %d side")),
         of("net"),
-        "scripts/fit_mlp.py has changed",
+        "lineup/models/mlp.py has changed",
         planned=True,
     ),
     Change(
@@ -168,23 +170,23 @@ CHANGES = [
         "scripts/plot_linear.py has changed",
     ),
     Change(
-        "the script of plot_mlp",
-        edit("scripts/plot_mlp.py", ("alpha=0.18", "alpha=0.19")),
+        "the code of plot_mlp",
+        edit("lineup/figures/learning_curves.py", ("alpha=0.18", "alpha=0.19")),
         [*plots("net"), "report"],
-        "scripts/plot_mlp.py has changed",
+        "lineup/figures/learning_curves.py has changed",
         planned=True,
     ),
     Change(
-        "the script of compare",
-        edit("scripts/compare.py", ("ddof=1", "ddof=0")),
+        "the code of compare",
+        edit("lineup/comparison/leaderboard.py", ("ddof=1", "ddof=0")),
         DRAWN,
-        "scripts/compare.py has changed",
+        "lineup/comparison/leaderboard.py has changed",
     ),
     Change(
-        "the script of plot_comparison",
-        edit("scripts/plot_comparison.py", ("s=55", "s=56")),
+        "the code of plot_comparison",
+        edit("lineup/figures/comparison.py", ("s=55", "s=56")),
         ["plot_comparison.trial", "report"],
-        "scripts/plot_comparison.py has changed",
+        "lineup/figures/comparison.py has changed",
     ),
     Change(
         "the script of timings",
@@ -193,10 +195,10 @@ CHANGES = [
         "scripts/timings.py has changed",
     ),
     Change(
-        "the script of report",
-        edit("scripts/report.py", ("<= 12", "<= 13")),
+        "the code of report",
+        edit("lineup/report.py", ("<= 12", "<= 13")),
         ["report"],
-        "scripts/report.py has changed",
+        "lineup/report.py has changed",
     ),
     Change(
         "the template of the report",
@@ -205,8 +207,8 @@ CHANGES = [
         "workflow/report/report.html.j2 has changed",
     ),
     Change(
-        "the script of rulegraph, which `all` does not want",
-        edit("scripts/rulegraph.py", ("TALL, PAD, GAP, MARGIN = 21", "TALL, PAD, GAP, MARGIN = 22")),
+        "the code of rulegraph, which `all` does not want",
+        edit("lineup/figures/rulegraph.py", ("TALL, PAD, GAP, MARGIN = 21", "TALL, PAD, GAP, MARGIN = 22")),
         NOTHING,
     ),
     Change(
@@ -281,11 +283,9 @@ CHANGES = [
     ),
     Change(
         "torch_setup.py: the threads",
-        edit(
-            "lineup/networks/torch_setup.py", ("set_num_threads(threads)", "set_num_threads(max(1, threads))")
-        ),
+        edit("lineup/torch_setup.py", ("set_num_threads(threads)", "set_num_threads(max(1, threads))")),
         of("net"),
-        "lineup/networks/torch_setup.py has changed",
+        "lineup/torch_setup.py has changed",
         planned=True,
     ),
     Change(
@@ -388,23 +388,23 @@ CHANGES = [
     Change(
         "a default argument is added",
         edit(
-            "scripts/fit_lasso.py",
+            "lineup/models/lasso.py",
             ("    logger: logging.Logger,\n) -> None:", "    logger: logging.Logger = None,\n) -> None:"),
         ),
         of(*LASSOS),
-        "scripts/fit_lasso.py has changed",
+        "lineup/models/lasso.py has changed",
         planned=True,
     ),
     Change(
         "a local variable is renamed",
         edit(
-            "scripts/fit_linear.py",
+            "lineup/models/linear.py",
             ("centre = X", "middle = X"),
             ("X - centre", "X - middle"),
             ("- centre @", "- middle @"),
         ),
         of("plain"),
-        "scripts/fit_linear.py has changed",
+        "lineup/models/linear.py has changed",
         planned=True,
     ),
     Change("a function is moved within its file", move_function, NOTHING),
@@ -412,23 +412,23 @@ CHANGES = [
     Change(
         "two constants of different value trade names",
         edit(
-            "scripts/plot_mlp.py",
+            "lineup/figures/learning_curves.py",
             ('"train_mae", BLUE', '"train_mae", ORANGE'),
             ('"valid_mae", ORANGE', '"valid_mae", BLUE'),
         ),
         [*plots("net"), "report"],
-        "scripts/plot_mlp.py has changed",
+        "lineup/figures/learning_curves.py has changed",
         planned=True,
     ),
     Change(
         "two arguments of the same value trade places",
         edit(
-            "lineup/figures/style.py",
+            "lineup/figures/predictions.py",
             ("linewidth=1, linestyle", "zorder=1, linestyle"),
             ("zorder=1)", "linewidth=1)"),
         ),
         [*plots(*MODELS), "report"],
-        "lineup/figures/style.py has changed",
+        "lineup/figures/predictions.py has changed",
         planned=True,
     ),
     Change("two constants of a module in another order", swap_lines, NOTHING),
@@ -442,21 +442,24 @@ CHANGES = [
     Change(
         "an import binds another function to the same name",
         edit(
-            "scripts/fit_lasso.py",
+            "lineup/models/lasso.py",
             (
                 "import duality_gaps, lasso_paths",
                 "import duality_gaps as lasso_paths, lasso_paths as duality_gaps",
             ),
         ),
         of(*LASSOS),
-        "scripts/fit_lasso.py",
+        "lineup/models/lasso.py",
         planned=True,
     ),
     Change(
         "an import binds two constants the other way round",
-        edit("scripts/plot_mlp.py", ("import BLUE, ORANGE,", "import BLUE as ORANGE, ORANGE as BLUE,")),
+        edit(
+            "lineup/figures/learning_curves.py",
+            ("import BLUE, ORANGE,", "import BLUE as ORANGE, ORANGE as BLUE,"),
+        ),
         [*plots("net"), "report"],
-        "scripts/plot_mlp.py",
+        "lineup/figures/learning_curves.py",
         planned=True,
     ),
     Change("a script is edited and restored", restore, NOTHING),

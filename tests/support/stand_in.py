@@ -37,7 +37,7 @@ def main(job: str, torch_job: str, script: str, *arguments: str) -> None:
     """Has a script run, and ends as it ends."""
     with open(script, encoding="utf-8") as file:  # noqa: PTH123
         text = file.read()
-    needs_torch = "from lineup.networks." in text
+    needs_torch = any(f"from lineup.{module} import" in text for module in ("models.mlp", "data.images"))
     request = {"arguments": [script, *arguments], "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
     status = ask(torch_job if needs_torch else job, request, list(STANDARD))
     if status < 0:

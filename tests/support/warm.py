@@ -64,7 +64,7 @@ IMPORTED = {
     ],
 }
 IMPORTED[TORCH_JOB] = [
-    "lineup.networks.torch_setup",
+    "lineup.torch_setup",
     *IMPORTED[JOB],
     "safetensors.torch",
     "torchinfo",
@@ -87,6 +87,13 @@ class Folder:
         alive = Path(self.folder.name, "alive")
         os.mkfifo(alive)
         self.alive = os.open(alive, os.O_RDWR)
+        # Where snakemake starts a job, this stands for Python.
+        words = [sys.executable, "-I", "-S", HERE.with_name("stand_in.py")]
+        words += [Path(self.name, kind) for kind in (JOB, TORCH_JOB)]
+        quoted = " ".join(f"'{word}'" for word in words)
+        stand_in = Path(self.name, "python")
+        stand_in.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n', encoding="utf-8")
+        stand_in.chmod(0o755)
 
     @property
     def name(self) -> str:
@@ -110,19 +117,6 @@ class Warm:
     def __init__(self, environment: dict[str, str], folder: str) -> None:
         self.environment = environment
         self.folder = folder
-        # Where snakemake starts a job, this stands for Python.
-        self.stand_in = Path(folder, f"python-{os.getpid()}")
-        words = (
-            sys.executable,
-            "-I",
-            "-S",
-            HERE.with_name("stand_in.py"),
-            self.path(JOB),
-            self.path(TORCH_JOB),
-        )
-        quoted = " ".join(f"'{word}'" for word in words)
-        self.stand_in.write_text(f'#!/bin/sh\nexec {quoted} "$@"\n', encoding="utf-8")
-        self.stand_in.chmod(0o755)
 
     def path(self, kind: str) -> str:
         """Gives the path of the socket of one of the processes."""
@@ -164,7 +158,7 @@ class Warm:
                 "arguments": arguments,
                 "cwd": cwd,
                 "environment": environment,
-                "stand_in": str(self.stand_in),
+                "stand_in": str(Path(self.folder, "python")),
             }
             status = ask(self.path(SNAKEMAKE), request, files, timeout)
             output.seek(0)

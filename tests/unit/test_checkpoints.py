@@ -18,12 +18,12 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.data.splits import split
 from lineup.data.tables import read_design, read_splits
 from lineup.networks import training
 from lineup.networks.checkpoints import FOLDER, Checkpoints, Streams
-from lineup.networks.torch_setup import torch
 from lineup.networks.training import Rows, member_stream, train
-from scripts.split import split
+from lineup.torch_setup import torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 

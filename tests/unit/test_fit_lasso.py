@@ -11,20 +11,14 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lineup.data.splits import draw_splits, split
 from lineup.data.tables import read_splits, read_table
 from lineup.errors import InputError
 from lineup.models import homotopy
-from scripts import fit_lasso as fit_lasso_module
-from scripts.fit_lasso import (
-    Search,
-    fit_lasso,
-    fit_path,
-    fold_rows,
-    penalty_grid,
-    search,
-    standardization,
-)
-from scripts.split import draw_splits, split
+from lineup.models import lasso as fit_lasso_module
+from lineup.models.coordinate_descent import fit_path, penalty_grid
+from lineup.models.lasso import Search, fit_lasso, search
+from lineup.models.moments import fold_rows, standardization
 
 BOOK = {
     "penalties": {"number": 100, "smallest": 0.01, "standardize": True},

@@ -8,9 +8,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error
 
+from lineup.data.splits import split
 from lineup.data.tables import read_splits, read_table, read_tables
-from scripts.fit_linear import fit_linear, least_squares
-from scripts.split import split
+from lineup.models.linear import fit_linear, least_squares
 
 # Both solve by a singular value decomposition of centred features, whose condition number is about
 # 1e4 here: that and 2^-53 bound the difference of the predictions by about 1e-12.

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lineup.data.tables import Design, lists, read_design, read_parquet, read_table, write_table
 from lineup.errors import InputError
-from scripts.fit_logistic import Scaler, fit_logistic, held_out, largest_penalty, search
+from lineup.models.logistic import Scaler, fit_logistic, held_out, largest_penalty, search
 
 SETTINGS = {
     "penalties": {"number": 4, "smallest": 0.02},

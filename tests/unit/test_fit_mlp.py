@@ -24,6 +24,7 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.data.splits import given_splits, split
 from lineup.data.tables import (
     SCHEMA_KEY,
     lists,
@@ -36,9 +37,10 @@ from lineup.data.tables import (
     write_table,
 )
 from lineup.errors import InputError
+from lineup.models import mlp as fit_module
+from lineup.models.mlp import fit_mlp
 from lineup.networks import training as module
 from lineup.networks.network import MLP, load_network, predict
-from lineup.networks.torch_setup import lightning, torch
 from lineup.networks.training import (
     Rows,
     draw_kept,
@@ -48,9 +50,7 @@ from lineup.networks.training import (
     standardize,
     validation_rows,
 )
-from scripts import fit_mlp as fit_module
-from scripts.fit_mlp import fit_mlp
-from scripts.split import given_splits, split
+from lineup.torch_setup import lightning, torch
 
 # The network of the book. On a GPU the bits would be others.
 BOOK = {
@@ -317,7 +317,7 @@ def test_a_plain_loop_gives_the_same_network(
 def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table, hitters_splits):
     """Also where the environment gives it more threads and another order of hashes."""
     paths = {key: str(tmp_path / name) for key, name in NETWORK_FILES.items()}
-    code = "import json, logging, sys; from scripts.fit_mlp import fit_mlp\n"
+    code = "import json, logging, sys; from lineup.models.mlp import fit_mlp\n"
     code += "fit_mlp(**json.loads(sys.argv[1]), logger=logging.getLogger())"
     arguments = json.dumps(
         {"table": hitters_table, "splits": hitters_splits, "settings": BOOK, "threads": 1} | paths
@@ -668,7 +668,7 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 
 STOPPED = """
 import os, pickle, sys
-from scripts import fit_mlp as fit_module
+from lineup.models import mlp as fit_module
 from lineup.networks import training as module
 from lineup.ledger.recorder import job, outputs
 

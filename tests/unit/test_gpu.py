@@ -11,7 +11,7 @@ from support.waiting import PATIENCE
 from lineup.errors import InputError
 from lineup.networks import gpu
 from lineup.networks.gpu import accelerator_for, take, take_cards
-from lineup.networks.torch_setup import torch
+from lineup.torch_setup import torch
 
 CARDS = ["GPU-one", "GPU-two"]
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Lasso
 
 from lineup.models.homotopy import duality_gaps, lasso_paths
-from scripts.fit_lasso import search
+from lineup.models.lasso import search
 
 FOLDS = {"number": 5, "seed": 3}
 # Of the objective, relative to the variance of the target. Rounding leaves about 1e-14.

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from support.waiting import PATIENCE
 from lineup.errors import InputError
 from lineup.files import STATE
 from lineup.ledger import lock as module
-from lineup.ledger.lock import VARIABLE, begin_run, end_timers, follow_run, is_running
+from lineup.ledger.lock import VARIABLE, begin_run, follow_run, is_running
 
 HEAD = """
 import os, subprocess, sys, tempfile, time
@@ -265,15 +264,3 @@ def test_a_lock_of_another_process_is_no_lock_of_this_one(folder):
     assert not is_running()
     assert said(BEGIN) == (0, "True\n")
     assert folder.exists()
-
-
-def test_the_end_does_not_wait_for_a_timer():
-    """Snakemake leaves one behind that has a second to go."""
-    fired, other = [], threading.Event()
-    timer, thread = threading.Timer(PATIENCE, fired.append, [1]), threading.Thread(target=other.wait)
-    for one in (timer, thread):
-        one.start()
-    end_timers()
-    timer.join(PATIENCE / 2)
-    assert not timer.is_alive() and fired == [] and thread.is_alive()
-    other.set()

@@ -8,8 +8,8 @@ import pytest
 import safetensors
 
 from lineup.networks.network import MLP, DroppedReLU, Members, Training, load_network, predict, save_weights
-from lineup.networks.torch_setup import torch
 from lineup.networks.training import Batches, Rows, draw_kept, member_stream
+from lineup.torch_setup import torch
 
 
 def states_of(network, members, seed=0):

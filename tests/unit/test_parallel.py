@@ -14,12 +14,12 @@ from support.tree import ROOT
 from support.waiting import PATIENCE
 
 from lineup.errors import InputError
-from lineup.parallel import in_order
+from lineup.parallel import map_in_processes
 
 # Tells the number of each process once it works, and then works for ever.
 ENDLESS = """
 import os, signal, sys, time
-from lineup.parallel import in_order
+from lineup.parallel import map_in_processes
 
 if len(sys.argv) > 1:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -27,7 +27,7 @@ def work(item):
     os.write(1, f"{os.getpid()}\\n".encode())
     while True:
         time.sleep(0.05)
-list(in_order(work, range(5), 3))
+list(map_in_processes(work, range(5), 3))
 """
 
 
@@ -63,7 +63,7 @@ def test_the_results_come_in_the_order_of_the_items(processes):
         time.sleep(0.02 * (6 - item))
         return item, os.getpid()
 
-    found = list(in_order(slowest_first, range(6), processes))
+    found = list(map_in_processes(slowest_first, range(6), processes))
     assert [item for item, _ in found] == list(range(6))
     pids = {pid for _, pid in found}
     assert pids == {os.getpid()} if processes == 1 else os.getpid() not in pids and len(pids) > 1
@@ -73,7 +73,7 @@ def test_the_results_come_in_the_order_of_the_items(processes):
 def test_one_process_works_when_asked_and_in_this_process():
     """Nothing is forked, so what the function notes stays."""
     noted = []
-    results = in_order(noted.append, range(3), 1)
+    results = map_in_processes(noted.append, range(3), 1)
     assert noted == []
     next(results)
     assert noted == [0]
@@ -82,22 +82,24 @@ def test_one_process_works_when_asked_and_in_this_process():
 
 
 def test_no_items_give_no_results():
-    assert list(in_order(abs, [], 1)) == list(in_order(abs, [], 2)) == []
+    assert list(map_in_processes(abs, [], 1)) == list(map_in_processes(abs, [], 2)) == []
 
 
 def test_the_function_may_be_a_closure_over_large_arrays():
     """It is not pickled: a lambda could not be, and neither could the lock beside the array."""
     large = np.arange(10_000_000.0)
     unpicklable = (value for value in range(3))
-    found = in_order(lambda start: (large[start::4].sum(), unpicklable is None), range(4), 2)
+    found = map_in_processes(lambda start: (large[start::4].sum(), unpicklable is None), range(4), 2)
     assert list(found) == [(large[start::4].sum(), False) for start in range(4)]
 
 
 def test_calls_follow_one_another():
     """The function of the first pool is not that of the second, nor is a pool in a pool."""
-    assert list(in_order(lambda item: item + 1, range(3), 2)) == [1, 2, 3]
-    assert list(in_order(lambda item: item * 10, range(3), 2)) == [0, 10, 20]
-    nested = in_order(lambda item: sum(in_order(lambda other: other * item, range(3), 2)), range(3), 2)
+    assert list(map_in_processes(lambda item: item + 1, range(3), 2)) == [1, 2, 3]
+    assert list(map_in_processes(lambda item: item * 10, range(3), 2)) == [0, 10, 20]
+    nested = map_in_processes(
+        lambda item: sum(map_in_processes(lambda other: other * item, range(3), 2)), range(3), 2
+    )
     assert list(nested) == [0, 3, 6]
 
 
@@ -111,7 +113,7 @@ def test_what_goes_wrong_in_a_child_goes_wrong_here(processes):
         return item
 
     before, started = children(), time.monotonic()
-    results = in_order(fail, range(6), processes)
+    results = map_in_processes(fail, range(6), processes)
     assert next(results) == 0
     with pytest.raises(InputError, match=r"^Item 1 is none\.$"):
         next(results)
@@ -122,7 +124,7 @@ def test_what_goes_wrong_in_a_child_goes_wrong_here(processes):
 
 def test_the_status_that_a_child_exits_with_is_that_of_the_parent():
     with pytest.raises(SystemExit) as caught:
-        list(in_order(lambda _: sys.exit(143), range(4), 2))
+        list(map_in_processes(lambda _: sys.exit(143), range(4), 2))
     assert caught.value.code == 143
 
 
@@ -134,14 +136,14 @@ def test_a_child_that_is_killed_is_an_error():
 
     before, started = children(), time.monotonic()
     with pytest.raises(Exception, match="terminated abruptly"):
-        list(in_order(die, range(6), 2))
+        list(map_in_processes(die, range(6), 2))
     assert time.monotonic() - started < 30
     assert children() <= before
 
 
 def test_results_that_nobody_waits_for_end_the_children():
     before = children()
-    results = in_order(lambda item: time.sleep(900 if item else 0), range(6), 2)
+    results = map_in_processes(lambda item: time.sleep(900 if item else 0), range(6), 2)
     next(results)
     assert children() > before
     results.close()
@@ -175,9 +177,9 @@ STOPPED_AT_THE_FORK = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 held = bytearray(300 * 2**20)  # a fork takes longer with more memory
-from lineup.parallel import in_order
+from lineup.parallel import map_in_processes
 print("begun", flush=True)
-list(in_order(lambda item: time.sleep(100), range(2), 2))
+list(map_in_processes(lambda item: time.sleep(100), range(2), 2))
 """
 
 

@@ -10,8 +10,8 @@ from sklearn.metrics import confusion_matrix as reference_confusion
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.tables import read_design, read_splits
-from scripts import plot_classifier as module
-from scripts.plot_classifier import (
+from lineup.figures import classes as module
+from lineup.figures.classes import (
     Predictions,
     calibration,
     confusion_matrix,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lineup.data.tables import write_table
-from scripts import plot_training as module
-from scripts.plot_training import curves_by_split, plot_training
+from lineup.figures import training as module
+from lineup.figures.training import curves_by_split, plot_training
 
 
 def curves(folder, lengths, seed=0):

@@ -5,12 +5,12 @@ import pytest
 
 from lineup.data.tables import lists as list_values
 from lineup.data.tables import read_design, read_parquet
+from lineup.figures import weights as module
+from lineup.figures.weights import plot_weights, read_weights
+from lineup.models.logistic import fit_logistic
+from lineup.models.mlp import fit_mlp
 from lineup.networks.network import load_network, predict
-from lineup.networks.torch_setup import torch
-from scripts import plot_weights as module
-from scripts.fit_logistic import fit_logistic
-from scripts.fit_mlp import fit_mlp
-from scripts.plot_weights import plot_weights, read_weights
+from lineup.torch_setup import torch
 
 NETWORK = {
     "standardize": False, "hidden": [], "dropout": [], "loss": "cross_entropy", "optimizer": "rmsprop",

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from lineup.data.coding import MAX_LEVELS, preprocess
 from lineup.data.tables import read_design, read_schema
 from lineup.errors import InputError
-from scripts.preprocess import MAX_LEVELS, preprocess
 
 FEATURES = [
     "AtBat", "Hits", "HmRun", "Runs", "RBI", "Walks", "Years", "CAtBat", "CHits", "CHmRun", "CRuns", "CRBI",

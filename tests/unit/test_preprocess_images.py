@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from support.data import IMAGE_FILES, small_images
 
+from lineup.data import images as module
+from lineup.data.images import preprocess_images
 from lineup.data.tables import read_design, read_schema
 from lineup.errors import InputError
-from scripts import preprocess_images as module
-from scripts.preprocess_images import preprocess_images
 
 CLASSES = ["top", "upper", "lower"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from lineup import progress as module
 from lineup.ledger.recorder import log_to
-from lineup.parallel import in_order
+from lineup.parallel import map_in_processes
 from lineup.progress import Progress
 
 
@@ -99,7 +99,7 @@ def test_what_forked_processes_do_is_counted_together(tmp_path, job_logger, capf
             time.sleep(0.001)
             progress.advance(1)
 
-    list(in_order(work, range(4), 4))
+    list(map_in_processes(work, range(4), 4))
     lines = capfd.readouterr().err.splitlines()
     counted = [int(line.split(": ")[1].split(" of ")[0]) for line in lines]
     # Each is shown once; the order of the lines is that of the processes.
@@ -120,7 +120,7 @@ def test_processes_share_the_time_of_the_last_line(capfd, monkeypatch):
             time.sleep(0.005)
             progress.advance(1)
 
-    list(in_order(work, range(2), 2))
+    list(map_in_processes(work, range(2), 2))
     lines = capfd.readouterr().err.splitlines()
     # Four in 0.9 seconds; a busy machine may take longer, to end and to fork.
     assert 1 <= len(lines) <= 6

@@ -19,10 +19,10 @@ from support.waiting import PATIENCE
 from lineup.data.tables import read_design, read_splits, read_table
 from lineup.errors import InputError
 from lineup.ledger.recorder import log_to
+from lineup.models.mlp import fit_mlp
 from lineup.networks import ranks, training
 from lineup.networks.checkpoints import FOLDER, Checkpoints
 from lineup.networks.ranks import launch, place_in_step
-from scripts.fit_mlp import fit_mlp
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 

@@ -17,14 +17,14 @@ from snakemake.utils import update_config
 from support.given import given
 from support.tree import ROOT
 
+from lineup.comparison.leaderboard import compare
 from lineup.config import SCHEMA, validate
 from lineup.errors import InputError
 from lineup.ledger.recorder import job
 from lineup.ledger.records import read_record
-from scripts.compare import compare
-from scripts.fit_lasso import fit_lasso
-from scripts.fit_linear import fit_linear
-from scripts.fit_mlp import fit_mlp
+from lineup.models.lasso import fit_lasso
+from lineup.models.linear import fit_linear
+from lineup.models.mlp import fit_mlp
 from scripts.timings import timings
 
 CONFIG_PAGE = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")

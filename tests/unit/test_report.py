@@ -15,9 +15,9 @@ import pytest
 import yaml
 from support.tree import ROOT
 
+from lineup.comparison.leaderboard import compare
 from lineup.data.tables import Splits, read_schema, read_table, write_splits, write_table
-from scripts.compare import compare
-from scripts.report import (
+from lineup.report import (
     CAPTIONS,
     CAPTIONS_OF_CLASSES,
     figure,

@@ -13,7 +13,7 @@ from support.runs import snakemake
 from support.tree import ROOT
 
 from lineup.errors import InputError
-from scripts.rulegraph import draw, read_dot, rulegraph
+from lineup.figures.rulegraph import draw, read_dot, rulegraph
 
 MODELS = ("linear", "lasso", "mlp")
 NEEDS = {
@@ -55,7 +55,7 @@ def picture_of(needs, folder, hash_seed="0"):
     """Draws a graph in a process of its own, for which a module stands in for snakemake."""
     folder.mkdir()
     (folder / "snakemake.py").write_text(f"print({as_dot(needs)!r})")
-    code = "import logging; from scripts.rulegraph import rulegraph; "
+    code = "import logging; from lineup.figures.rulegraph import rulegraph; "
     code += "rulegraph('Snakefile', [], 'graph.svg', logging.getLogger())"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
     subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True)

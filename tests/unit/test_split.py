@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import train_test_split
 
+from lineup.data.splits import draw_splits, split
 from lineup.data.tables import read_splits, write_table
 from lineup.errors import InputError
-from scripts.split import draw_splits, split
 
 
 @pytest.fixture

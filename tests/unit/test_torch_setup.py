@@ -13,7 +13,7 @@ import pytest
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.networks.torch_setup import OPERATORS, set_threads, torch, torchvision_is_broken
+from lineup.torch_setup import OPERATORS, set_threads, torch, torchvision_is_broken
 
 # Goes through the door and tells which operators of torchvision were declared on the way.
 PASS = """
@@ -22,12 +22,12 @@ import torch
 
 declared, define = [], torch.library.define
 def spy(name, *rest, **more):
-    if sys._getframe(1).f_globals.get("__name__") == "lineup.networks.torch_setup":
+    if sys._getframe(1).f_globals.get("__name__") == "lineup.torch_setup":
         declared.append(name)
     return define(name, *rest, **more)
 torch.library.define = spy
 {before}
-from lineup.networks import torch_setup
+from lineup import torch_setup
 {after}
 print(json.dumps(declared))
 """

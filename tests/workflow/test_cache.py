@@ -11,7 +11,7 @@ from support.tree import contents, copy_of_tree
 
 from lineup.errors import InputError
 from lineup.files import Digests, file_digest
-from lineup.ledger.cache import VARIABLE, cache_folder, damaged_entries, drop_entry
+from lineup.ledger.cache import CACHE, cache_folder, damaged_entries, drop_entry
 
 FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
 RULES = ["fit_linear", "fit_lasso", "fit_mlp"]
@@ -76,10 +76,10 @@ def test_dropping_an_entry_leaves_the_others(entry):
 
 @pytest.mark.parametrize("value", [None, "", "/nonexistent/cache"])
 def test_a_cache_that_is_not_there_is_refused(monkeypatch, value):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(CACHE, raising=False)
     if value is not None:
-        monkeypatch.setenv(VARIABLE, value)
-    with pytest.raises(InputError, match=f"{VARIABLE}.*{value or 'is not set'}"):
+        monkeypatch.setenv(CACHE, value)
+    with pytest.raises(InputError, match=f"{CACHE}.*{value or 'is not set'}"):
         cache_folder()
 
 
@@ -106,7 +106,7 @@ def shared(tmp_path, tree, config):
         project = Project(tmp_path / name, tree, copy.deepcopy(config))
         change(project.config)
         command = project.command("--cache", *RULES, *(options or ("--cores", "2")))
-        return project, snakemake(*command, cwd=tmp_path, **{VARIABLE: str(cache)})
+        return project, snakemake(*command, cwd=tmp_path, **{CACHE: str(cache)})
 
     return run, cache
 
@@ -178,7 +178,7 @@ def test_another_setting_is_another_entry(shared):
 def test_the_cache_is_off_by_default(shared, tree, config, tmp_path):
     _, cache = shared
     project = Project(tmp_path / "plain", tree, config)
-    run = snakemake(*project.command("--cores", "2"), cwd=tmp_path, **{VARIABLE: str(cache)})
+    run = snakemake(*project.command("--cores", "2"), cwd=tmp_path, **{CACHE: str(cache)})
     assert run.status == 0 and not list(cache.iterdir())
     assert taken(run) == ([], []) and "eligible for caching" not in run.text
     assert not [path for path in project.results.rglob("*") if path.is_symlink()]
@@ -189,5 +189,5 @@ def test_a_missing_cache_is_told_in_one_sentence(shared):
     shutil.rmtree(cache)
     project, refused = run("first")
     assert refused.status == 1 and refused.jobs == []
-    assert sum(VARIABLE in line for line in refused.text.split("Building DAG")[1].splitlines()) == 1
+    assert sum(CACHE in line for line in refused.text.split("Building DAG")[1].splitlines()) == 1
     assert "Traceback" not in refused.text and not project.results.exists()

@@ -8,7 +8,7 @@ import pytest
 import snakemake.api  # noqa: F401 - the modules of Snakemake import each other, and this is where it works
 from support.tree import contents, second_tree
 
-from lineup.ledger.stale import NAMED, Made, reasons
+from lineup.ledger.stale import NAMED, RecordedJob, reasons
 
 HEAD = "To be made again, with what stands on it:"
 NOTICE = "Without the settings of profiles/default, more is made again than has to be"
@@ -19,7 +19,9 @@ AFTER_SPLIT = sorted([*COMPARISON, *FITS, *PLOTS, "timings.trial"])
 
 
 def made(rule, *causes, name="x"):
-    return Made(f"{rule} {name}", rule, f"{rule}.{name}.json", {}, frozenset(), frozenset(), list(causes))
+    return RecordedJob(
+        f"{rule} {name}", rule, f"{rule}.{name}.json", {}, frozenset(), frozenset(), list(causes)
+    )
 
 
 def test_no_job_needs_no_line():

@@ -1,23 +1,18 @@
 # What the rules ask of the config. It is checked here, before anything else looks at it.
-import shlex
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.io import apply_wildcards
 
+import lineup.snakemake_port as port
 from lineup.config import KINDS, shortest, split_seeds, validate
 from lineup.errors import InputError
 from lineup.ledger.stale import plan
-from lineup.ledger.lock import end_timers, leave_run
+from lineup.ledger.lock import leave_run
 from lineup.ledger.specification import specification, versions_of
 
-# Where pandas is installed, Snakemake imports it to see whether a param is a data frame. None is, and
-# it takes a quarter of a second at every start. The scripts are processes of their own.
-sys.modules.setdefault("pandas", None)
-
-# Snakemake writes the path of Python into a shell command as it is, also one with a space.
-sys.executable = shlex.quote(sys.executable)
+port.quote_python()
+if workflow.is_main_process:
+    port.warn_of_untried_release()
 
 # A job that a scheduler started, perhaps on another machine, does not see the lock of its run.
 if not workflow.is_main_process:
@@ -47,27 +42,14 @@ def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
         f"scripts/{rule}.py" if code else None,
         settings(wildcards),
         files,
-        inputs=named_files(workflow.get_rule(rule).input, wildcards),
-        outputs=named_files(workflow.get_rule(rule).output, wildcards),
+        inputs=port.named_files(workflow, rule, "input", wildcards),
+        outputs=port.named_files(workflow, rule, "output", wildcards),
     )
 
 
 def growing(amount):
     """Gives a resource that a job gets more of at each attempt, where the profile has failed jobs tried again."""
     return lambda wildcards, attempt: amount * attempt
-
-
-def named_files(files, wildcards):
-    """Lists the inputs or the outputs of a job by their names in the rule."""
-
-    def of(value):
-        if callable(value):
-            value = value(wildcards)
-        if isinstance(value, str):
-            return apply_wildcards(value, wildcards)
-        return [of(one) for one in value]
-
-    return {name: of(value) for name, value in files.items()}
 
 
 def dataset_settings(*keys):
@@ -122,29 +104,19 @@ def model_setting(key):
     return lambda wildcards: {key: config["models"][wildcards.model][key]}
 
 
-def resource_of(rule, name, wildcards):
-    """Gives a resource of a job as the profile and the command line have it, or None if they have none."""
-    resources = workflow.get_rule(rule).resources
-    if name not in resources:
-        return None
-    # What a profile says in text is evaluated with all of these, what a rule says with those that it names.
-    given = {"input": [], "attempt": 1, "threads": 1, "rulename": rule, "async_run": workflow.async_run}
-    return resources[name].evaluate(wildcards, **given).value
-
-
 def training_settings(wildcards):
     """Picks the settings that decide what the training of a network gives: those of its model, and the processes."""
     settings = model_settings("kind", "threads", "checkpoint_seconds")(wildcards)
-    return settings | {"processes": resource_of("fit_mlp", "tasks", wildcards)}
+    return settings | {"processes": port.resource_of(workflow, "fit_mlp", "tasks", wildcards)}
 
 
 def threads_of_training(wildcards):
     """Counts the threads of a job that trains networks; where `mpi` starts its processes, those of one of them."""
     model = config["models"][wildcards.model]
-    processes = resource_of("fit_mlp", "tasks", wildcards)
+    processes = port.resource_of(workflow, "fit_mlp", "tasks", wildcards)
     if processes == 1:
         return model["threads"]
-    here = 1 if resource_of("fit_mlp", "mpi", wildcards) else processes
+    here = 1 if port.resource_of(workflow, "fit_mlp", "mpi", wildcards) else processes
     return here * model["threads_per_network"]
 
 
@@ -196,27 +168,21 @@ def rules_of_data(dataset):
     return [f"fetch{ending}", f"preprocess{ending}"]
 
 
-def filled(pattern, wildcards):
-    """Puts wildcards into a pattern. That of a file in a bucket is no mere text."""
-    in_bucket = getattr(pattern, "is_storage", False)
-    return pattern.apply_wildcards(wildcards) if in_bucket else apply_wildcards(pattern, wildcards)
-
-
 def outputs_of(rule, **wildcards):
     """Lists the output files of a job."""
-    return [filled(file, wildcards) for file in workflow.get_rule(rule).output]
+    return [port.filled(file, wildcards) for file in workflow.get_rule(rule).output]
 
 
 def of_blocks(pattern):
     """Gives the input function that lists a file for each block of splits of a job's dataset and model."""
     return lambda wildcards: [
-        filled(pattern, dict(wildcards) | {"block": block}) for block in blocks(wildcards.dataset)
+        port.filled(pattern, dict(wildcards) | {"block": block}) for block in blocks(wildcards.dataset)
     ]
 
 
 def of_first_block(pattern):
     """Gives the input function that names the file of the first block of splits."""
-    return lambda wildcards: filled(pattern, dict(wildcards) | {"block": 1})
+    return lambda wildcards: port.filled(pattern, dict(wildcards) | {"block": 1})
 
 
 def of_models(pattern):

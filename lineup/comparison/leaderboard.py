@@ -1,0 +1,202 @@
+"""Lines up the scores of all models of a dataset, split by split, beside a null model."""
+
+import csv
+import logging
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
+from lineup.comparison.scores import METRICS, score_columns, signed
+from lineup.config import NULL_MODEL
+from lineup.data.tables import Design, Splits, read_design, read_splits, read_tables, write_table
+from lineup.files import replacing
+
+QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+
+
+def null_predictions(design: Design, splits: Splits, null_model: str) -> np.ndarray:
+    """Predicts the same for every test row of a split, from the training targets alone.
+
+    Args:
+        design: The prepared table.
+        splits: The S splits.
+        null_model: ``mean`` or ``median`` of the targets, or ``frequencies`` of the classes.
+
+    Returns:
+        Numbers, shape (S, t), or the probabilities of K classes, shape (S, t, K).
+    """
+    tests = splits.test.shape[1]
+    if null_model == "frequencies":
+        counts = [np.bincount(design.y[train], minlength=len(design.classes)) for train in splits.train]
+        frequencies = np.array(counts) / splits.train.shape[1]
+        return np.broadcast_to(frequencies[:, None], (len(splits), tests, len(design.classes)))
+    location = {"mean": np.mean, "median": np.median}[null_model]
+    return np.broadcast_to(location(design.y[splits.train], axis=1)[:, None], (len(splits), tests))
+
+
+def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) -> list[dict]:
+    """Summarizes the scores of each model, the best first by the mean of the first metric.
+
+    Args:
+        scores: By model, the scores over the same S splits in the same order.
+        metrics: Names of the metrics.
+
+    Returns:
+        One record a model: its name, the number of splits, and of each metric the mean, the standard
+        deviation (S - 1) and quantiles, these None for a single split; then the number of splits in
+        which the first metric is the best of all, which two models with the same value both have.
+    """
+    first = metrics[0]
+    lowest = np.min([signed(columns[first], first) for columns in scores.values()], axis=0)
+    records = []
+    for model, columns in scores.items():
+        splits = len(columns["seed"])
+        record = {"model": model, "splits": splits}
+        for metric in metrics:
+            values = columns[metric]
+            record[metric] = float(values.mean())
+            record[f"{metric}_sd"] = float(values.std(ddof=1)) if splits > 1 else None
+            for name, share in QUANTILES.items():
+                record[f"{metric}_{name}"] = float(np.quantile(values, share)) if splits > 1 else None
+        record["splits_best"] = int((signed(columns[first], first) == lowest).sum())
+        records.append(record)
+    return sorted(records, key=lambda record: signed(record[first], first))
+
+
+def paired_differences(
+    scores: dict[str, dict[str, np.ndarray]],
+    metric: str,
+    reference: str,
+    interval: Callable[[str, str], tuple[float | None, float | None]],
+) -> list[dict]:
+    """Compares each pair of models, split by split.
+
+    Args:
+        scores: By model, the scores over the same S splits in the same order, best model first.
+        metric: The metric that they are compared by.
+        reference: The model that stands second in each of its pairs.
+        interval: Gives the ends of an interval for the mean difference of two models, by their names.
+
+    Returns:
+        One record a pair: ``model`` and ``other``; of the metric of the model minus that of the other the
+        mean, the standard deviation (S - 1), None for a single split, and the ends of its interval; and
+        in how many splits the model's metric is the better one.
+    """
+    names = sorted(scores, key=lambda name: name == reference)
+    records = []
+    for model, other in combinations(names, 2):
+        difference = scores[model][metric] - scores[other][metric]
+        low, high = interval(model, other)
+        records.append(
+            {
+                "model": model,
+                "other": other,
+                "splits": len(difference),
+                f"{metric}_difference": float(difference.mean()),
+                f"{metric}_difference_sd": float(difference.std(ddof=1)) if len(difference) > 1 else None,
+                f"{metric}_difference_low": low,
+                f"{metric}_difference_high": high,
+                "splits_better": int((signed(difference, metric) < 0).sum()),
+            }
+        )
+    return records
+
+
+def hits_by_row(actual: np.ndarray, predicted: np.ndarray, splits: int) -> np.ndarray:
+    """Computes for each of t test rows the share of the S splits in which a model is right.
+
+    Args:
+        actual: The classes, split after split, shape (S t,).
+        predicted: The predicted classes, likewise.
+        splits: The number of splits S, which all have the same test rows.
+    """
+    return (actual == predicted).reshape(splits, -1).mean(axis=0)
+
+
+def write_csv(records: list[dict], path: str) -> None:
+    """Writes records of the same keys as a CSV file; None is an empty field."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, records[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def compare(
+    table: str,
+    splits: list[str],
+    model_scores: list[str],
+    predictions: list[str],
+    scores: str,
+    leaderboard_csv: str,
+    differences_csv: str,
+    models: list[str],
+    reference: str,
+    null_model: str,
+    logger: logging.Logger,
+) -> None:
+    """Writes the scores of all models together, the leaderboard, and the differences of each pair.
+
+    Over splits that were drawn at random the intervals of the differences are those of
+    ``corrected_interval``. Where every split tests on the same given rows, they are those of
+    ``paired_interval``, and the leaderboard has an interval for each accuracy, see ``wilson_interval``.
+
+    Args:
+        table: The prepared table.
+        splits: The B blocks of splits.
+        model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
+        predictions: Where the rows to test on are given, its predictions in that order; else empty.
+        scores: Parquet file to write: ``model``, ``seed`` and the metrics.
+        leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
+        differences_csv: CSV file to write, see ``paired_differences``.
+        models: Names of the models, in the order of ``model_scores``.
+        reference: Name of the model that the others are compared with.
+        null_model: ``mean``, ``median`` or ``frequencies``.
+        logger: Where to report.
+    """
+    design, drawn, blocks = read_design(table), read_splits(splits), len(splits)
+    metrics = list(METRICS[design.task])
+
+    def by_name(paths: list[str]) -> dict[str, list[str]]:
+        return {name: paths[k * blocks : (k + 1) * blocks] for k, name in enumerate(models)}
+
+    null = null_predictions(design, drawn, null_model)
+    files = by_name(model_scores)
+    by_model = {name: read_tables(paths) for name, paths in files.items()}
+    by_model[NULL_MODEL] = score_columns(design, drawn, null)
+    names = [name for name, columns in by_model.items() for _ in columns["seed"]]
+    columns = {key: np.concatenate([one[key] for one in by_model.values()]) for key in ("seed", *metrics)}
+    write_table({"model": pa.array(names, pa.string())} | columns, scores)
+
+    ranked = leaderboard(by_model, metrics)
+    rows = drawn.test.shape[1], drawn.train.shape[1]
+    if predictions:
+        actual = design.y[drawn.test]
+        hits = {NULL_MODEL: hits_by_row(actual, null.argmax(axis=2), len(drawn))}
+        for name, paths in by_name(predictions).items():
+            found = read_tables(paths, ["actual", "predicted"])
+            hits[name] = hits_by_row(found["actual"], found["predicted"], len(drawn))
+        for record in ranked:
+            ends = wilson_interval(record["accuracy"], rows[0])
+            record["accuracy_low"], record["accuracy_high"] = ends
+
+    def interval(model: str, other: str) -> tuple[float | None, float | None]:
+        if predictions:
+            return paired_interval(hits[model] - hits[other])
+        difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
+        return corrected_interval(difference, *rows) if len(difference) > 1 else (None, None)
+
+    sources = {
+        name: str(Path(paths[0]).parent.with_name("block_*") / Path(paths[0]).name)
+        if blocks > 1
+        else paths[0]
+        for name, paths in files.items()
+    } | {NULL_MODEL: scores}
+    write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
+    in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
+    write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)
+    for record in ranked:
+        logger.info("%-24s %s %.4f", record["model"], METRICS[design.task][metrics[0]], record[metrics[0]])

@@ -1,0 +1,216 @@
+"""Draws the scores of all models of a dataset side by side, and their differences to the reference."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, signed
+from lineup.config import NULL_MODEL
+from lineup.data.tables import read_table
+from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
+
+# ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
+OUTLINE = 30
+
+# Digits after the point of the metric that models are ranked by.
+DIGITS = {"mae": 1, "accuracy": 4}
+
+
+def draw_distributions(
+    axes: Axes,
+    values: dict[str, np.ndarray],
+    seed: int,
+    bars: dict[str, tuple[float, float]],
+    bar: str,
+    digits: int,
+) -> None:
+    """Draws the values of each model over the splits on a line of its own, the first model at the bottom.
+
+    Args:
+        axes: Where to draw.
+        values: By label, the values over the splits, the first split first.
+        seed: Seed of the first split, which is marked.
+        bars: By label, the ends of a bar to draw; may be empty.
+        bar: What the bar is.
+        digits: How many to write after the point of a mean.
+    """
+    jitter = np.random.default_rng(0)
+    for place, (name, points) in enumerate(values.items()):
+        color = GREY if name.startswith("null model (") else BLUE
+        mean = points.mean()
+        if len(points) >= OUTLINE:
+            outline = axes.violinplot(
+                points, [place], orientation="horizontal", widths=0.8, showextrema=False
+            )
+            for body in outline["bodies"]:
+                body.set(facecolor=color, edgecolor="none", alpha=0.28)
+        elif len(points) > 1:
+            height = place + jitter.uniform(-0.2, 0.2, len(points))
+            axes.scatter(points, height, s=12, color=color, alpha=0.4, linewidths=0)
+        if name in bars:
+            axes.plot(bars[name], [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
+        axes.scatter([mean], [place], s=55, color=color, edgecolors="white", zorder=4)
+        if len(points) > 1:
+            axes.scatter(points[:1], [place], s=38, marker="D", color=ORANGE, edgecolors="white", zorder=3)
+        axes.annotate(
+            f"{mean:.{digits}f}",
+            (mean, place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(values)), list(values))
+    axes.set_ylim(-0.6, len(values) - 0.3)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.06)
+    splits = len(next(iter(values.values())))
+    if splits > 1:
+        dot = {"linestyle": "none", "markeredgecolor": "white"}
+        handles = [
+            Line2D([], [], marker="o", markersize=7, color=BLUE, label=f"mean over {splits:,} splits", **dot),
+            Line2D([], [], marker="D", markersize=6, color=ORANGE, label=f"split seed {seed}", **dot),
+        ]
+        if bars:
+            handles.insert(1, Line2D([], [], color=BLUE, linewidth=2.2, label=bar))
+        axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+
+
+def scores_by_model(scores: str, metric: str) -> tuple[dict[str, np.ndarray], int]:
+    """Reads a metric of each model over the splits, the worst mean first, and the seed of the first split."""
+    columns = read_table(scores)
+    by_name = {name: columns[metric][columns["model"] == name] for name in dict.fromkeys(columns["model"])}
+    names = sorted(by_name, key=lambda name: -signed(by_name[name].mean(), metric))
+    return {name: by_name[name] for name in names}, columns["seed"][0]
+
+
+def read_bars(
+    path: str, low: str, high: str, null_model: str, other: str | None = None
+) -> dict[str, tuple[float, float]]:
+    """Reads the ends of the bars of the models, by label, from two columns of a CSV file of ``compare``.
+
+    Args:
+        path: The file.
+        low: The column of the lower ends.
+        high: The column of the upper ends.
+        null_model: What the null model predicts.
+        other: In a table of pairs, the second model of the lines to read.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        records = [record for record in csv.DictReader(file) if record.get("other") == other]
+    return {
+        model_label(record["model"], null_model): (float(record[low]), float(record[high]))
+        for record in records
+        if record.get(low)
+    }
+
+
+def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+    """Leaves the null model out if it is so far away that the models could not be told apart beside it.
+
+    Args:
+        values: By label, the values over the splits.
+
+    Returns:
+        What to draw, and what to say of the null model if it is not drawn.
+    """
+    null = next((name for name in values if name.startswith("null model (")), None)
+    if null is None or len(values) < 3:
+        return values, ""
+    models = np.concatenate([points for name, points in values.items() if name != null])
+    low, high, mean = models.min(), models.max(), values[null].mean()
+    # ASSUME: three times the range of the models is far.
+    if max(low - mean, mean - high) <= 3 * (high - low):
+        return values, ""
+    drawn = {name: points for name, points in values.items() if name != null}
+    return drawn, f"not drawn: {null}, {mean:.4g}"
+
+
+def plot_scores(
+    scores: str, leaderboard: str, task: str, target_unit: str, null_model: str, svg: str, png: str
+) -> None:
+    """Draws the first metric of each model over the splits.
+
+    A bar is the central 90 % of many splits; of an accuracy it is the interval in the leaderboard, if there
+    is one.
+
+    Args:
+        scores: The scores of all models, as ``compare`` wrote them.
+        leaderboard: The leaderboard, as ``compare`` wrote it.
+        task: ``regression`` or ``classification``.
+        target_unit: Unit of the target, empty if it has none.
+        null_model: What the null model predicts.
+        svg: SVG file to write.
+        png: PNG file to write.
+    """
+    metric, name = next(iter(METRICS[task].items()))
+    values, seed = scores_by_model(scores, metric)
+    named, note = without_far_null_model(
+        {model_label(model, null_model): points for model, points in values.items()}
+    )
+    splits = len(next(iter(named.values())))
+    bars, bar = read_bars(leaderboard, f"{metric}_low", f"{metric}_high", null_model), "95 % interval"
+    if not bars and splits >= OUTLINE:
+        bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
+        bar = "90 % of the splits"
+    figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
+    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
+    where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
+    what = with_unit(f"{name} on the test rows", target_unit)
+    axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
+    save_figure(figure, svg, png)
+
+
+def plot_differences(
+    scores: str,
+    differences: str,
+    reference: str,
+    task: str,
+    target_unit: str,
+    null_model: str,
+    svg: str,
+    png: str,
+) -> None:
+    """Draws the first metric of each model minus that of the reference, with the interval of the mean.
+
+    Args:
+        scores: The scores of all models, as ``compare`` wrote them.
+        differences: The differences of each pair, as ``compare`` wrote them.
+        reference: The model that the others are compared with.
+        task: ``regression`` or ``classification``.
+        target_unit: Unit of the target, empty if it has none.
+        null_model: What the null model predicts.
+        svg: SVG file to write.
+        png: PNG file to write.
+    """
+    metric, name = next(iter(METRICS[task].items()))
+    values, seed = scores_by_model(scores, metric)
+    named, note = without_far_null_model(
+        {
+            model_label(model, null_model): points - values[reference]
+            for model, points in values.items()
+            if model != reference
+        }
+    )
+    bars = read_bars(
+        differences, f"{metric}_difference_low", f"{metric}_difference_high", null_model, other=reference
+    )
+    figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
+    axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
+    bar = "95 % interval of the mean" + (", corrected" if task == "regression" else "")
+    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
+    better = "above" if metric in HIGHER_IS_BETTER else "below"
+    what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
+    axes.set(
+        title=f"Test {name} minus that of {label(reference)}, split by split",
+        xlabel=f"{what}\n{note}" if note else what,
+    )
+    save_figure(figure, svg, png)
+
+
+def model_label(name: str, null_model: str) -> str:
+    """Turns the name of a model into words; those of the null model say what it predicts."""
+    return f"null model ({null_model})" if name == NULL_MODEL else label(name)

@@ -1,0 +1,215 @@
+"""Fits the lasso on every split, with a penalty chosen by cross-validation."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
+from lineup.errors import InputError
+from lineup.models.coordinate_descent import fit_path, penalty_grid
+from lineup.models.homotopy import duality_gaps, lasso_paths
+from lineup.models.moments import Problems, fold_rows, problems
+from lineup.progress import Progress
+
+
+def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Solves the problems of S splits at all penalties.
+
+    Args:
+        found: The problems.
+        penalties: The penalties of each split, from the largest down, shape (S, k).
+        standardize: Whether the penalty is on the coefficients of the standardized features.
+
+    Returns:
+        The coefficients of the standardized features, shape (S, F + 1, k, p), and the duality gaps
+        relative to the variance of the target, shape (S, F + 1, k).
+    """
+    weights = np.ones_like(found.scale) if standardize else 1 / found.scale
+    flat = [part.reshape(-1, *part.shape[2:]) for part in (found.gram, found.correlation, weights)]
+    repeated = np.repeat(penalties, found.scale.shape[1], axis=0)
+    paths = lasso_paths(*flat, repeated)
+    gaps = duality_gaps(*flat, found.variance.ravel(), repeated, paths)
+    shape = (*found.scale.shape[:2], penalties.shape[1])
+    return paths.reshape(*shape, -1), gaps.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The grid searches of S splits.
+
+    Attributes:
+        penalties: The penalties, from the largest down, shape (S, k).
+        errors: Mean absolute errors on each held-out fold, shape (S, F, k), in the unit of the target.
+        chosen: Which penalty has the lowest mean error, the largest of several, shape (S,).
+        coefficients: Of the fits on all training rows, per unit of the feature, shape (S, k, p).
+        intercepts: Shape (S, k).
+        solved_again: For how many folds the solution was not within the tolerance and was found by
+            coordinate descent.
+    """
+
+    penalties: np.ndarray
+    errors: np.ndarray
+    chosen: np.ndarray
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+    solved_again: int
+
+
+def search(
+    X: np.ndarray,
+    y: np.ndarray,
+    grid: dict,
+    folds: dict[str, int],
+    standardize: bool,
+    tolerance: float,
+    max_iterations: int,
+) -> Search:
+    """Searches the grid of penalties by cross-validation, for S splits at once.
+
+    Args:
+        X: Training features of the splits, shape (S, m, p).
+        y: Training targets, shape (S, m).
+        grid: ``number``, ``smallest`` and ``standardize``, see ``penalty_grid``.
+        folds: Their ``number`` and ``seed``.
+        standardize: Whether to standardize the features, inside each fold.
+        tolerance: Largest duality gap, see ``fit_path``.
+        max_iterations: See ``fit_path``.
+
+    Returns:
+        The searches.
+
+    Raises:
+        InputError: If there is no penalty to choose, or a fit fails.
+    """
+    penalties = np.array(
+        [penalty_grid(features, target, **grid) for features, target in zip(X, y, strict=True)]
+    )
+    held = fold_rows(X.shape[1], folds)
+    kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held] + [np.arange(X.shape[1])]
+    found = problems(X, y, held)
+    paths, gaps = solve(found, penalties, standardize)
+    coefficients = paths / found.scale[:, :, None, :]
+    intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
+    again = np.argwhere(~(gaps.max(axis=2) <= tolerance))
+    for split, fold in again:
+        rows = kept[fold]
+        solved = fit_path(
+            X[split, rows], y[split, rows], penalties[split], standardize, tolerance, max_iterations
+        )
+        coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
+    errors = np.empty((len(X), len(held), penalties.shape[1]))
+    for fold, rows in enumerate(held):
+        predicted = X[:, rows] @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
+        errors[:, fold] = np.abs(predicted - y[:, rows, None]).mean(axis=1)
+    return Search(
+        penalties=penalties,
+        errors=errors,
+        chosen=errors.mean(axis=1).argmin(axis=1),
+        coefficients=coefficients[:, -1],
+        intercepts=intercepts[:, -1],
+        solved_again=len(again),
+    )
+
+
+def fit_lasso(
+    table: str,
+    splits: str,
+    predictions: str,
+    scores: str,
+    coefficients: str,
+    grid: str,
+    path: str,
+    penalties: dict,
+    folds: dict[str, int],
+    standardize: bool,
+    tolerance: float,
+    max_iterations: int,
+    logger: logging.Logger,
+) -> None:
+    """Fits the lasso on a block of splits and writes what it gives.
+
+    Args:
+        table: The prepared table.
+        splits: The block of splits.
+        predictions: Parquet file to write, see ``write_evaluation``.
+        scores: Parquet file to write, see ``write_evaluation``.
+        coefficients: Parquet file to write, see ``write_coefficients``: the fit at the chosen penalty.
+        grid: Parquet file to write: ``seed``, ``penalty``, ``fold``, ``mae``, ``chosen``, one record
+            for each split, penalty and fold.
+        path: Parquet file to write: ``seed``, ``penalty``, ``feature``, ``coefficient``, the fits on
+            all training rows of the first split of the block, in units of the target per unit of the feature.
+        penalties: ``number``, ``smallest`` and ``standardize`` of the grid, see ``penalty_grid``.
+        folds: ``number`` and ``seed`` of the folds.
+        standardize: Whether the features are standardized, by the rows of each fit.
+        tolerance: See ``fit_path``.
+        max_iterations: See ``fit_path``.
+        logger: Where to report.
+
+    Raises:
+        InputError: If a split has fewer training rows than folds, or a fit fails.
+    """
+    design, drawn = read_design(table), read_splits([splits])
+    number, k = folds["number"], penalties["number"]
+    rows, features = drawn.train.shape[1], len(design.features)
+    if rows < number:
+        raise InputError(
+            f"The lasso has {number} folds for the {rows} training rows of a split: lower folds.number."
+        )
+    progress = Progress(logger, "splits searched", len(drawn))
+    slopes, intercepts, predicted, again = [], [], [], 0
+    with parquet_writer(grid) as write_grid:
+        for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
+            found = search(
+                design.X[chunk.train],
+                design.y[chunk.train],
+                penalties,
+                folds,
+                standardize,
+                tolerance,
+                max_iterations,
+            )
+            if not slopes:
+                write_path(int(chunk.seeds[0]), design.features, found, path)
+            each = np.arange(len(chunk))
+            slopes.append(found.coefficients[each, found.chosen])
+            intercepts.append(found.intercepts[each, found.chosen])
+            predicted.append(
+                (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
+            )
+            write_grid(
+                {
+                    "seed": np.repeat(chunk.seeds, k * number),
+                    "penalty": np.repeat(found.penalties.ravel(), number),
+                    "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(chunk) * k),
+                    "mae": np.swapaxes(found.errors, 1, 2).ravel(),
+                    "chosen": np.repeat((np.arange(k) == found.chosen[:, None]).ravel(), number),
+                }
+            )
+            again += found.solved_again
+            progress.advance(len(chunk))
+    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)
+    write_coefficients(
+        drawn, design.features, np.concatenate(slopes), np.concatenate(intercepts), coefficients
+    )
+    logger.info(
+        "%d splits searched; %d of %d fits were solved again by coordinate descent.",
+        len(drawn),
+        again,
+        len(drawn) * (number + 1),
+    )
+
+
+def write_path(seed: int, features: list[str], found: Search, path: str) -> None:
+    """Writes the coefficient path of the first split of a search."""
+    k = found.penalties.shape[1]
+    write_table(
+        {
+            "seed": np.full(k * len(features), seed, dtype=np.int64),
+            "penalty": np.repeat(found.penalties[0], len(features)),
+            "feature": features * k,
+            "coefficient": found.coefficients[0].ravel(),
+        },
+        path,
+    )

@@ -1,0 +1,136 @@
+"""Trains a neural network on each of many splits, many of them side by side."""
+
+import logging
+import math
+
+import numpy as np
+import pyarrow.csv
+import torchinfo
+
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import Splits, read_design, read_splits, write_table
+from lineup.errors import InputError
+from lineup.files import replacing
+from lineup.networks.checkpoints import Checkpoints
+from lineup.networks.gpu import accelerator_for, take_cards
+from lineup.networks.network import MLP, save_weights, shape_of
+from lineup.networks.ranks import launch
+from lineup.networks.training import Place, Rows, Trained, members_at_once, train
+from lineup.parallel import map_in_processes
+from lineup.progress import Progress
+from lineup.torch_setup import set_threads, torch
+
+
+def fit_mlp(
+    table: str,
+    splits: str,
+    predictions: str,
+    scores: str,
+    training_log: str,
+    learning_curves: str,
+    summary: str,
+    weights: str,
+    settings: dict,
+    threads: int,
+    logger: logging.Logger,
+    gpus: int = 0,
+    mpi: str | None = None,
+    checkpoints: Checkpoints | None = None,
+    log: str | None = None,
+) -> None:
+    """Trains a network on each split of a block and writes what that gives.
+
+    Args:
+        table: The prepared table.
+        splits: The block of splits.
+        predictions: Parquet file to write, see ``write_evaluation``.
+        scores: Parquet file to write, see ``write_evaluation``.
+        training_log: CSV file to write: the learning curve of the first split of the block.
+        learning_curves: Parquet file to write: ``seed``, ``epoch``, and the mean absolute error, or for
+            a classification the accuracy, and the loss on the rows trained on (with dropout) and on the
+            validation rows.
+        summary: Text file to write: the layers of a network with their shapes and parameters.
+        weights: safetensors file to write, see ``save_weights``.
+        settings: The model's entry in the config.
+        threads: Threads of the job. On a CPU those that one network does not take train others beside it, which
+            changes no result.
+        logger: Where to report.
+        gpus: How many GPUs the job was given.
+        mpi: What starts the processes that train one network together: ``srun``, or None for this machine.
+        checkpoints: Those of the job, None to take none. Several processes are told there what to do.
+        log: The log file, for these processes to add to.
+
+    Raises:
+        InputError: If the config asks for a GPU and there is none, if too few rows are left, or if
+            a training diverges.
+        SystemExit: With status 143 if a signal stopped the training.
+    """
+    processes = settings["processes"]
+    accelerator = accelerator_for(settings, gpus)
+    set_threads(settings["threads_per_network"])
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    design, drawn = read_design(table), read_splits([splits])
+    rows = Rows.of(design)
+    most = members_at_once(rows, drawn.train.shape[1], settings)
+    alone = accelerator != "cpu" or processes > 1
+    workers = 1 if alone else max(1, min(threads // settings["threads_per_network"], len(drawn)))
+    # As few rounds as can be, and in each of them as much for every process.
+    rounds = math.ceil(len(drawn) / (most * workers))
+    size = math.ceil(len(drawn) / (rounds * workers))
+    chunks = [(start, min(start + size, len(drawn))) for start in range(0, len(drawn), size)]
+    cards = take_cards(processes, logger) if accelerator == "gpu" and mpi is None else ()
+    if processes > 1:
+        task = {"table": table, "splits": splits, "settings": settings, "chunks": chunks, "log": log}
+        task |= {"accelerator": accelerator, "checkpoint_seconds": checkpoints.seconds}
+        found = launch(task, checkpoints.folder, processes, mpi, cards)
+    else:
+        progress = Progress(logger, "networks trained", len(drawn))
+        place = Place(accelerator, cards)
+        found = list(
+            map_in_processes(
+                lambda chunk: train(rows, drawn[slice(*chunk)], settings, progress, checkpoints, place),
+                chunks,
+                workers,
+            )
+        )
+    predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
+    for seed, values in zip(drawn.seeds, predicted, strict=True):
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
+                "of the model in the config, set standardize: true, or choose another optimizer."
+            )
+    description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
+    description |= {"classes": design.classes} | {key: settings[key] for key in ("hidden", "dropout")}
+    stacked = {
+        name: torch.from_numpy(np.concatenate([one.weights[name] for one in found]))
+        for name in found[0].weights
+    }
+    with replacing(weights) as temporary:
+        save_weights(stacked, description, str(temporary))
+    if design.classes:
+        predicted = torch.from_numpy(predicted).softmax(dim=2).numpy()
+    write_evaluation(design, drawn, predicted, predictions, scores)
+    write_curves(drawn, found, learning_curves, training_log)
+    with replacing(summary) as temporary:
+        network = MLP(*shape_of(description))
+        shape = (settings["batch_size"], len(design.features))
+        text = str(torchinfo.summary(network, input_size=shape, device="cpu", verbose=0))
+        temporary.write_text(text + "\n", encoding="utf-8")
+    logger.info("%d networks trained, %d side by side.", len(drawn), size)
+
+
+def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:
+    """Writes the learning curves of all networks as Parquet, and that of the first one as CSV."""
+    names = sorted(found[0].curves, key=lambda name: (name.startswith("valid"), name.endswith("loss")))
+    curves = {name: np.concatenate([one.curves[name] for one in found]) for name in names}
+    epochs = curves["train_loss"].shape[1]
+    lasted = np.arange(epochs) < np.concatenate([one.lasted for one in found])[:, None]
+    columns = {
+        "seed": np.repeat(splits.seeds, epochs).reshape(-1, epochs),
+        "epoch": np.tile(np.arange(1, epochs + 1, dtype=np.int32), (len(splits), 1)),
+    } | curves
+    write_table({name: values[lasted] for name, values in columns.items()}, learning_curves)
+    with replacing(training_log) as temporary:
+        first = {name: values[0][lasted[0]] for name, values in columns.items()}
+        pyarrow.csv.write_csv(pyarrow.table(first), temporary)

@@ -1,0 +1,188 @@
+"""The one door to Snakemake's insides: whatever is asked of them beyond its documentation is a function here.
+
+Each has a test of its own in tests/workflow/test_snakemake_port.py, which says what an upgrade has changed.
+"""
+
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from snakemake import api  # noqa: F401  (snakemake.workflow imports it, and the other way round)
+from snakemake.io import apply_wildcards
+from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
+from snakemake.settings.types import RerunTrigger
+from snakemake.workflow import Workflow
+
+# The releases that the tests were run with.
+TRIED = ("9.27.0", "9.27.1")
+
+# Where Snakemake looks for the between-workflow cache.
+CACHE = "SNAKEMAKE_OUTPUT_CACHE"
+
+
+def warn_of_untried_release(release: str | None = None) -> None:
+    """Says so if this release of Snakemake was not tried."""
+    release = release or version("snakemake")
+    if release not in TRIED:
+        logger.warning(
+            f"Snakemake {release} was not tried with this workflow, which was with {' and '.join(TRIED)}: take one of "
+            "these if anything looks wrong."
+        )
+
+
+# At the start
+
+
+def quote_python() -> None:
+    """Has jobs start with Python in a folder with a space: Snakemake writes its path into a shell command as it is."""
+    if shlex.quote(sys.executable) != sys.executable and not sys.executable.startswith("'"):
+        sys.executable = shlex.quote(sys.executable)
+
+
+def hide_pandas() -> None:
+    """Has Snakemake do without pandas, if no rule file has imported it.
+
+    It imports it to see whether a param is a data frame. None is, and that takes a quarter of a second at each start.
+    """
+    sys.modules.setdefault("pandas", None)
+
+
+# Of the run
+
+
+def executes(workflow: Workflow) -> bool:
+    """Tells whether jobs will run: not on a dry run, nor when only the plan is drawn or listed."""
+    return workflow.executor_plugin is not None and not workflow.dryrun
+
+
+def locks(workflow: Workflow) -> bool:
+    """Tells whether the run is to lock its folder."""
+    return workflow.execution_settings.lock
+
+
+def clear_locks(workflow: Workflow) -> None:
+    """Removes the locks that a killed run left."""
+    workflow.persistence.cleanup_locks()
+    # Snakemake removes the folder with the locks, and makes it only when it starts.
+    (workflow.persistence.path / "locks").mkdir(exist_ok=True)
+
+
+def runs_touched_scripts(workflow: Workflow) -> bool:
+    """Tells whether Snakemake by itself runs jobs again whose script has another time."""
+    return RerunTrigger.CODE in workflow.rerun_triggers
+
+
+def takes_from_cache(workflow: Workflow) -> bool:
+    """Tells whether the run takes results from the between-workflow cache, in a folder of this machine."""
+    return (
+        workflow.workflow_settings.cache is not None
+        and not workflow.storage_settings.default_storage_provider
+    )
+
+
+def cached_file(folder: Path, key: str, output: str, file: str) -> Path:
+    """Gives the path of an output of a job in the between-workflow cache.
+
+    Args:
+        folder: The cache.
+        key: The key of the job.
+        output: The name of the output in the rule.
+        file: The path of the output.
+    """
+    return folder / f"{key}_{output}{Path(file).suffix}"
+
+
+def run_again(workflow: Workflow, files: Iterable[str]) -> None:
+    """Has the jobs that make these files run, whatever Snakemake finds."""
+    workflow.dag.forcefiles.update(files)
+
+
+def targets(workflow: Workflow) -> list[str]:
+    """Lists the files that were asked for, and those that the rules that were asked for have or need."""
+    names = workflow.dag_settings.targets or [workflow.default_target]
+    found = []
+    for name in names:
+        if workflow.is_rule(name):
+            rule = workflow.get_rule(name)
+            found += [str(file) for file in [*rule.input, *rule.output] if not callable(file)]
+        else:
+            found.append(os.path.relpath(name))
+    return found
+
+
+def end_timers() -> None:
+    """Ends the timers that Snakemake leaves behind: it has one to look for more jobs, and waits a second for it at its end."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+
+
+# Of the rules
+
+
+def rules_with_scripts(workflow: Workflow) -> list[str]:
+    """Lists the rules that run a script."""
+    return [rule.name for rule in workflow.rules if rule.script]
+
+
+def wildcards_of(workflow: Workflow, rule: str, output: str, file: str) -> dict[str, str] | None:
+    """Gives the wildcards of the job that makes a file.
+
+    Args:
+        workflow: The workflow.
+        rule: The rule of the job.
+        output: The name of the output in the rule.
+        file: The path of the output.
+
+    Returns:
+        The wildcards by name, or None if the workflow has no such rule or this is no file of it.
+    """
+    pattern = workflow.get_rule(rule).output.get(output) if workflow.is_rule(rule) else None
+    match = pattern.match(file) if pattern else None
+    return match.groupdict() if match else None
+
+
+def param_of(workflow: Workflow, rule: str, name: str, wildcards: dict[str, str]) -> object:
+    """Gives a param of a job, which the rule has as a function of the wildcards."""
+    return getattr(workflow.get_rule(rule).params, name)(Wildcards(fromdict=wildcards))
+
+
+def resource_of(workflow: Workflow, rule: str, name: str, wildcards: Wildcards) -> object:
+    """Gives a resource of a job as the profile and the command line have it, or None if they have none."""
+    resources = workflow.get_rule(rule).resources
+    if name not in resources:
+        return None
+    # What a profile says in text is evaluated with all of these, what a rule says with those that it names.
+    given = {"input": [], "attempt": 1, "threads": 1, "rulename": rule, "async_run": workflow.async_run}
+    return resources[name].evaluate(wildcards, **given).value
+
+
+def filled(pattern: str, wildcards: dict[str, str]) -> str:
+    """Puts wildcards into a pattern. That of a file in a bucket is no mere text."""
+    in_bucket = getattr(pattern, "is_storage", False)
+    return pattern.apply_wildcards(wildcards) if in_bucket else apply_wildcards(pattern, wildcards)
+
+
+def named_files(workflow: Workflow, rule: str, part: str, wildcards: Wildcards) -> dict[str, str | list[str]]:
+    """Lists the files of a job by their names in the rule.
+
+    Args:
+        workflow: The workflow.
+        rule: The rule of the job.
+        part: ``input`` or ``output``.
+        wildcards: The wildcards of the job.
+    """
+
+    def of(value: str | list | Callable) -> str | list[str]:
+        if callable(value):
+            value = value(wildcards)
+        if isinstance(value, str):
+            return apply_wildcards(value, wildcards)
+        return [of(one) for one in value]
+
+    return {name: of(value) for name, value in getattr(workflow.get_rule(rule), part).items()}

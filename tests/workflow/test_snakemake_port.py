@@ -1,0 +1,209 @@
+"""What is asked of Snakemake's insides, on a small workflow: each test says what an upgrade has changed."""
+
+import json
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from support.runs import snakemake
+from support.tree import ROOT
+from support.waiting import PATIENCE
+
+from lineup import snakemake_port as port
+
+SNAKEFILE = """
+import json, sys
+from pathlib import Path
+from lineup import snakemake_port as port
+wildcards_of_a = port.Wildcards(fromdict={"name": "a"})
+
+def asked(wildcards):
+    if config.get("clear"):
+        port.clear_locks(workflow)
+    port.run_again(workflow, config.get("again", []))
+    answers = {
+        "executes": port.executes(workflow),
+        "locks": port.locks(workflow),
+        "runs_touched_scripts": port.runs_touched_scripts(workflow),
+        "takes_from_cache": port.takes_from_cache(workflow),
+        "targets": port.targets(workflow),
+        "rules_with_scripts": port.rules_with_scripts(workflow),
+        "wildcards_of": [
+            port.wildcards_of(workflow, "second", "text", "made/a.txt"),
+            port.wildcards_of(workflow, "second", "text", "elsewhere/a.txt"),
+            port.wildcards_of(workflow, "gone", "text", "made/a.txt"),
+        ],
+        "param_of": port.param_of(workflow, "second", "what", {"name": "a"}),
+        "resource_of": [port.resource_of(workflow, "second", name, {"name": "a"}) for name in ("mem_mb", "gone")],
+        "named_files": [
+            port.named_files(workflow, "second", part, wildcards_of_a) for part in ("input", "output")
+        ],
+        "filled": port.filled(workflow.get_rule("second").output.text, {"name": "b"}),
+    }
+    Path("answers.json").write_text(json.dumps(answers))
+    return []
+
+rule all:
+    input: "made/a.txt"
+rule first:
+    input: asked
+    output: text="first.txt"
+    shell: "echo first > {output.text}"
+rule second:
+    input:
+        one="first.txt",
+        of_name=lambda wildcards: [f"{wildcards.name}.in"],
+    output: text="made/{name}.txt", more="made/{name}.csv"
+    cache: True
+    params: what=lambda wildcards: f"about {wildcards.name}"
+    resources: mem_mb=5
+    script: "scripts/second.py"
+onstart:
+    if config.get("hide"):
+        port.hide_pandas()
+onsuccess:
+    Path("imported.json").write_text(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Gives a function that runs the workflow and reads what the port answered."""
+    folder = tmp_path / "work"
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "lineup").symlink_to(ROOT / "lineup")
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    (folder / "a.in").write_text("a\n")
+    (folder / "scripts" / "second.py").write_text(
+        "from shutil import copy\n[copy('a.in', file) for file in snakemake.output]\n"
+    )
+
+    def begin(*options, status=0, **variables):
+        done = snakemake("--cores", "1", *options, cwd=folder, **variables)
+        assert done.status == status, done.text
+        answers = folder / "answers.json"
+        return done, json.loads(answers.read_text()) if answers.exists() else {}
+
+    begin.folder = folder
+    return begin
+
+
+def test_what_a_run_and_a_dry_run_answer(run):
+    _, looked = run("--dry-run")
+    done, ran = run()
+    assert done.jobs == ["first", "second.a"]
+    assert (looked["executes"], ran["executes"]) == (False, True), (
+        "executes: how a run is told from a dry run"
+    )
+    assert ran["locks"] and not run("--nolock", "--forceall")[1]["locks"], (
+        "locks: whether the folder is locked"
+    )
+    assert ran["runs_touched_scripts"], "runs_touched_scripts: the triggers of a run"
+    assert ran["rules_with_scripts"] == ["second"], "rules_with_scripts: where the script of a rule stands"
+    assert ran["wildcards_of"] == [{"name": "a"}, None, None], "wildcards_of: how an output is matched"
+    assert ran["param_of"] == "about a", "param_of: how a param of a job is had"
+    assert ran["resource_of"] == [5, None], "resource_of: how a resource of a job is had"
+    files = [{"one": "first.txt", "of_name": ["a.in"]}, {"text": "made/a.txt", "more": "made/a.csv"}]
+    assert ran["named_files"] == files, "named_files: how the files of a rule are named"
+    assert ran["filled"] == "made/b.txt", "filled: how wildcards are put into a pattern"
+    for hide in (0, 1):
+        run("--forceall", "--config", f"hide={hide}")
+        imported = json.loads((run.folder / "imported.json").read_text())
+        assert ("pandas" in imported) == (not hide), (
+            "hide_pandas: whether, and when, Snakemake imports pandas"
+        )
+    _, fewer = run("--dry-run", "--rerun-triggers", "mtime", "--set-resources", "second:mem_mb=7")
+    assert not fewer["runs_touched_scripts"], "runs_touched_scripts: the triggers of a run"
+    assert fewer["resource_of"] == [7, None], "resource_of: how the command line sets a resource"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [([], ["made/a.txt"]), (["first"], ["first.txt"]), (["./first.txt"], ["first.txt"])],
+    ids=["nothing", "a rule", "a file"],
+)
+def test_targets(run, asked, expected):
+    assert run("--dry-run", *asked)[1]["targets"] == expected, "targets: where those of a run stand"
+
+
+def test_run_again(run):
+    run()
+    assert run()[0].jobs == []
+    done, _ = run("--config", "again=[first.txt]")
+    assert done.jobs == ["first", "second.a"], "run_again: how a file is marked to be made again"
+
+
+def test_clear_locks(run):
+    run()
+    (run.folder / ".snakemake" / "locks").mkdir(exist_ok=True)
+    (run.folder / ".snakemake" / "locks" / "0.output.lock").write_text("first.txt\n")
+    refused, _ = run("--forceall", status=1)
+    assert "Directory cannot be locked" in refused.text
+    done, _ = run("--forceall", "--config", "clear=1")
+    assert done.jobs == ["first", "second.a"], "clear_locks: where the locks are, and when they are looked at"
+
+
+def test_the_cache(run):
+    cache = run.folder.parent / "cache"
+    cache.mkdir()
+    _, without = run("--dry-run")
+    _, ran = run("--cache", "second", **{port.CACHE: str(cache)})
+    assert (without["takes_from_cache"], ran["takes_from_cache"]) == (False, True), "takes_from_cache"
+    (made,) = [path for path in cache.iterdir() if path.suffix == ".txt"]
+    key = made.name.split("_")[0]
+    assert len(key) == 64 and port.cached_file(cache, key, "text", "made/a.txt") == made, (
+        "cached_file: its name"
+    )
+    shutil.rmtree(run.folder / "made")
+    assert "Symlinking output" in run("--cache", "second", **{port.CACHE: str(cache)})[0].text
+
+
+def test_the_end_does_not_wait_for_a_timer():
+    """Snakemake leaves one behind that has a second to go."""
+    fired, other = [], threading.Event()
+    timer, thread = threading.Timer(PATIENCE, fired.append, [1]), threading.Thread(target=other.wait)
+    for one in (timer, thread):
+        one.start()
+    port.end_timers()
+    timer.join(PATIENCE / 2)
+    assert not timer.is_alive() and fired == [] and thread.is_alive()
+    other.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [("/a b/python", "'/a b/python'"), ("'/a b/python'", "'/a b/python'"), ("/ab/python", "/ab/python")],
+)
+def test_quote_python(monkeypatch, path, quoted):
+    monkeypatch.setattr(sys, "executable", path)
+    port.quote_python()
+    assert sys.executable == quoted
+
+
+def test_a_release_that_was_not_tried_is_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(port.logger, "warning", told.append)
+    port.warn_of_untried_release(port.TRIED[-1])
+    assert told == []
+    port.warn_of_untried_release("99.1")
+    assert len(told) == 1 and "Snakemake 99.1 was not tried" in told[0] and "\n" not in told[0]
+
+
+def test_no_other_file_knows_snakemakes_insides():
+    """Beside the port no module imports Snakemake, and the rules take of it only what is documented."""
+    for path in (ROOT / "lineup").rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        taken = {
+            line.strip() for line in lines if line.strip().startswith(("from snakemake", "import snakemake"))
+        }
+        assert path == Path(port.__file__) or not taken, path
+    rules = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    for path in rules:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        taken = {line for line in lines if line.startswith(("from snakemake", "import snakemake"))}
+        assert taken <= {
+            "from snakemake.exceptions import WorkflowError",
+            "from snakemake.utils import min_version",
+        }, path
