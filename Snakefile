@@ -9,10 +9,13 @@ configfile: workflow.source_path("config.yaml")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/linear.smk"
-include: "workflow/rules/lasso.smk"
-include: "workflow/rules/logistic.smk"
-include: "workflow/rules/mlp.smk"
+
+
+for kind in kinds():
+
+    include: f"workflow/rules/{kind}.smk"
+
+
 include: "workflow/rules/classification.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/manifest.smk"

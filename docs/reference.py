@@ -4,13 +4,18 @@ Of each page, what stands outside the two marks is written by hand, and stays.
 """
 
 import re
+import sys
 from pathlib import Path
 
-import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from lineup import config  # noqa: E402
+from lineup.kinds import kinds  # noqa: E402
+
 BEGIN = "<!-- Written by docs/reference.py, from here to the end mark: `make docs` renews it. -->\n"
 END = "<!-- End. -->\n"
 
@@ -37,7 +42,7 @@ BLOCKS = {
     ],
     "The splits of a dataset of format images": ["given_splits"],
     "Published figures of a dataset of format images": ["published_accuracy"],
-} | {f"A model of kind {kind}": [kind] for kind in ("linear", "lasso", "logistic", "mlp")}
+} | {f"A model of kind {kind}": [kind] for kind in kinds()}
 KINDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than"}
 BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
@@ -181,7 +186,7 @@ def table(*lines: list[str]) -> str:
 
 def config_page() -> str:
     """Describes every key of the config."""
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    schema = config.schema()
     page = ""
     for heading, places in BLOCKS.items():
         blocks = [schema["$defs"][place] if place else schema for place in places]

@@ -14,17 +14,12 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from lineup.errors import InputError
+from lineup.kinds import add_to, kinds, kinds_for, problems
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
 # Under this name the null model stands in the tables, beside the models of the config.
 NULL_MODEL = "null_model"
-
-# The kinds of models for each task.
-KINDS = {"regression": ["linear", "lasso", "mlp"], "classification": ["logistic", "mlp"]}
-
-# The losses of a network for each task.
-LOSSES = {"regression": ["squared_error", "absolute_error"], "classification": ["cross_entropy"]}
 
 # More is a slip of the finger: the scores of a million splits are no less certain than those of more.
 MOST_SPLITS = 1_000_000
@@ -59,12 +54,16 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
     """
     for file in files:
         _refuse_duplicate_keys(Path(file))
-    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    errors = sorted(StrictValidator(schema).iter_errors(config), key=_place)
+    errors = sorted(StrictValidator(schema()).iter_errors(config), key=_place)
     if errors:
         raise InputError(_sentence(errors[0]))
     for key, problem in _problems_across_keys(config):
         raise InputError(_ended(f"In the config, {key} {problem}"))
+
+
+def schema() -> dict:
+    """Reads the schema of the config, with the settings of each kind of model."""
+    return add_to(yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader))
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
@@ -203,25 +202,8 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
     for name, model in models.items():
         if name == NULL_MODEL:
             yield f"models.{name}", "takes a name that is kept for the null model: choose another"
-        if model["kind"] == "mlp" and len(model["hidden"]) != len(model["dropout"]):
-            yield (
-                f"models.{name}.dropout",
-                f"needs as many entries as hidden, which has {len(model['hidden'])}, not {len(model['dropout'])}",
-            )
-        if model["kind"] == "mlp" and model["weights"] == "best" and model["validation"] == "test":
-            yield (
-                f"models.{name}.weights",
-                "needs validation rows that are held out to be best, because nothing may be chosen by the test rows: "
-                "set validation to a share, such as 0.2, or weights to last",
-            )
-        if model["kind"] == "mlp" and (model["precision"], model["accelerator"]) == ("16-mixed", "cpu"):
-            yield f"models.{name}.precision", "is 16-mixed, which a CPU cannot do: take bf16-mixed or 32-true"
-        if model["kind"] == "mlp" and model["patience"] != "none" and model["weights"] == "last":
-            yield (
-                f"models.{name}.patience",
-                "stops a training some epochs after its best one, whose weights are then the ones to keep: "
-                "set weights to best, or patience to none",
-            )
+        for key, problem in problems(model):
+            yield f"models.{name}.{key}", problem
     for name, dataset in datasets.items():
         key = f"datasets.{name}"
         for place, model in enumerate(dataset["models"]):
@@ -253,11 +235,14 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
 def _unsuited(task: str, model: dict) -> Iterator[str]:
     """Yields why a model cannot do a task, if it cannot."""
     kind = model["kind"]
-    if kind not in KINDS[task]:
-        others = next(other for other, kinds in KINDS.items() if kind in kinds)
-        yield f"which is of kind {kind} and does a {others}, not a {task}: take one of kind {_listed(KINDS[task], 'or')}"
-    elif kind == "mlp" and model["loss"] not in LOSSES[task]:
-        yield f"whose loss is {model['loss']}, and a {task} needs {_listed(LOSSES[task], 'or')}"
+    described = kinds()[kind]["tasks"]
+    if task not in described:
+        fitting = _listed(kinds_for(task), "or")
+        yield f"which is of kind {kind} and does a {next(iter(described))}, not a {task}: take one of kind {fitting}"
+        return
+    for key, values in described[task].get("allowed", {}).items():
+        if model[key] not in values:
+            yield f"whose {key} is {model[key]}, and a {task} needs {_listed(values, 'or')}"
 
 
 def _unknown(name: str, what: str, known: dict) -> str:

@@ -45,11 +45,12 @@ def quote_python() -> None:
 
 
 def hide_pandas() -> None:
-    """Has Snakemake do without pandas, if no rule file has imported it.
+    """Has Snakemake do without pandas, if it is a process of its own and no rule file has imported it.
 
     It imports it to see whether a param is a data frame. None is, and that takes a quarter of a second at each start.
     """
-    sys.modules.setdefault("pandas", None)
+    if "snakemake.cli" in sys.modules:
+        sys.modules.setdefault("pandas", None)
 
 
 # Of the run

@@ -4,8 +4,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import lineup.snakemake_port as port
-from lineup.config import KINDS, shortest, split_seeds, validate
+from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
+from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.stale import plan
 from lineup.ledger.lock import leave_run
 from lineup.ledger.specification import specification, versions_of
@@ -76,7 +77,7 @@ def is_in_config(rule, wildcards):
     if not model:
         return True
     kind, task = config["models"][model]["kind"], config["datasets"][dataset]["task"]
-    return kind in KINDS[task] and rule in rules_of(dataset, model)
+    return kind in kinds_for(task) and rule in rules_of(dataset, model)
 
 
 def split_settings(wildcards):
@@ -135,11 +136,6 @@ def models_of_kind(kind):
     return alternatives(name for name, model in config["models"].items() if model["kind"] == kind)
 
 
-def is_linear(model):
-    """Tells whether a model of a classification has one weight for each feature and class."""
-    return model["kind"] == "logistic" or model.get("hidden") == []
-
-
 def linear_models():
     """Matches the names of the models that are linear in the features."""
     return alternatives(name for name, model in config["models"].items() if is_linear(model))
@@ -147,19 +143,18 @@ def linear_models():
 
 def weights_of_first_block(wildcards):
     """Names the file with the weights of a linear model on the first block of splits."""
-    file = {"logistic": "coefficients.parquet", "mlp": "weights.safetensors"}
-    kind = config["models"][wildcards.model]["kind"]
-    return of_first_block(f"results/{{dataset}}/models/{{model}}/block_{{block}}/{file[kind]}")(wildcards)
+    file = weights_of(config["models"][wildcards.model])
+    return of_first_block(f"results/{{dataset}}/models/{{model}}/block_{{block}}/{file}")(wildcards)
 
 
 def rules_of(dataset, model):
     """Lists the rules that fit and draw a model on a dataset."""
-    settings = config["models"][model]
-    if config["datasets"][dataset]["task"] == "regression":
-        return [f"fit_{settings['kind']}", f"plot_{settings['kind']}"]
-    curves = ["plot_training"] if settings["kind"] == "mlp" else []
-    weights = ["plot_weights"] if is_linear(settings) else []
-    return [f"fit_{settings['kind']}", *curves, "plot_classifier", *weights]
+    return [f"fit_{config['models'][model]['kind']}", *figures_of_model(dataset, model)]
+
+
+def figures_of_model(dataset, model):
+    """Lists by rule the figures of a model on a dataset."""
+    return figures_by_rule(config["models"][model], config["datasets"][dataset]["task"])
 
 
 def rules_of_data(dataset):
@@ -204,24 +199,14 @@ def predictions_on_given_rows(wildcards):
 
 RULES = Path(workflow.basedir) / "workflow" / "rules"
 
-# The figures that each rule draws of a model, in the order of the report.
-FIGURES = {
-    "plot_linear": ["predictions"],
-    "plot_lasso": ["grid", "path", "selection", "predictions"],
-    "plot_mlp": ["learning_curves", "predictions"],
-    "plot_training": ["learning_curves"],
-    "plot_classifier": ["confusion", "mistakes", "calibration"],
-    "plot_weights": ["weights"],
-}
-
 
 def figures_of(dataset):
     """Lists the figures of a dataset, without their suffix."""
     return [f"results/{dataset}/{figure}" for figure in ["comparison", "differences"]] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]
-        for step in rules_of(dataset, model)
-        for figure in FIGURES.get(step, [])
+        for figures in figures_of_model(dataset, model).values()
+        for figure in figures
     ]
 
 

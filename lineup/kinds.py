@@ -1,0 +1,92 @@
+"""The kinds of models. Each is described once, in lineup/models/{kind}.yaml beside its computation.
+
+Such a file has these keys:
+    words: What the kind is, in a few words.
+    description: The same in sentences, for docs/config.md.
+    tasks: By task, ``figures``, the rules that draw a model of the kind, each with its figures in the order of the
+        report; and ``allowed``, the values that a setting may have there, if not all.
+    linear: For a kind whose models can be linear in the features: ``when`` they are, as settings and their values, and
+        ``weights``, the output of its fit with a weight for each feature and class.
+    settings: The schema of each setting, see workflow/schemas/config.schema.yaml.
+    same_length: Lists that need as many entries as another.
+    refused: Settings that do not go together: ``when`` they have these values, ``unless`` they have those, the
+        ``key`` to name, and what is wrong with it, ``because``.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+FOLDER = Path(__file__).parent / "models"
+# The rule that draws the weights of a model is for those that are linear.
+OF_LINEAR = "plot_weights"
+
+
+@cache
+def kinds() -> dict[str, dict]:
+    """Reads the description of each kind, by name."""
+    return {
+        path.stem: yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        for path in sorted(FOLDER.glob("*.yaml"))
+    }
+
+
+def kinds_for(task: str) -> list[str]:
+    """Lists the kinds that can do a task."""
+    return [name for name, kind in kinds().items() if task in kind["tasks"]]
+
+
+def is_linear(model: dict) -> bool:
+    """Tells whether a model has one weight for each feature, and class."""
+    linear = kinds()[model["kind"]].get("linear")
+    return linear is not None and _has(model, linear.get("when", {}))
+
+
+def weights_of(model: dict) -> str:
+    """Names the output of the fit of a linear model that has its weights."""
+    return kinds()[model["kind"]]["linear"]["weights"]
+
+
+def figures_by_rule(model: dict, task: str) -> dict[str, list[str]]:
+    """Lists by rule the figures that are drawn of a model, in the order of the report."""
+    rules = kinds()[model["kind"]]["tasks"][task]["figures"]
+    return {rule: figures for rule, figures in rules.items() if rule != OF_LINEAR or is_linear(model)}
+
+
+def add_to(schema: dict) -> dict:
+    """Adds the kinds and their settings to the schema of the config, and gives it."""
+    model = schema["$defs"]["model"]
+    for name, kind in kinds().items():
+        model["properties"]["kind"]["enum"].append(name)
+        condition = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": name}}}
+        model["allOf"].append({"if": condition, "then": {"$ref": f"#/$defs/{name}"}})
+        of_kind = {"const": name, "description": "The kind of the model."}
+        schema["$defs"][name] = {
+            "description": kind["description"],
+            "additionalProperties": False,
+            "required": ["kind", *kind["settings"]],
+            "properties": {"kind": of_kind} | kind["settings"],
+        }
+    words = [f"`{name}` is {kind['words']}" for name, kind in kinds().items()]
+    model["properties"]["kind"]["description"] += f" {', '.join(words)}."
+    return schema
+
+
+def problems(model: dict) -> Iterator[tuple[str, str]]:
+    """Yields each setting of a model that does not go with the others, and what is wrong with it."""
+    kind = kinds()[model["kind"]]
+    for key, other in kind.get("same_length", {}).items():
+        if len(model[key]) != len(model[other]):
+            yield (
+                key,
+                f"needs as many entries as {other}, which has {len(model[other])}, not {len(model[key])}",
+            )
+    for rule in kind.get("refused", []):
+        if _has(model, rule["when"]) and not ("unless" in rule and _has(model, rule["unless"])):
+            yield rule["key"], rule["because"]
+
+
+def _has(model: dict, settings: dict) -> bool:
+    return all(model[key] == value for key, value in settings.items())
