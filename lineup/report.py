@@ -12,83 +12,32 @@ from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.tables import read_schema, read_table
 from lineup.files import replacing
+from lineup.kinds import caption_of
 
 # Digits after the point, in the tables.
 DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}
-CAPTIONS = {
-    "comparison": (
-        "Mean absolute error of each model on the test rows. Lower is better. Of many splits, the shape is the distribution "
-        "of the errors over them, the bar spans the central 90 %, and the diamond is the first split."
-    ),
-    "differences": (
-        "Mean absolute error of each model minus that of the reference on the same split. The bar is a 95 % interval for the "
-        "mean difference that allows for the training rows that the splits share; the shape and the diamond are as above."
-    ),
-    "predictions": (
-        "Predicted against actual targets of the test rows. On the dashed line the two are equal. The points are those of "
-        "the first split; of several splits, a grey line spans the central 90 % of the predictions for a row."
-    ),
-    "grid": (
-        "Mean absolute error on the held-out folds by penalty, for the first split. The blue band is one standard error of "
-        "the mean over the folds; the dashed line marks the penalty with the lowest mean, which the model is fitted with. "
-        "Of several splits, the grey band spans the central 90 % of their curves."
-    ),
-    "path": (
-        "Coefficients of the fit on all training rows of the first split by penalty, each times the standard deviation of its "
-        "feature. The features with the largest ones are named; the others are grey."
-    ),
-    "selection": (
-        "Left, how often each penalty was chosen. Right, in how many of the splits the fit at the chosen penalty keeps each "
-        "coefficient, that is, does not set it to zero; a diamond marks those kept on the first split. A coefficient that is "
-        "kept often need not be large, and the splits share rows."
-    ),
-    "learning_curves": (
-        "Mean absolute error after each epoch. That of training is measured with dropout on, batch by batch. The lines are "
-        "those of the first split; of several splits, a band spans the central 90 %."
-    ),
-}
-
-# What is said instead, and of other figures, where classes are told apart.
-CAPTIONS_OF_CLASSES = {
-    "comparison": (
-        "Accuracy of each model on the test rows. Higher is better. The bar is a 95 % interval that says how far off the "
-        "accuracy on other rows of this kind may be. Of several trainings, a small dot is one, and the diamond the first."
-    ),
-    "differences": (
-        "Accuracy of each model minus that of the reference. The bar is a 95 % interval of the difference on the same test "
-        "rows; dots and diamond are as above."
-    ),
-    "learning_curves": (
-        "Accuracy and loss after each epoch. Those of training are measured with dropout on, batch by batch. The strong lines "
-        "are those of the first split."
-    ),
-    "confusion": "How many test rows of each class are taken for which, on the first split.",
-    "mistakes": "The test images whose actual class got the lowest probability on the first split, the worst first.",
-    "calibration": (
-        "How often predictions of about the same probability are right, on the first split. On the dashed line the "
-        "probabilities are what they say. Below, how many predictions there are."
-    ),
-    "weights": "The weights of each class as a picture, on the first split.",
-}
 
 
-def figure(path: str, task: str) -> dict[str, str]:
+def figure(path: str, settings: dict, folder: Path) -> dict[str, str]:
     """Reads a figure for the page.
 
     Args:
         path: An SVG file under ``results/{dataset}/``.
-        task: The task of the dataset.
+        settings: The block of the dataset in the config.
+        folder: The folder with the captions, which are those of Snakemake's own report.
 
     Returns:
         Its ``path``, its ``name``, its ``caption`` and its content as a ``data`` address. In an
         address, unlike in the page itself, an SVG cannot run a script or load anything.
     """
-    name = Path(path).stem
     data = base64.b64encode(Path(path).read_bytes()).decode()
+    caption = (folder / caption_of(path, settings["task"])).read_text(encoding="utf-8")
+    # What Snakemake gives to a caption in its report.
+    job = {"params": {"spec": {"settings": settings}}}
     return {
         "path": path,
-        "name": name,
-        "caption": (CAPTIONS | CAPTIONS_OF_CLASSES if task == "classification" else CAPTIONS)[name],
+        "name": Path(path).stem,
+        "caption": jinja2.Template(caption, undefined=jinja2.StrictUndefined).render(snakemake=job).strip(),
         "data": f"data:image/svg+xml;base64,{data}",
     }
 
@@ -168,7 +117,7 @@ def report(
     differences: list[str],
     scores: list[str],
     figures: list[str],
-    template: str,
+    folder: str,
     output: str,
     logger: logging.Logger,
 ) -> None:
@@ -184,7 +133,7 @@ def report(
         differences: The differences of each pair of models, in that order.
         scores: The scores of all models, in that order.
         figures: All figures, as SVG files under ``results/{dataset}/``.
-        template: The page's Jinja2 template.
+        folder: The folder with the page's Jinja2 template, ``report.html.j2``, and the captions.
         output: The HTML file to write.
         logger: Where to report.
     """
@@ -193,8 +142,10 @@ def report(
         build, tables, leaderboards, differences, scores, strict=True
     ):
         settings = datasets[name]
-        folder = Path(table).parent
-        drawn = [figure(path, settings["task"]) for path in figures if Path(path).is_relative_to(folder)]
+        results = Path(table).parent
+        drawn = [
+            figure(path, settings, Path(folder)) for path in figures if Path(path).is_relative_to(results)
+        ]
         metrics = METRICS[settings["task"]]
         seeds = split_seeds(settings["splits"]["seeds"])
         sections.append(
@@ -213,12 +164,12 @@ def report(
                 "published": published_figures(settings["published"], score, next(iter(metrics))),
                 "metrics": metrics,
                 "digits": {metric: DIGITS[metric] for metric in metrics},
-                "figures": [one for one in drawn if Path(one["path"]).parent == folder],
+                "figures": [one for one in drawn if Path(one["path"]).parent == results],
                 "models": {
-                    model: [one for one in drawn if Path(one["path"]).parent == folder / "models" / model]
+                    model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]
                     for model in settings["models"]
                 },
-                "timings_path": f"{folder}/timings.csv",
+                "timings_path": f"{results}/timings.csv",
             }
         )
     environment = jinja2.Environment(
@@ -227,7 +178,7 @@ def report(
     environment.filters["yaml"] = lambda value: yaml.safe_dump(
         value, sort_keys=False, allow_unicode=True, width=100
     ).strip()
-    page = environment.from_string(Path(template).read_text(encoding="utf-8")).render(
+    page = environment.from_string(Path(folder, "report.html.j2").read_text(encoding="utf-8")).render(
         sections=sections,
         models=models,
         versions=versions,

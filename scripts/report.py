@@ -12,7 +12,7 @@ if __name__ == "__main__":
             differences=list(snakemake.input.differences),
             scores=list(snakemake.input.scores),
             figures=list(snakemake.input.figures),
-            template=snakemake.params.template,
+            folder=snakemake.params.folder,
             output=snakemake.output.html,
             logger=logger,
         )

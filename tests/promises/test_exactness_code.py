@@ -219,9 +219,10 @@ CHANGES = [
         NOTHING,
     ),
     Change(
-        "the caption of a figure in Snakemake's own report",
+        "the caption of a figure, in both reports",
         append("workflow/report/grid.rst", "More.\n"),
-        NOTHING,
+        ["report"],
+        "workflow/report/grid.rst has changed",
     ),
     Change(
         "a description in the schema of the config",

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
-from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
+from lineup.kinds import caption_of, figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.stale import plan
 from lineup.ledger.lock import leave_run
 from lineup.ledger.specification import specification, versions_of
@@ -208,6 +208,13 @@ def figures_of(dataset):
         for figures in figures_of_model(dataset, model).values()
         for figure in figures
     ]
+
+
+def captions():
+    """Lists the files with the captions of the figures in the report."""
+    tasks = {dataset: config["datasets"][dataset]["task"] for dataset in config["build"]}
+    names = {caption_of(figure, tasks[dataset]) for dataset in tasks for figure in figures_of(dataset)}
+    return [f"workflow/report/{name}" for name in sorted(names)]
 
 
 def fit_records(wildcards):

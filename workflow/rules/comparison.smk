@@ -21,7 +21,7 @@ rule compare:
         ),
         differences=report(
             "results/{dataset}/differences.csv",
-            caption="../report/differences.rst",
+            caption="../report/differences_table.rst",
             category="{dataset}",
             labels={"model": "all", "figure": "differences, table"},
         ),
@@ -122,9 +122,9 @@ rule report:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        spec=spec("report", report_settings, ["workflow/report/report.html.j2"]),
+        spec=spec("report", report_settings, ["workflow/report/report.html.j2", *captions()]),
         # Its place is no reason to write the report again: what it says is in the specification.
-        template=lambda wildcards, output: f"{workflow.basedir}/workflow/report/report.html.j2",
+        folder=lambda wildcards, output: f"{workflow.basedir}/workflow/report",
     script:
         "../../scripts/report.py"
 
