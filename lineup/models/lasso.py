@@ -7,10 +7,10 @@ import numpy as np
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
-from lineup.errors import InputError
 from lineup.models.coordinate_descent import fit_path, penalty_grid
+from lineup.models.grid_search import check_folds, fold_rows, grid_columns, held_out_errors
 from lineup.models.homotopy import duality_gaps, lasso_paths
-from lineup.models.moments import Problems, fold_rows, problems
+from lineup.models.moments import Problems, problems
 from lineup.progress import Progress
 
 
@@ -99,10 +99,7 @@ def search(
             X[split, rows], y[split, rows], penalties[split], standardize, tolerance, max_iterations
         )
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
-    errors = np.empty((len(X), len(held), penalties.shape[1]))
-    for fold, rows in enumerate(held):
-        predicted = X[:, rows] @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
-        errors[:, fold] = np.abs(predicted - y[:, rows, None]).mean(axis=1)
+    errors = held_out_errors(X, y, held, coefficients, intercepts)
     return Search(
         penalties=penalties,
         errors=errors,
@@ -153,10 +150,7 @@ def fit_lasso(
     design, drawn = read_design(table), read_splits([splits])
     number, k = folds["number"], penalties["number"]
     rows, features = drawn.train.shape[1], len(design.features)
-    if rows < number:
-        raise InputError(
-            f"The lasso has {number} folds for the {rows} training rows of a split: lower folds.number."
-        )
+    check_folds("The lasso", rows, folds)
     progress = Progress(logger, "splits searched", len(drawn))
     slopes, intercepts, predicted, again = [], [], [], 0
     with parquet_writer(grid) as write_grid:
@@ -178,15 +172,7 @@ def fit_lasso(
             predicted.append(
                 (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
             )
-            write_grid(
-                {
-                    "seed": np.repeat(chunk.seeds, k * number),
-                    "penalty": np.repeat(found.penalties.ravel(), number),
-                    "fold": np.tile(np.arange(1, number + 1, dtype=np.int32), len(chunk) * k),
-                    "mae": np.swapaxes(found.errors, 1, 2).ravel(),
-                    "chosen": np.repeat((np.arange(k) == found.chosen[:, None]).ravel(), number),
-                }
-            )
+            write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             again += found.solved_again
             progress.advance(len(chunk))
     write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)

@@ -31,18 +31,6 @@ class Problems:
     variance: np.ndarray
 
 
-def fold_rows(rows: int, folds: dict[str, int]) -> list[np.ndarray]:
-    """Draws the rows of each held-out fold, as scikit-learn's ``KFold`` does.
-
-    Args:
-        rows: Number of training rows.
-        folds: Their ``number`` and ``seed``.
-    """
-    shuffled = np.arange(rows)
-    np.random.RandomState(folds["seed"]).shuffle(shuffled)
-    return [np.sort(held) for held in np.array_split(shuffled, folds["number"])]
-
-
 def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:
     """Computes the problems of all folds from one pass over the rows of each split.
 

@@ -17,8 +17,9 @@ from lineup.errors import InputError
 from lineup.models import homotopy
 from lineup.models import lasso as fit_lasso_module
 from lineup.models.coordinate_descent import fit_path, penalty_grid
+from lineup.models.grid_search import fold_rows
 from lineup.models.lasso import Search, fit_lasso, search
-from lineup.models.moments import fold_rows, standardization
+from lineup.models.moments import standardization
 
 BOOK = {
     "penalties": {"number": 100, "smallest": 0.01, "standardize": True},

@@ -1,0 +1,68 @@
+"""What searches of a grid of penalties by cross-validation share."""
+
+import numpy as np
+
+from lineup.errors import InputError
+
+
+def fold_rows(rows: int, folds: dict[str, int]) -> list[np.ndarray]:
+    """Draws the rows of each held-out fold, as scikit-learn's ``KFold`` does.
+
+    Args:
+        rows: Number of training rows.
+        folds: Their ``number`` and ``seed``.
+    """
+    shuffled = np.arange(rows)
+    np.random.RandomState(folds["seed"]).shuffle(shuffled)
+    return [np.sort(held) for held in np.array_split(shuffled, folds["number"])]
+
+
+def check_folds(model: str, rows: int, folds: dict[str, int]) -> None:
+    """Raises an InputError if there are fewer training rows than folds."""
+    if rows < folds["number"]:
+        raise InputError(
+            f"{model} has {folds['number']} folds for the {rows} training rows of a split: lower folds.number."
+        )
+
+
+def held_out_errors(
+    X: np.ndarray, y: np.ndarray, held: list[np.ndarray], coefficients: np.ndarray, intercepts: np.ndarray
+) -> np.ndarray:
+    """Computes the mean absolute errors on the held-out folds of S splits.
+
+    Args:
+        X: Training features of the splits, shape (S, m, p).
+        y: Training targets, shape (S, m).
+        held: The rows of each of the F held-out folds.
+        coefficients: Of the fits without each fold at k penalties, shape (S, F or more, k, p).
+        intercepts: Shape (S, F or more, k).
+
+    Returns:
+        In the unit of the target, shape (S, F, k).
+    """
+    errors = np.empty((len(X), len(held), coefficients.shape[2]))
+    for fold, rows in enumerate(held):
+        predicted = X[:, rows] @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
+        errors[:, fold] = np.abs(predicted - y[:, rows, None]).mean(axis=1)
+    return errors
+
+
+def grid_columns(
+    seeds: np.ndarray, penalties: np.ndarray, errors: np.ndarray, chosen: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Gives the columns of the table of a search: one record for each split, penalty and fold.
+
+    Args:
+        seeds: Seeds of the S splits.
+        penalties: Shape (S, k).
+        errors: Shape (S, F, k).
+        chosen: Which penalty was chosen, shape (S,).
+    """
+    folds, k = errors.shape[1:]
+    return {
+        "seed": np.repeat(seeds, k * folds),
+        "penalty": np.repeat(penalties.ravel(), folds),
+        "fold": np.tile(np.arange(1, folds + 1, dtype=np.int32), len(seeds) * k),
+        "mae": np.swapaxes(errors, 1, 2).ravel(),
+        "chosen": np.repeat((np.arange(k) == chosen[:, None]).ravel(), folds),
+    }
