@@ -54,9 +54,11 @@ def new_figure(
 
 
 def logarithmic_x(axes: Axes) -> None:
-    """Makes the x axis logarithmic, with plain numbers at 1, 2 and 5 times the powers of ten."""
+    """Makes the x axis of what is drawn logarithmic, with plain numbers at the powers of ten, and 2 and 5 times these."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_xlim()
+    # Over many powers of ten, more numbers would overlap.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1e4 else (1,)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 

@@ -14,6 +14,7 @@ from support.waiting import PATIENCE
 
 from lineup.config import schema, shortest, split_seeds, validate
 from lineup.errors import InputError
+from lineup.kinds import kinds, kinds_for
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 DIGEST = SHIPPED["datasets"]["hitters"]["sha256"]
@@ -30,6 +31,12 @@ NETWORK_KEYS = (
     "kind, standardize, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
     "weights, accelerator, precision, threads, threads_per_network and checkpoint_seconds"
 )
+
+
+def one_of(names):
+    """Lists names, the last after an or."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
 
 
 def place(config, path):
@@ -279,7 +286,7 @@ BAD = [
     ),
     (
         put("models/lasso/kind", "laso"),
-        "models.lasso.kind has to be lasso, linear, logistic or mlp, not 'laso'.",
+        f"models.lasso.kind has to be {one_of(kinds())}, not 'laso'.",
     ),
     (put("models/lasso/folds/number", 0), "models.lasso.folds.number has to be at least 2, not 0."),
     (put("models/lasso/penalties/number", 1), "models.lasso.penalties.number has to be at least 2, not 1."),
@@ -375,7 +382,7 @@ BAD = [
     (
         put(f"{DATA}/models/0", "multinomial_lasso"),
         "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic and does a "
-        "classification, not a regression: take one of kind lasso, linear or mlp.",
+        f"classification, not a regression: take one of kind {one_of(kinds_for('regression'))}.",
     ),
     (
         put("datasets/mnist/models/2", "network"),

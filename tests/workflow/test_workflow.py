@@ -21,8 +21,10 @@ import yaml
 from support.data import small_csv, small_dataset, small_models
 from support.jobs import ALL, MODELS, TOGETHER, of
 from support.runs import Project, environment, heavy_imports, reproducible
-from support.tree import contents, copy_of_tree
+from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE
+
+from lineup.kinds import figures_by_rule, kinds_for
 
 TABLES = {
     "linear": ["predictions.parquet", "scores.parquet", "coefficients.parquet"],
@@ -390,3 +392,27 @@ def test_only_what_was_asked_for_is_read(finished):
     shipped = yaml.safe_load((finished[0].tree / "config.yaml").read_text(encoding="utf-8"))
     folders = {path.name for path in finished[0].results.iterdir() if path.is_dir()}
     assert folders == {"trial", "logs", "manifest"} and not folders & set(shipped["build"])
+
+
+def test_a_model_of_each_kind_for_numbers_is_fitted_drawn_and_not_made_twice(tmp_path, tree, config):
+    """Of those that no test above builds."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
+    of_kind = {model["kind"]: model for model in shipped.values()}
+    new = {kind: of_kind[kind] for kind in kinds_for("regression") if kind not in TABLES}
+    assert new
+    project = Project(tmp_path / "work", tree, copy.deepcopy(config))
+    project.config["models"] |= new
+    project.config["datasets"]["trial"]["models"] = ["plain", *new]
+    run = project.run()
+    assert run.status == 0, run.text
+    assert {f"fit_{kind}.trial.{kind}.1" for kind in new} <= set(run.jobs)
+    scores = pq.read_table(project.results / "trial" / "scores.parquet").to_pandas()
+    means = scores.groupby("model")["mae"].mean()
+    page = (project.results / "report.html").read_text(encoding="utf-8")
+    for kind, settings in new.items():
+        assert means[kind] < 0.8 * means["null_model"]
+        for figure in [
+            one for figures in figures_by_rule(settings, "regression").values() for one in figures
+        ]:
+            assert f"results/trial/models/{kind}/{figure}.svg" in page
+    assert project.dry_run().jobs == []

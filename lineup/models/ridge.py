@@ -1,0 +1,134 @@
+"""Fits ridge regression on every split, with a penalty chosen by cross-validation."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients
+from lineup.errors import InputError
+from lineup.models.grid_search import check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.moments import problems
+from lineup.progress import Progress
+
+
+@dataclass(frozen=True)
+class Search:
+    """The grid searches of S splits.
+
+    Attributes:
+        penalties: The k penalties, from the largest down, shape (S, k).
+        errors: Mean absolute errors on each of F held-out folds, shape (S, F, k), in the unit of the target.
+        chosen: Which penalty has the lowest mean error, the largest of several, shape (S,).
+        coefficients: Of the fits on all training rows, per unit of the feature, shape (S, k, p).
+        intercepts: Shape (S, k).
+    """
+
+    penalties: np.ndarray
+    errors: np.ndarray
+    chosen: np.ndarray
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+
+
+def search(X: np.ndarray, y: np.ndarray, penalties: dict, folds: dict[str, int], standardize: bool) -> Search:
+    """Searches a grid of penalties by cross-validation, for S splits at once.
+
+    Each fit minimizes ``|y - b0 - X b|^2 + penalty * |b|^2``, over standardized features if asked. With
+    ``X'X = Q D Q'`` of the centred features its coefficients are ``Q (D + penalty)^-1 Q' X'y`` (Hastie, Tibshirani and
+    Friedman 2009, section 3.4.1), so one decomposition gives all penalties.
+
+    Args:
+        X: Training features of the splits, shape (S, m, p).
+        y: Training targets, shape (S, m).
+        penalties: ``number``, ``largest`` and ``smallest`` of the grid: the first and the last penalty are these shares
+            of the largest eigenvalue of X'X on all training rows.
+        folds: Their ``number`` and ``seed``.
+        standardize: Whether to standardize the features, inside each fold.
+
+    Returns:
+        The searches.
+
+    Raises:
+        InputError: If every feature is constant in the training rows of a split.
+    """
+    rows = X.shape[1]
+    held = fold_rows(rows, folds)
+    found = problems(X, y, held)
+    scale = found.scale if standardize else np.ones_like(found.scale)
+    back = found.scale / scale  # from standardized features to those that are penalized
+    counts = np.array([rows - len(fold) for fold in held] + [rows])[:, None]
+    squares, vectors = np.linalg.eigh(found.gram * back[..., :, None] * back[..., None, :])
+    squares = np.maximum(squares, 0.0) * counts
+    largest = squares[:, -1, -1]
+    if not (largest > 0).all():
+        raise InputError(
+            "Ridge regression has no penalty to choose: in the training rows of a split every feature is constant. Look "
+            "at the features."
+        )
+    shares = np.geomspace(penalties["largest"], penalties["smallest"], penalties["number"])
+    grid = largest[:, None] * shares
+    turned = (np.swapaxes(vectors, 2, 3) @ (found.correlation * back * counts)[..., None])[..., 0]
+    shrunk = turned[:, :, None, :] / (squares[:, :, None, :] + grid[:, None, :, None])
+    coefficients = (shrunk @ np.swapaxes(vectors, 2, 3)) / scale[:, :, None, :]
+    intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
+    errors = held_out_errors(X, y, held, coefficients, intercepts)
+    chosen = errors.mean(axis=1).argmin(axis=1)
+    return Search(grid, errors, chosen, coefficients[:, -1], intercepts[:, -1])
+
+
+def fit_ridge(
+    table: str,
+    splits: str,
+    predictions: str,
+    scores: str,
+    coefficients: str,
+    grid: str,
+    penalties: dict,
+    folds: dict[str, int],
+    standardize: bool,
+    logger: logging.Logger,
+) -> None:
+    """Fits ridge regression on a block of splits and writes what it gives.
+
+    Args:
+        table: The prepared table.
+        splits: The block of splits.
+        predictions: Parquet file to write, see ``write_evaluation``.
+        scores: Parquet file to write, see ``write_evaluation``.
+        coefficients: Parquet file to write, see ``write_coefficients``: the fit at the chosen penalty.
+        grid: Parquet file to write, see ``grid_columns``.
+        penalties: See ``search``.
+        folds: ``number`` and ``seed`` of the folds.
+        standardize: Whether the features are standardized, by the rows of each fit.
+        logger: Where to report.
+
+    Raises:
+        InputError: If a split has fewer training rows than folds, or no feature that varies.
+    """
+    design, drawn = read_design(table), read_splits([splits])
+    number, k = folds["number"], penalties["number"]
+    rows, features = drawn.train.shape[1], len(design.features)
+    check_folds("Ridge regression", rows, folds)
+    progress = Progress(logger, "splits searched", len(drawn))
+    slopes, intercepts, predicted, at_end = [], [], [], 0
+    with parquet_writer(grid) as write_grid:
+        for chunk in drawn.chunks((number + 1) * (2 * features**2 + 2 * k * features) + rows * features):
+            found = search(design.X[chunk.train], design.y[chunk.train], penalties, folds, standardize)
+            each = np.arange(len(chunk))
+            slopes.append(found.coefficients[each, found.chosen])
+            intercepts.append(found.intercepts[each, found.chosen])
+            predicted.append(
+                (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
+            )
+            write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
+            at_end += int(np.isin(found.chosen, (0, k - 1)).sum())
+            progress.advance(len(chunk))
+    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)
+    write_coefficients(
+        drawn, design.features, np.concatenate(slopes), np.concatenate(intercepts), coefficients
+    )
+    logger.info("%d splits searched, %d penalties each.", len(drawn), k)
+    if at_end:
+        logger.warning("In %d of %d splits the chosen penalty is at an end of its grid.", at_end, len(drawn))

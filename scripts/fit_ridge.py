@@ -1,0 +1,13 @@
+"""Fits ridge regression on every split, with a penalty chosen by cross-validation."""
+
+from lineup.ledger.recorder import job, outputs
+from lineup.models.ridge import fit_ridge
+
+if __name__ == "__main__":
+    with job(snakemake) as logger:
+        fit_ridge(
+            **snakemake.input,
+            **outputs(snakemake),
+            **snakemake.params.spec["settings"],
+            logger=logger,
+        )
