@@ -105,13 +105,13 @@ def inside(what: str, arguments: list[str]) -> None:
     from snakemake.cli import main as run_snakemake
     from snakemake.executors.dryrun import Executor
 
-    from scripts import plan
+    from lineup.ledger import stale
 
-    digest, run_job, check, seconds = cache(file_digest), Executor.run_job, plan.plan, []
+    digest, run_job, check, seconds = cache(file_digest), Executor.run_job, stale.mark_stale, []
 
-    def timed(workflow: object) -> list[str]:
+    def timed(*arguments: object) -> list[str]:
         started = time.process_time()
-        found = check(workflow)
+        found = check(*arguments)
         seconds.append(time.process_time() - started)
         return found
 
@@ -135,7 +135,7 @@ def inside(what: str, arguments: list[str]) -> None:
             executor.workflow.async_run(executor.workflow.persistence.finished(job))
         run_job(executor, job)
 
-    plan.plan = timed
+    stale.mark_stale = timed
     if what == "build":
         Executor.run_job = build
     try:

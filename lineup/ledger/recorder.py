@@ -13,9 +13,10 @@ from time import perf_counter, process_time
 
 from lineup.errors import InputError
 from lineup.files import file_digest, remove_parts_of, stamp
+from lineup.ledger.code import code_of
 from lineup.ledger.lock import follow_run
 from lineup.ledger.records import RECORD, altered, write_record
-from lineup.ledger.specification import code_of, files_of, listed
+from lineup.ledger.specification import files_of, listed
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 

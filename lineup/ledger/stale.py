@@ -13,9 +13,10 @@ import lineup.snakemake_port as port
 from lineup.errors import InputError
 from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
+from lineup.ledger.code import code_of, drop_stale_bytecode
 from lineup.ledger.lock import begin_run, is_running
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
-from lineup.ledger.specification import code_of, drop_stale_bytecode, listed
+from lineup.ledger.specification import listed
 from lineup.snakemake_port import Workflow, logger
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
@@ -44,7 +45,7 @@ class RecordedJob:
     causes: list[str]
 
 
-def plan(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]) -> list[str]:
+def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]) -> list[str]:
     """Has Snakemake run each job again that is not as the manifest says, and says why.
 
     It is the input function of the rules that stand on no other, so it is called in every DAG as this

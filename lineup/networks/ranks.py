@@ -21,8 +21,8 @@ import numpy as np
 from lineup.data.tables import read_design, read_splits
 from lineup.errors import InputError
 from lineup.files import replacing
+from lineup.ledger.code import ROOT
 from lineup.ledger.recorder import log_to
-from lineup.ledger.specification import ROOT
 from lineup.networks.checkpoints import Checkpoints
 from lineup.networks.training import Place, Rows, Trained, train
 from lineup.progress import Progress

@@ -354,13 +354,13 @@ CHANGES = [
         NOTHING,
     ),
     Change(
-        "specification.py: how code is followed, reached by all",
+        "code.py: how code is followed, reached by all",
         edit(
-            "lineup/ledger/specification.py",
+            "lineup/ledger/code.py",
             ("waiting = [(script, EXECUTED)]", "waiting = list([(script, EXECUTED)])"),
         ),
         PREPARED,
-        "lineup/ledger/specification.py has changed",
+        "lineup/ledger/code.py has changed",
         planned=True,
     ),
     Change(

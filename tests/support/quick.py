@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.tree import ROOT
 
-from lineup.ledger.specification import CODE, code_of
+from lineup.ledger.code import CODE, code_of
 
 # What draws shares its code, and so its tests.
 SHARED = {name: "figures" for name in ("style", "plot_linear", "plot_lasso", "plot_mlp", "plot_comparison")}

@@ -7,9 +7,10 @@ import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
 from lineup.kinds import caption_of, figures_by_rule, is_linear, kinds, kinds_for, weights_of
-from lineup.ledger.stale import plan
+from lineup.ledger.stale import mark_stale
 from lineup.ledger.lock import leave_run
-from lineup.ledger.specification import specification, versions_of
+from lineup.ledger.libraries import versions_of
+from lineup.ledger.specification import specification
 
 port.quote_python()
 if workflow.is_main_process:
@@ -30,7 +31,7 @@ def manifest_checked(wildcards):
 
     It is the input function of every rule that stands on no other, so that no DAG is without it.
     """
-    return plan(workflow, is_in_config)
+    return mark_stale(workflow, is_in_config)
 
 
 def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
