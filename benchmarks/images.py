@@ -22,7 +22,8 @@ from torchvision.datasets import MNIST
 
 from lineup.data.splits import given_splits
 from lineup.data.tables import read_design, read_schema
-from lineup.networks.training import Rows, train
+from lineup.networks.batches import Rows
+from lineup.networks.training import train
 from lineup.progress import Progress
 
 ROOT = Path(__file__).parents[1]

@@ -107,6 +107,55 @@ def read_leaderboard(leaderboard: str, differences: str, reference: str, null_mo
     ]
 
 
+def section(
+    name: str,
+    settings: dict,
+    table: str,
+    leaderboard: str,
+    differences: str,
+    scores: str,
+    figures: list[str],
+    folder: Path,
+) -> dict:
+    """Collects what the page shows of a dataset.
+
+    Args:
+        name: Name of the dataset.
+        settings: Its block of the config.
+        table: Its prepared table.
+        leaderboard: Its leaderboard.
+        differences: Its differences of each pair of models.
+        scores: The scores of all its models.
+        figures: All figures of the page, also of other datasets.
+        folder: The folder with the captions.
+    """
+    results = Path(table).parent
+    drawn = [figure(path, settings, folder) for path in figures if Path(path).is_relative_to(results)]
+    metrics = METRICS[settings["task"]]
+    seeds = split_seeds(settings["splits"]["seeds"])
+    few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
+    return {
+        "name": name,
+        "settings": settings,
+        "schema": read_schema(table),
+        "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
+        "leaderboard": read_leaderboard(
+            leaderboard, differences, settings["reference"], settings["null_model"]
+        ),
+        "leaderboard_path": leaderboard,
+        "differences_path": differences,
+        "published": published_figures(settings["published"], scores, next(iter(metrics))),
+        "metrics": metrics,
+        "digits": {metric: DIGITS[metric] for metric in metrics},
+        "figures": [one for one in drawn if Path(one["path"]).parent == results],
+        "models": {
+            model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]
+            for model in settings["models"]
+        },
+        "timings_path": f"{results}/timings.csv",
+    }
+
+
 def report(
     build: list[str],
     datasets: dict[str, dict],
@@ -137,41 +186,8 @@ def report(
         output: The HTML file to write.
         logger: Where to report.
     """
-    sections = []
-    for name, table, leaderboard, difference, score in zip(
-        build, tables, leaderboards, differences, scores, strict=True
-    ):
-        settings = datasets[name]
-        results = Path(table).parent
-        drawn = [
-            figure(path, settings, Path(folder)) for path in figures if Path(path).is_relative_to(results)
-        ]
-        metrics = METRICS[settings["task"]]
-        seeds = split_seeds(settings["splits"]["seeds"])
-        sections.append(
-            {
-                "name": name,
-                "settings": settings,
-                "schema": read_schema(table),
-                "seeds": ", ".join(map(str, seeds))
-                if len(seeds) <= 12
-                else f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
-                "leaderboard": read_leaderboard(
-                    leaderboard, difference, settings["reference"], settings["null_model"]
-                ),
-                "leaderboard_path": leaderboard,
-                "differences_path": difference,
-                "published": published_figures(settings["published"], score, next(iter(metrics))),
-                "metrics": metrics,
-                "digits": {metric: DIGITS[metric] for metric in metrics},
-                "figures": [one for one in drawn if Path(one["path"]).parent == results],
-                "models": {
-                    model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]
-                    for model in settings["models"]
-                },
-                "timings_path": f"{results}/timings.csv",
-            }
-        )
+    parts = zip(build, tables, leaderboards, differences, scores, strict=True)
+    sections = [section(name, datasets[name], *files, figures, Path(folder)) for name, *files in parts]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -117,6 +117,18 @@ def hits_by_row(actual: np.ndarray, predicted: np.ndarray, splits: int) -> np.nd
     return (actual == predicted).reshape(splits, -1).mean(axis=0)
 
 
+def hits_of_models(predictions: dict[str, list[str]], splits: int) -> dict[str, np.ndarray]:
+    """Reads the predictions of each model, and gives its hits by row, see ``hits_by_row``."""
+    tables = {name: read_tables(paths, ["actual", "predicted"]) for name, paths in predictions.items()}
+    return {name: hits_by_row(table["actual"], table["predicted"], splits) for name, table in tables.items()}
+
+
+def source_of(paths: list[str]) -> str:
+    """Names the files that a line of the leaderboard comes from: of several blocks, by a pattern."""
+    first = Path(paths[0])
+    return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else paths[0]
+
+
 def write_csv(records: list[dict], path: str) -> None:
     """Writes records of the same keys as a CSV file; None is an empty field."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -174,11 +186,8 @@ def compare(
     ranked = leaderboard(by_model, metrics)
     rows = drawn.test.shape[1], drawn.train.shape[1]
     if predictions:
-        actual = design.y[drawn.test]
-        hits = {NULL_MODEL: hits_by_row(actual, null.argmax(axis=2), len(drawn))}
-        for name, paths in by_name(predictions).items():
-            found = read_tables(paths, ["actual", "predicted"])
-            hits[name] = hits_by_row(found["actual"], found["predicted"], len(drawn))
+        hits = hits_of_models(by_name(predictions), len(drawn))
+        hits[NULL_MODEL] = hits_by_row(design.y[drawn.test], null.argmax(axis=2), len(drawn))
         for record in ranked:
             ends = wilson_interval(record["accuracy"], rows[0])
             record["accuracy_low"], record["accuracy_high"] = ends
@@ -189,12 +198,7 @@ def compare(
         difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
         return corrected_interval(difference, *rows) if len(difference) > 1 else (None, None)
 
-    sources = {
-        name: str(Path(paths[0]).parent.with_name("block_*") / Path(paths[0]).name)
-        if blocks > 1
-        else paths[0]
-        for name, paths in files.items()
-    } | {NULL_MODEL: scores}
+    sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: scores}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)

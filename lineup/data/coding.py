@@ -145,6 +145,22 @@ def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
         )
 
 
+def check_target(table: pa.Table, target: str, raw: str) -> None:
+    """Raises an InputError if a table, read from a file ``raw``, has no target of numbers."""
+    if target not in table.column_names:
+        raise InputError(
+            f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}."
+        )
+    if pa.types.is_null(table[target].type):
+        raise InputError(
+            f"Column {target!r}, the target, is empty in every row of {raw}: name another target."
+        )
+    if not (pa.types.is_integer(table[target].type) or pa.types.is_floating(table[target].type)):
+        raise InputError(
+            f"Column {target!r}, the target of a regression, holds {table[target].type} values and not numbers: name another target."
+        )
+
+
 def preprocess(
     raw: str,
     output: str,
@@ -171,18 +187,7 @@ def preprocess(
         InputError: If the table cannot be prepared.
     """
     table = read_csv(raw)
-    if target not in table.column_names:
-        raise InputError(
-            f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}."
-        )
-    if pa.types.is_null(table[target].type):
-        raise InputError(
-            f"Column {target!r}, the target, is empty in every row of {raw}: name another target."
-        )
-    if not (pa.types.is_integer(table[target].type) or pa.types.is_floating(table[target].type)):
-        raise InputError(
-            f"Column {target!r}, the target of a regression, holds {table[target].type} values and not numbers: name another target."
-        )
+    check_target(table, target, raw)
     complete = drop_missing(table, target, missing_target, missing_features)
     refuse_infinity(target, complete[target])
     coded = [

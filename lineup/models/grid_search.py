@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lineup.comparison.scores import write_evaluation
+from lineup.data.tables import Design, Splits, write_coefficients
 from lineup.errors import InputError
 
 
@@ -66,3 +68,39 @@ def grid_columns(
         "mae": np.swapaxes(errors, 1, 2).ravel(),
         "chosen": np.repeat((np.arange(k) == chosen[:, None]).ravel(), folds),
     }
+
+
+class ChosenFits:
+    """Collects the fits at the chosen penalties, chunk by chunk of the splits, and writes what they give.
+
+    Args:
+        design: The prepared table.
+        drawn: All splits.
+    """
+
+    def __init__(self, design: Design, drawn: Splits) -> None:
+        self.design, self.drawn = design, drawn
+        self.slopes, self.intercepts, self.predicted = [], [], []
+
+    def add(
+        self, chunk: Splits, coefficients: np.ndarray, intercepts: np.ndarray, chosen: np.ndarray
+    ) -> None:
+        """Takes the fits of the next chunk of c splits.
+
+        Args:
+            chunk: The splits.
+            coefficients: Of the fits on all training rows at k penalties, shape (c, k, p).
+            intercepts: Shape (c, k).
+            chosen: Which penalty was chosen, shape (c,).
+        """
+        each = np.arange(len(chunk))
+        slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
+        self.slopes.append(slopes)
+        self.intercepts.append(constants)
+        self.predicted.append((self.design.X[chunk.test] @ slopes[:, :, None])[:, :, 0] + constants[:, None])
+
+    def write(self, predictions: str, scores: str, coefficients: str) -> None:
+        """Writes the three tables, see ``write_evaluation`` and ``write_coefficients``."""
+        predicted, slopes, intercepts = map(np.concatenate, (self.predicted, self.slopes, self.intercepts))
+        write_evaluation(self.design, self.drawn, predicted, predictions, scores)
+        write_coefficients(self.drawn, self.design.features, slopes, intercepts, coefficients)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients, write_table
+from lineup.data.tables import parquet_writer, read_design, read_splits, write_table
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.grid_search import ChosenFits, check_folds, fold_rows, grid_columns, held_out_errors
 from lineup.models.homotopy import duality_gaps, lasso_paths
 from lineup.models.moments import Problems, problems
 from lineup.progress import Progress
@@ -152,7 +151,7 @@ def fit_lasso(
     rows, features = drawn.train.shape[1], len(design.features)
     check_folds("The lasso", rows, folds)
     progress = Progress(logger, "splits searched", len(drawn))
-    slopes, intercepts, predicted, again = [], [], [], 0
+    fits, again = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
             found = search(
@@ -164,21 +163,13 @@ def fit_lasso(
                 tolerance,
                 max_iterations,
             )
-            if not slopes:
+            if chunk.seeds[0] == drawn.seeds[0]:
                 write_path(int(chunk.seeds[0]), design.features, found, path)
-            each = np.arange(len(chunk))
-            slopes.append(found.coefficients[each, found.chosen])
-            intercepts.append(found.intercepts[each, found.chosen])
-            predicted.append(
-                (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
-            )
+            fits.add(chunk, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             again += found.solved_again
             progress.advance(len(chunk))
-    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)
-    write_coefficients(
-        drawn, design.features, np.concatenate(slopes), np.concatenate(intercepts), coefficients
-    )
+    fits.write(predictions, scores, coefficients)
     logger.info(
         "%d splits searched; %d of %d fits were solved again by coordinate descent.",
         len(drawn),

@@ -2,17 +2,16 @@
 
 import logging
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.tables import Design, Splits, read_design, read_splits, write_table
 from lineup.errors import InputError
+from lineup.models.saga import Scaler, fit, largest_penalty, predict
 from lineup.parallel import map_in_processes
 from lineup.progress import Progress
 
@@ -44,47 +43,6 @@ class Search:
     probabilities: np.ndarray
 
 
-class Scaler:
-    """Divides features by the scale of the table, and if asked to centres and scales them, by some rows.
-
-    Args:
-        X: The rows that it goes by, shape (n, p).
-        scale: What all features are divided by.
-        standardize: Whether to centre them and to divide them by their standard deviations.
-    """
-
-    def __init__(self, X: np.ndarray, scale: float, standardize: bool) -> None:
-        self.centre, self.scale = np.zeros(X.shape[1]), np.full(X.shape[1], float(scale))
-        if standardize:
-            self.centre, deviation = X.mean(axis=0), X.std(axis=0)
-            # A constant feature becomes 0, whatever its deviation is rounded to.
-            self.scale = np.where(X.min(axis=0) < X.max(axis=0), deviation, 1.0)
-
-    def apply(self, X: np.ndarray) -> np.ndarray:
-        """Gives the features as the solver sees them: in 32 bits, which halve its time and its memory."""
-        scaled = np.empty(X.shape, dtype=np.float32)
-        for start in range(0, len(X), 4096):  # so that no copy of all rows is in 64 bits
-            some = slice(start, start + 4096)
-            scaled[some] = (X[some] - self.centre) / self.scale
-        return scaled
-
-
-def largest_penalty(X: np.ndarray, y: np.ndarray, classes: int) -> float:
-    """Computes the smallest penalty that sets every coefficient to zero.
-
-    With no coefficients the probabilities are the frequencies of the classes. The penalty is the largest
-    slope there of the mean log loss, over features and classes (for two classes, of the one that has
-    coefficients).
-
-    Args:
-        X: Features, shape (n, p).
-        y: Places of the classes, shape (n,).
-        classes: Number of classes K.
-    """
-    left = (np.bincount(y, minlength=classes) / len(y) - np.eye(classes)[y]).astype(X.dtype)
-    return float(np.abs(X.T @ left).max() / len(y))
-
-
 def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draws the training rows that the penalty is chosen on.
 
@@ -107,36 +65,6 @@ def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tup
         )
     shuffled = np.random.default_rng([seed, split_seed]).permutation(train)
     return shuffled[held:], shuffled[:held]
-
-
-def fit(solver: LogisticRegression, X: np.ndarray, y: np.ndarray, penalty: float) -> bool:
-    """Fits at a penalty, from the coefficients that the solver has.
-
-    The mean log loss plus the penalty times the sum of the absolute coefficients is minimized; the
-    intercepts are free.
-
-    Args:
-        solver: What fits. It is left with the fit.
-        X: Features, shape (n, p).
-        y: Places of the classes, shape (n,).
-        penalty: The penalty.
-
-    Returns:
-        Whether it reached its tolerance.
-    """
-    solver.set_params(C=1 / (penalty * len(y)))
-    with warnings.catch_warnings():
-        # It is told in the log, once, and written with the grid.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        solver.fit(X, y)
-    return int(solver.n_iter_.max()) < solver.max_iter
-
-
-def predict(model: LogisticRegression, X: np.ndarray) -> np.ndarray:
-    """Predicts probabilities, shape (n, K), of features of shape (n, p)."""
-    probabilities = model.predict_proba(X).astype(np.float64)
-    # Those of 32 bits add up to 1 in 32 bits.
-    return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
 def search(
@@ -170,13 +98,7 @@ def search(
         InputError: If a class has no row to fit on, or no row is left to fit on.
     """
     fitted, held = held_out(train, validation, seed, split_seed)
-    counts = np.bincount(design.y[fitted], minlength=len(design.classes))
-    if (counts == 0).any():
-        name = design.classes[int(counts.argmin())]
-        raise InputError(
-            f"Split {split_seed} has no row of the class {name!r} to fit on: take the class out of the data, or lower "
-            "validation."
-        )
+    check_classes(design, fitted, split_seed)
 
     def solver() -> LogisticRegression:
         return LogisticRegression(
@@ -193,19 +115,9 @@ def search(
     grid = largest_penalty(X, y, len(design.classes)) * np.geomspace(
         1, penalties["smallest"], penalties["number"]
     )
-    model, found, best = solver(), [], None
-    X_held, y_held = scaler.apply(design.X[held]), design.y[held]
-    for penalty in grid:
-        converged = fit(model, X, y, penalty)
-        predicted = predict(model, X_held)
-        loss = log_loss(y_held, predicted, labels=range(len(design.classes)))
-        if not found or loss < min(found)[0]:
-            best = model.coef_.copy(), model.intercept_.copy()
-        hits = predicted.argmax(axis=1) == y_held
-        found.append((loss, hits.mean(), np.count_nonzero(model.coef_), converged))
-    losses, accuracies, nonzero, converged = map(np.array, zip(*found, strict=True))
-    chosen = int(losses.argmin())
-    del X, X_held  # a fifth more rows come now
+    scored, best = search_grid(solver(), X, y, scaler.apply(design.X[held]), design.y[held], grid)
+    chosen = int(scored["log_loss"].argmin())
+    del X  # a fifth more rows come now
 
     scaler = Scaler(design.X[train], design.scale, standardize)
     model = solver()
@@ -217,7 +129,60 @@ def search(
     intercepts = intercepts - slopes @ scaler.centre
     if len(design.classes) == 2:  # scikit-learn has coefficients for the second class only
         slopes, intercepts = np.vstack([-slopes, slopes]) / 2, np.append(-intercepts, intercepts) / 2
-    return Search(grid, losses, accuracies, nonzero, converged, chosen, slopes, intercepts, probabilities)
+    return Search(
+        penalties=grid,
+        **scored,
+        chosen=chosen,
+        coefficients=slopes,
+        intercepts=intercepts,
+        probabilities=probabilities,
+    )
+
+
+def check_classes(design: Design, fitted: np.ndarray, split_seed: int) -> None:
+    """Raises an InputError if a class has no row to fit on."""
+    counts = np.bincount(design.y[fitted], minlength=len(design.classes))
+    if (counts == 0).any():
+        name = design.classes[int(counts.argmin())]
+        raise InputError(
+            f"Split {split_seed} has no row of the class {name!r} to fit on: take the class out of the data, or lower "
+            "validation."
+        )
+
+
+def search_grid(
+    model: LogisticRegression,
+    X: np.ndarray,
+    y: np.ndarray,
+    X_held: np.ndarray,
+    y_held: np.ndarray,
+    grid: np.ndarray,
+) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Fits at each penalty, from the largest down, and scores on the rows held out.
+
+    Args:
+        model: What fits, each time from the coefficients that it has.
+        X: Features to fit on, shape (n, p).
+        y: Places of the classes, shape (n,).
+        X_held: Features of the rows held out, shape (h, p).
+        y_held: Places of their classes, shape (h,).
+        grid: The penalties, shape (G,).
+
+    Returns:
+        ``log_loss``, ``accuracy``, ``nonzero`` and ``converged``, see ``Search``; and the coefficients and intercepts
+        with the lowest log loss.
+    """
+    found, best = [], None
+    for penalty in grid:
+        converged = fit(model, X, y, penalty)
+        predicted = predict(model, X_held)
+        loss = log_loss(y_held, predicted, labels=model.classes_)
+        if not found or loss < min(found)[0]:
+            best = model.coef_.copy(), model.intercept_.copy()
+        hits = predicted.argmax(axis=1) == y_held
+        found.append((loss, hits.mean(), np.count_nonzero(model.coef_), converged))
+    names = ("log_loss", "accuracy", "nonzero", "converged")
+    return dict(zip(names, map(np.array, zip(*found, strict=True)), strict=True)), best
 
 
 def fit_logistic(

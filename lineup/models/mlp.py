@@ -8,14 +8,15 @@ import pyarrow.csv
 import torchinfo
 
 from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import Splits, read_design, read_splits, write_table
+from lineup.data.tables import Design, Splits, read_design, read_splits, write_table
 from lineup.errors import InputError
 from lineup.files import replacing
+from lineup.networks.batches import Rows
 from lineup.networks.checkpoints import Checkpoints
 from lineup.networks.gpu import accelerator_for, take_cards
 from lineup.networks.network import MLP, save_weights, shape_of
 from lineup.networks.ranks import launch
-from lineup.networks.training import Place, Rows, Trained, members_at_once, train
+from lineup.networks.training import Place, Trained, members_at_once, train
 from lineup.parallel import map_in_processes
 from lineup.progress import Progress
 from lineup.torch_setup import set_threads, torch
@@ -71,13 +72,9 @@ def fit_mlp(
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), read_splits([splits])
     rows = Rows.of(design)
-    most = members_at_once(rows, drawn.train.shape[1], settings)
     alone = accelerator != "cpu" or processes > 1
     workers = 1 if alone else max(1, min(threads // settings["threads_per_network"], len(drawn)))
-    # As few rounds as can be, and in each of them as much for every process.
-    rounds = math.ceil(len(drawn) / (most * workers))
-    size = math.ceil(len(drawn) / (rounds * workers))
-    chunks = [(start, min(start + size, len(drawn))) for start in range(0, len(drawn), size)]
+    chunks = rounds(len(drawn), members_at_once(rows, drawn.train.shape[1], settings), workers)
     cards = take_cards(processes, logger) if accelerator == "gpu" and mpi is None else ()
     if processes > 1:
         task = {"table": table, "splits": splits, "settings": settings, "chunks": chunks, "log": log}
@@ -94,12 +91,46 @@ def fit_mlp(
             )
         )
     predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
-    for seed, values in zip(drawn.seeds, predicted, strict=True):
+    check_finite(drawn, predicted)
+    description = write_weights(design, drawn, found, settings, weights)
+    if design.classes:
+        predicted = torch.from_numpy(predicted).softmax(dim=2).numpy()
+    write_evaluation(design, drawn, predicted, predictions, scores)
+    write_curves(drawn, found, learning_curves, training_log)
+    write_summary(description, settings["batch_size"], summary)
+    logger.info("%d networks trained, %d side by side.", len(drawn), chunks[0][1])
+
+
+def rounds(splits: int, most: int, workers: int) -> list[tuple[int, int]]:
+    """Cuts splits into chunks: as few rounds of all workers as can be, and in each as much for every one of them.
+
+    Args:
+        splits: The number of splits.
+        most: How many networks may be trained side by side.
+        workers: How many chunks are worked on at once.
+
+    Returns:
+        The first split of each chunk, and the one after its last.
+    """
+    number = math.ceil(splits / (most * workers))
+    size = math.ceil(splits / (number * workers))
+    return [(start, min(start + size, splits)) for start in range(0, splits, size)]
+
+
+def check_finite(splits: Splits, predicted: np.ndarray) -> None:
+    """Raises an InputError if a network predicts no numbers."""
+    for seed, values in zip(splits.seeds, predicted, strict=True):
         if not np.isfinite(values).all():
             raise InputError(
                 f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
                 "of the model in the config, set standardize: true, or choose another optimizer."
             )
+
+
+def write_weights(
+    design: Design, drawn: Splits, found: list[Trained], settings: dict, weights: str
+) -> dict[str, object]:
+    """Writes the weights of all networks, and gives what ``save_weights`` tells of them there."""
     description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
     description |= {"classes": design.classes} | {key: settings[key] for key in ("hidden", "dropout")}
     stacked = {
@@ -108,16 +139,16 @@ def fit_mlp(
     }
     with replacing(weights) as temporary:
         save_weights(stacked, description, str(temporary))
-    if design.classes:
-        predicted = torch.from_numpy(predicted).softmax(dim=2).numpy()
-    write_evaluation(design, drawn, predicted, predictions, scores)
-    write_curves(drawn, found, learning_curves, training_log)
-    with replacing(summary) as temporary:
+    return description
+
+
+def write_summary(description: dict, batch_size: int, path: str) -> None:
+    """Writes the layers of a network with their shapes and parameters, for a batch."""
+    with replacing(path) as temporary:
         network = MLP(*shape_of(description))
-        shape = (settings["batch_size"], len(design.features))
+        shape = (batch_size, len(description["features"]))
         text = str(torchinfo.summary(network, input_size=shape, device="cpu", verbose=0))
         temporary.write_text(text + "\n", encoding="utf-8")
-    logger.info("%d networks trained, %d side by side.", len(drawn), size)
 
 
 def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:

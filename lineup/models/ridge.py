@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import parquet_writer, read_design, read_splits, write_coefficients
+from lineup.data.tables import parquet_writer, read_design, read_splits
 from lineup.errors import InputError
-from lineup.models.grid_search import check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.grid_search import ChosenFits, check_folds, fold_rows, grid_columns, held_out_errors
 from lineup.models.moments import problems
 from lineup.progress import Progress
 
@@ -112,23 +111,15 @@ def fit_ridge(
     rows, features = drawn.train.shape[1], len(design.features)
     check_folds("Ridge regression", rows, folds)
     progress = Progress(logger, "splits searched", len(drawn))
-    slopes, intercepts, predicted, at_end = [], [], [], 0
+    fits, at_end = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (2 * features**2 + 2 * k * features) + rows * features):
             found = search(design.X[chunk.train], design.y[chunk.train], penalties, folds, standardize)
-            each = np.arange(len(chunk))
-            slopes.append(found.coefficients[each, found.chosen])
-            intercepts.append(found.intercepts[each, found.chosen])
-            predicted.append(
-                (design.X[chunk.test] @ slopes[-1][:, :, None])[:, :, 0] + intercepts[-1][:, None]
-            )
+            fits.add(chunk, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             at_end += int(np.isin(found.chosen, (0, k - 1)).sum())
             progress.advance(len(chunk))
-    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores)
-    write_coefficients(
-        drawn, design.features, np.concatenate(slopes), np.concatenate(intercepts), coefficients
-    )
+    fits.write(predictions, scores, coefficients)
     logger.info("%d splits searched, %d penalties each.", len(drawn), k)
     if at_end:
         logger.warning("In %d of %d splits the chosen penalty is at an end of its grid.", at_end, len(drawn))

@@ -23,8 +23,9 @@ from lineup.errors import InputError
 from lineup.files import replacing
 from lineup.ledger.code import ROOT
 from lineup.ledger.recorder import log_to
+from lineup.networks.batches import Rows
 from lineup.networks.checkpoints import Checkpoints
-from lineup.networks.training import Place, Rows, Trained, train
+from lineup.networks.training import Place, Trained, train
 from lineup.progress import Progress
 from lineup.torch_setup import set_threads, torch
 

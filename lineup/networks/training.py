@@ -1,17 +1,16 @@
 """Trains the networks of some splits side by side, in this process or as one of several that share each batch."""
 
-import math
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from lineup.data.tables import Design, Splits
-from lineup.errors import InputError
+from lineup.data.tables import Splits
+from lineup.networks.batches import Batches, Rows, member_stream, validation_rows
 from lineup.networks.checkpoints import Checkpoints, Streams
-from lineup.networks.network import MLP, Members, Training
+from lineup.networks.network import MLP, Members
+from lineup.networks.optimization import Training
 from lineup.progress import Progress
 from lineup.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
 
@@ -21,129 +20,6 @@ MEMBERS, MEMORY = 500, 256 * 2**20
 
 # Multiplications in a step, forward, from which the arithmetic takes so long that company gains nothing.
 ALONE = 2**24
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Features and targets as the networks see them.
-
-    Attributes:
-        X: Shape (n, p), float32; of images the pixels, uint8, which a network scales by the batch.
-        y: Shape (n,): numbers, float32, or places of classes, int64.
-        scale: What a network divides the features by.
-        classes: Number of classes K, 0 for a regression.
-    """
-
-    X: torch.Tensor
-    y: torch.Tensor
-    scale: float = 1.0
-    classes: int = 0
-
-    @classmethod
-    def of(cls, design: Design) -> "Rows":
-        """Takes the rows of a prepared table."""
-        X = design.X if design.X.dtype == np.uint8 else design.X.astype(np.float32)
-        y = design.y if design.classes else design.y.astype(np.float32)
-        return cls(torch.from_numpy(X), torch.from_numpy(y), design.scale, len(design.classes))
-
-    def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Takes rows by their numbers, in an array of any shape."""
-        chosen = torch.from_numpy(rows.astype(np.int64))
-        return self.X[chosen], self.y[chosen]
-
-
-class Batches:
-    """The batches of M networks, each drawn from the stream of its own network, anew in every epoch.
-
-    Args:
-        rows: The table.
-        numbers: Row numbers of the training rows, shape (M, n).
-        size: Rows in a batch. The last may be smaller.
-        layers: For each hidden layer its units and the probability of dropping one.
-        streams: The M streams.
-    """
-
-    def __init__(
-        self,
-        rows: Rows,
-        numbers: np.ndarray,
-        size: int,
-        layers: list[tuple[int, float]],
-        streams: list[np.random.Generator],
-    ) -> None:
-        self.rows, self.numbers, self.size, self.layers, self.streams = rows, numbers, size, layers, streams
-
-    def __len__(self) -> int:
-        """Counts the batches of an epoch."""
-        return math.ceil(self.numbers.shape[1] / self.size)
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]]:
-        """Yields features (M, b, p), targets (M, b), and for each layer which units are kept, (M, b, units)."""
-        members, n = self.numbers.shape
-        order = np.empty((members, n), dtype=np.int64)
-        kept = [np.empty((members, n, units), dtype=bool) for units, _ in self.layers]
-        for k, stream in enumerate(self.streams):
-            order[k] = self.numbers[k][stream.permutation(n)]
-            for place, (units, probability) in enumerate(self.layers):
-                kept[place][k] = draw_kept(stream, n, units, probability)
-        x, y = self.rows.take(order)
-        masks = [torch.from_numpy(layer) for layer in kept]
-        for start in range(0, n, self.size):
-            some = slice(start, start + self.size)
-            yield x[:, some], y[:, some], [mask[:, some] for mask in masks]
-
-
-def draw_kept(stream: np.random.Generator, n: int, units: int, probability: float) -> np.ndarray:
-    """Draws which units of a layer are kept in an epoch: shape (n, units)."""
-    # ASSUME: a probability is met to 2^-17. Whole words of 64 bits are by far the fastest to draw.
-    words = stream.bit_generator.random_raw(math.ceil(n * units / 4))
-    return words.view(np.uint16)[: n * units].reshape(n, units) >= round(probability * 2**16)
-
-
-def member_stream(seed: int, split_seed: int) -> tuple[int, np.random.Generator]:
-    """Derives the random streams of one network from its own seed and that of its split.
-
-    A network so has the same weights whichever others are trained beside it, in whatever order.
-
-    Args:
-        seed: Seed of the model.
-        split_seed: Seed of the split.
-
-    Returns:
-        A seed for torch to draw the first weights with, and a stream for the rows to validate on, the
-        order of the rows, and the units that are dropped.
-    """
-    sequence = np.random.SeedSequence([seed, split_seed])
-    first = int(sequence.generate_state(1, np.uint64)[0] >> 1)
-    return first, np.random.Generator(np.random.SFC64(sequence))
-
-
-def validation_rows(
-    train: np.ndarray, test: np.ndarray, validation: str | float, stream: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Chooses the rows that are trained on and those that the curve is validated on.
-
-    Args:
-        train: Training rows of the split.
-        test: Its test rows.
-        validation: ``test``, or the share of the training rows to hold out.
-        stream: Draws the rows to hold out.
-
-    Returns:
-        The rows to train on and the rows to validate on.
-
-    Raises:
-        InputError: If no row would be left to train on.
-    """
-    if validation == "test":
-        return train, test
-    held = math.ceil(validation * len(train))
-    if held >= len(train):
-        raise InputError(
-            f"A validation share of {validation} leaves none of the {len(train)} training rows: lower it."
-        )
-    shuffled = stream.permutation(train)
-    return shuffled[held:], shuffled[:held]
 
 
 @dataclass(frozen=True)
@@ -234,6 +110,44 @@ def trainer_at(place: Place, **options: object) -> lightning.Trainer:
     )
 
 
+@dataclass(frozen=True)
+class Started:
+    """What a training of M networks begins with.
+
+    Attributes:
+        network: A network of their shape.
+        states: The first weights of each.
+        streams: The random stream of each.
+        trained_on: Row numbers, shape (M, n).
+        validated_on: Row numbers, shape (M, v).
+    """
+
+    network: MLP
+    states: list[dict[str, torch.Tensor]]
+    streams: list[np.random.Generator]
+    trained_on: np.ndarray
+    validated_on: np.ndarray
+
+
+def start(rows: Rows, splits: Splits, settings: dict) -> Started:
+    """Draws the first weights of a network for each split, and the rows that it is trained and validated on."""
+    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"], rows.classes or 1)
+    network.scale.fill_(rows.scale)
+    states, streams, numbers, validating = [], [], [], []
+    for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
+        first, stream = member_stream(settings["seed"], int(seed))
+        trained_on, validated_on = validation_rows(train_rows, test_rows, settings["validation"], stream)
+        torch.default_generator.manual_seed(first)
+        network.reset_parameters()
+        if settings["standardize"]:
+            standardize(network, rows.take(trained_on)[0])
+        states.append({name: value.clone() for name, value in network.state_dict().items()})
+        streams.append(stream)
+        numbers.append(trained_on)
+        validating.append(validated_on)
+    return Started(network, states, streams, np.array(numbers), np.array(validating))
+
+
 def train(
     rows: Rows,
     splits: Splits,
@@ -256,21 +170,8 @@ def train(
         InputError: If no row would be left to train on.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"], rows.classes or 1)
-    network.scale.fill_(rows.scale)
-    states, streams, numbers, validating = [], [], [], []
-    for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
-        first, stream = member_stream(settings["seed"], int(seed))
-        trained_on, validated_on = validation_rows(train_rows, test_rows, settings["validation"], stream)
-        torch.default_generator.manual_seed(first)
-        network.reset_parameters()
-        if settings["standardize"]:
-            standardize(network, rows.take(trained_on)[0])
-        states.append({name: value.clone() for name, value in network.state_dict().items()})
-        streams.append(stream)
-        numbers.append(trained_on)
-        validating.append(validated_on)
-    members = Members(network, states, alone=is_alone(rows, settings))
+    started = start(rows, splits, settings)
+    members = Members(started.network, started.states, alone=is_alone(rows, settings))
     module = Training(
         members,
         settings["loss"],
@@ -287,7 +188,7 @@ def train(
         place,
         max_epochs=settings["epochs"],
         precision=settings["precision"],
-        callbacks=[*advance, *saving, Streams(streams)],
+        callbacks=[*advance, *saving, Streams(started.streams)],
         enable_checkpointing=bool(saving),
     )
     if trainer.world_size != place.processes:
@@ -295,8 +196,8 @@ def train(
     try:
         trainer.fit(
             module,
-            Batches(rows, np.array(numbers), settings["batch_size"], layers, streams),
-            torch.utils.data.DataLoader([rows.take(np.array(validating))], batch_size=None),
+            Batches(rows, started.trained_on, settings["batch_size"], layers, started.streams),
+            torch.utils.data.DataLoader([rows.take(started.validated_on)], batch_size=None),
             ckpt_path=checkpoints.last(splits.seeds, place.accelerator) if checkpoints else None,
             weights_only=True,
         )
@@ -308,13 +209,20 @@ def train(
             sys.exit(143)
     for one in advance:
         one.tell(len(splits))
+    return trained(module, members, rows.take(splits.test)[0], settings["epochs"])
+
+
+def trained(module: Training, members: Members, X: torch.Tensor, most: int) -> Trained:
+    """Collects what a training gave, and predicts for the test rows X of each network, (M, t, p), on the CPU.
+
+    A training that stopped before the most epochs has the last values of its curves for the others.
+    """
     module.take_best()
     members.cpu().eval()
     with torch.no_grad():
-        predicted = members(rows.take(splits.test)[0]).numpy()
-    epochs = range(settings["epochs"])
+        predicted = members(X).numpy()
     curves = {
-        name: torch.stack([values[min(epoch, len(values) - 1)] for epoch in epochs], dim=1).numpy()
+        name: torch.stack([values[min(epoch, len(values) - 1)] for epoch in range(most)], dim=1).numpy()
         for name, values in module.curves.items()
     }
     weights = {name: value.numpy() for name, value in members.state().items()}

@@ -51,7 +51,7 @@ def quotes(place):
 
 def swap_lines(place):
     """Two constants of a module are defined the other way round."""
-    path = place.tree / "lineup" / "networks" / "network.py"
+    path = place.tree / "lineup" / "networks" / "optimization.py"
     text = path.read_text(encoding="utf-8")
     swapped = re.sub(r"^(LOSSES = \{.*?^\}\n)(.*?)(OPTIMIZERS = .*?\n)", r"\3\2\1", text, flags=re.M | re.S)
     assert swapped != text
@@ -266,10 +266,10 @@ CHANGES = [
         "lineup/figures/style.py has changed",
     ),
     Change(
-        "training.py: how the units that are kept are drawn",
-        edit("lineup/networks/training.py", ("np.uint16)[: n * units]", "np.uint16)[-n * units :]")),
+        "batches.py: how the units that are kept are drawn",
+        edit("lineup/networks/batches.py", ("np.uint16)[: n * units]", "np.uint16)[-n * units :]")),
         of("net"),
-        "lineup/networks/training.py has changed",
+        "lineup/networks/batches.py has changed",
         planned=True,
     ),
     Change(

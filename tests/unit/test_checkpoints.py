@@ -21,8 +21,9 @@ from support.waiting import PATIENCE
 from lineup.data.splits import split
 from lineup.data.tables import read_design, read_splits
 from lineup.networks import training
+from lineup.networks.batches import Rows, member_stream
 from lineup.networks.checkpoints import FOLDER, Checkpoints, Streams
-from lineup.networks.training import Rows, member_stream, train
+from lineup.networks.training import train
 from lineup.torch_setup import torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")

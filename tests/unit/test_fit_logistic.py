@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from lineup.data.tables import Design, lists, read_design, read_parquet, read_table, write_table
 from lineup.errors import InputError
-from lineup.models.logistic import Scaler, fit_logistic, held_out, largest_penalty, search
+from lineup.models.logistic import fit_logistic, held_out, search
+from lineup.models.saga import Scaler, largest_penalty
 
 SETTINGS = {
     "penalties": {"number": 4, "smallest": 0.02},

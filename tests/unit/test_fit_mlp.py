@@ -39,17 +39,11 @@ from lineup.data.tables import (
 from lineup.errors import InputError
 from lineup.models import mlp as fit_module
 from lineup.models.mlp import fit_mlp
+from lineup.networks import batches, optimization
 from lineup.networks import training as module
+from lineup.networks.batches import Rows, draw_kept, member_stream, validation_rows
 from lineup.networks.network import MLP, load_network, predict
-from lineup.networks.training import (
-    Rows,
-    draw_kept,
-    member_stream,
-    members_at_once,
-    number_of_weights,
-    standardize,
-    validation_rows,
-)
+from lineup.networks.training import members_at_once, number_of_weights, standardize
 from lineup.torch_setup import lightning, torch
 
 # The network of the book. On a GPU the bits would be others.
@@ -654,13 +648,13 @@ def test_a_training_that_diverges_is_refused(fitted, hitters_table, splits_of):
 def test_a_training_that_ends_early_is_not_taken_for_complete(
     fitted, hitters_table, hitters_splits, monkeypatch
 ):
-    stop = module.Training.training_step
+    stop = optimization.Training.training_step
 
     def training_step(self, batch, place):
         self.trainer.should_stop = True
         return stop(self, batch, place)
 
-    monkeypatch.setattr(module.Training, "training_step", training_step)
+    monkeypatch.setattr(optimization.Training, "training_step", training_step)
     with pytest.raises(SystemExit) as caught:
         fitted(hitters_table, hitters_splits, BOOK | {"epochs": 5})
     assert caught.value.code == 143
@@ -669,17 +663,17 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 STOPPED = """
 import os, pickle, sys
 from lineup.models import mlp as fit_module
-from lineup.networks import training as module
+from lineup.networks import optimization
 from lineup.ledger.recorder import job, outputs
 
-begun, complete = module.Training.training_step, False
+begun, complete = optimization.Training.training_step, False
 def training_step(self, batch, place):
     global complete
     if self.current_epoch == 2 and not complete:
         complete = True
         os.write(1, b"training\\n")  # whole, whichever process says it
     return begun(self, batch, place)
-module.Training.training_step = training_step
+optimization.Training.training_step = training_step
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 with open(sys.argv[1], "rb") as file:
@@ -741,7 +735,7 @@ def test_one_row_in_the_last_batch_is_a_batch(fitted, prepare, tmp_path):
 
 
 def test_rows_are_taken_in_the_order_asked_for():
-    rows = module.Rows(torch.arange(10.0)[:, None], torch.arange(10.0) * 2)
+    rows = batches.Rows(torch.arange(10.0)[:, None], torch.arange(10.0) * 2)
     x, y = rows.take(np.array([[7, 0, 3], [1, 1, 2]], dtype=np.int32))
     assert x[..., 0].tolist() == [[7, 0, 3], [1, 1, 2]]
     assert y.tolist() == [[14, 0, 6], [2, 2, 4]]

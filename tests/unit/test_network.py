@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import safetensors
 
-from lineup.networks.network import MLP, DroppedReLU, Members, Training, load_network, predict, save_weights
-from lineup.networks.training import Batches, Rows, draw_kept, member_stream
+from lineup.networks.batches import Batches, Rows, draw_kept, member_stream
+from lineup.networks.network import MLP, DroppedReLU, Members, load_network, predict, save_weights
+from lineup.networks.optimization import Training
 from lineup.torch_setup import torch
 
 

@@ -20,7 +20,7 @@ from lineup.data.tables import read_design, read_splits, read_table
 from lineup.errors import InputError
 from lineup.ledger.recorder import log_to
 from lineup.models.mlp import fit_mlp
-from lineup.networks import ranks, training
+from lineup.networks import batches, ranks, training
 from lineup.networks.checkpoints import FOLDER, Checkpoints
 from lineup.networks.ranks import launch, place_in_step
 
@@ -194,6 +194,6 @@ def test_a_world_of_another_size_is_an_error(digits, settings, monkeypatch):
     """A trainer that made one process of two would train a network that nobody asked for."""
     made = training.trainer_at
     monkeypatch.setattr(training, "trainer_at", lambda place, **options: made(training.HERE, **options))
-    rows, drawn = training.Rows.of(read_design(digits[0])), read_splits([digits[1](1)])
+    rows, drawn = batches.Rows.of(read_design(digits[0])), read_splits([digits[1](1)])
     with pytest.raises(RuntimeError, match="1 processes, not 2"):
         training.train(rows, drawn, settings, place=training.Place(processes=2))
