@@ -72,9 +72,7 @@ CHANGES = [
         ["report"],
         "sources was",
     ),
-    of_rows(
-        "title", images("title", to="Other rows"), ["report"], "title was RecordedJob-up rows, is Other rows"
-    ),
+    of_rows("title", images("title", to="Other rows"), ["report"], "title was Made-up rows, is Other rows"),
     of_rows("classes", images("classes", to=["a", "b", "c"]), PREPARED_IMAGES, "classes was"),
     of_rows("target", images("target", to="place"), PREPARED_IMAGES, "target was row, is place"),
     of_rows(

@@ -104,7 +104,7 @@ def small_images_dataset(folder, **changes):
         "sha256": {
             key: hashlib.sha256((folder / name).read_bytes()).hexdigest() for key, name in IMAGE_FILES.items()
         },
-        "title": "RecordedJob-up rows",
+        "title": "Made-up rows",
         "target": "row",
         "classes": ["top", "upper", "lower"],
         "splits": {"test_share": "given", "seeds": [3, 4], "block_size": 1},

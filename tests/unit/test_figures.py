@@ -202,7 +202,13 @@ SPLITS = {
     "40 splits": (tuple(range(4, 44)), 3),
 }
 assert len(SPLITS["29 splits"][0]) < OUTLINE <= len(SPLITS["40 splits"][0])
-SOME = pytest.mark.parametrize(("seeds", "blocks"), SPLITS.values(), ids=SPLITS)
+SOME = pytest.mark.parametrize(
+    ("seeds", "blocks"),
+    [
+        pytest.param(*these, id=name, marks=[pytest.mark.long] * (name in ("two splits", "29 splits")))
+        for name, these in SPLITS.items()
+    ],
+)
 
 
 @pytest.fixture

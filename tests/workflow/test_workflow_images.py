@@ -96,7 +96,7 @@ def test_models_see_what_is_in_the_images(finished):
 def test_report_shows_this_dataset(finished):
     page = (finished[0].results / "report.html").read_text(encoding="utf-8")
     for text in (
-        "RecordedJob-up rows",
+        "Made-up rows",
         "60 images to train on and 24 to test on",
         "accuracy",
         "95 % interval",
@@ -155,7 +155,7 @@ def test_a_table_and_a_set_of_images_are_built_together(again, tmp_path):
     assert run.status == 0, run.text
     assert not [job for job in run.jobs if ".rows" in job]
     page = (again.results / "report.html").read_text(encoding="utf-8")
-    for text in ("RecordedJob-up rows", "Strength of made-up beams", "MAE", "accuracy"):
+    for text in ("Made-up rows", "Strength of made-up beams", "MAE", "accuracy"):
         assert text in page
 
 
