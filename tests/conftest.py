@@ -55,12 +55,12 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     """Sorts the tests by file, and within a file not at all; with ``--quick``, leaves most changes out."""
     if file := config.getoption("--quick"):
-        chosen = []
+        chosen, of_file = [], own(file)
         for item in items:
             params = item.callspec.params if hasattr(item, "callspec") else {}
             if isinstance(change := params.get("change"), Change):
                 params["change"] = replace(change, planned=True)
-            others = item.get_closest_marker("long") and item.path.stem != own(file)
+            others = item.get_closest_marker("long") and item.path.stem not in of_file
             is_change = "test_exactness" in item.path.stem
             if not others and (not is_change or (isinstance(change, Change) and names(change, file))):
                 chosen.append(item)

@@ -398,19 +398,24 @@ def test_snakemake_is_asked_to_stop(project, start, undisturbed):
     assert "fit_lasso.trial.lasso_one.1" not in rerun.jobs and "report" in rerun.jobs
 
 
-def test_everything_is_stopped_again_and_again(project, start, undisturbed):
+STOPS = [
+    (signal.SIGINT, "training"),
+    (signal.SIGHUP, "training"),
+    (signal.SIGHUP, "writing"),
+    (signal.SIGKILL, "writing"),
+    (signal.SIGINT, "writing"),
+]
+
+
+@pytest.mark.parametrize("stops", [STOPS[:3:2], pytest.param(STOPS, marks=pytest.mark.slow)], ids=len)
+def test_everything_is_stopped_again_and_again(project, start, undisturbed, stops):
     """The signals go to the process group, as that of Ctrl-C does; at last, the terminal is closed."""
     good = project.config
     slow = copy.deepcopy(good)
     train_for_ever(slow)
     log = project.results / "logs" / "fit_mlp" / "trial.net.1.log"
-    for stop, config in [
-        (signal.SIGINT, slow),
-        (signal.SIGHUP, slow),
-        (signal.SIGHUP, good),
-        (signal.SIGKILL, good),
-        (signal.SIGINT, good),
-    ]:
+    for stop, at in stops:
+        config = slow if at == "training" else good
         log.unlink(missing_ok=True)
         traps(project, "wait", WEIGHTS)
         project.config = config
@@ -445,13 +450,18 @@ def test_everything_is_stopped_again_and_again(project, start, undisturbed):
 # Orphans ----------------------------------------------------------------------------------------------
 
 
-def test_orphans_end_and_do_not_race_the_next_run(project, start, undisturbed):
+# Whether the job is at its work when its run is killed, and whether the next run comes at once.
+ORPHANS = [(False, True), (True, False), (False, False), (True, True)]
+
+
+@pytest.mark.parametrize("orphaned", [ORPHANS[2:], pytest.param(ORPHANS, marks=pytest.mark.slow)], ids=len)
+def test_orphans_end_and_do_not_race_the_next_run(project, start, undisturbed, orphaned):
     """The jobs of the killed runs would train for ever, and then write a network of another setting."""
     good = project.config
     project.config = copy.deepcopy(good)
     train_for_ever(project.config)
     log = project.results / "logs" / "fit_mlp" / "trial.net.1.log"
-    for is_training, restart in [(False, True), (True, False), (False, False), (True, True)]:
+    for is_training, restart in orphaned:
         log.unlink(missing_ok=True)
         run = start(project)
         wait_for(lambda: jobs_of(project, "fit_mlp"), "the network's job did not begin")

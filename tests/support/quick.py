@@ -13,14 +13,27 @@ from support.tree import ROOT
 
 from lineup.ledger.code import CODE, code_of
 
-# What draws shares its code, and so its tests.
-SHARED = {name: "figures" for name in ("style", "plot_linear", "plot_lasso", "plot_mlp", "plot_comparison")}
+# The rules that draw a regression share their tests.
+SHARED = {f"plot_{name}": "figures" for name in ("linear", "lasso", "mlp", "ridge", "comparison")}
+FEW = 4  # files of tests that import a module, and may be its own
 
 
-def own(file: str) -> str:
-    """Names the file of tests that is a file's own, without its ending."""
-    stem = Path(file).stem
-    return f"test_{SHARED.get(stem, stem)}"
+def tests() -> list[Path]:
+    """Lists all files of tests."""
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def own(file: str) -> set[str]:
+    """Names the files of tests that are a file's own, without their ending: of its name, or the few that import it."""
+    path = Path(file)
+    name = f"test_{SHARED.get(path.stem, path.stem)}"
+    if path.parts[0] != "lineup" or any(test.stem == name for test in tests()):
+        return {name}
+    module = ".".join(path.with_suffix("").parts)
+    package, _, stem = module.rpartition(".")
+    imports = re.compile(rf"from {module} import|from {package} import .*\b{stem}\b")
+    found = {test.stem for test in tests() if imports.search(test.read_text(encoding="utf-8"))}
+    return found if len(found) <= FEW else set()
 
 
 def rules_of(text: str) -> list[str]:
@@ -45,12 +58,16 @@ def tests_of(file: str) -> list[str]:
         return [file] if path.name.startswith("test_") else ["tests"]
     if path.suffix == ".smk":
         names = ["looking", "stale", *rules_of((ROOT / file).read_text(encoding="utf-8"))]
+    elif path.parts[0] == "profiles":
+        names = ["profiles"]
+    elif path.suffix == ".yaml":
+        names = ["kinds", "config", "reference", "looking"]
     elif path.parts[0] in CODE:
-        names = [path.stem, *(rule for rule in rules() if file in code_of(f"scripts/{rule}.py"))]
+        names = [rule for rule in rules() if file in code_of(f"scripts/{rule}.py")]
     else:
         names = ["looking", "reference", "environment"]
-    stems = {*map(own, names), "test_style"}
-    found = sorted(path for path in (ROOT / "tests").rglob("test_*.py") if path.stem in stems)
+    stems = {f"test_{SHARED.get(name, name)}" for name in names} | own(file) | {"test_style"}
+    found = [path for path in tests() if path.stem in stems]
     return [str(path.relative_to(ROOT)) for path in found]
 
 

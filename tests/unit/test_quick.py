@@ -30,9 +30,25 @@ def test_a_module_reaches_the_rules_that_use_it():
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("lineup/data/tables.py", {"test_tables"}),
+        ("lineup/models/ridge.py", {"test_fit_ridge"}),
+        ("lineup/data/packages.py", {"test_fetch"}),
+        ("scripts/plot_lasso.py", {"test_figures"}),
+        ("lineup/errors.py", set()),
+    ],
+)
+def test_which_tests_are_a_files_own(file, expected):
+    assert quick.own(file) == expected
+
+
 def test_other_files_reach_what_reads_them():
     assert {"fit_lasso", "looking", "style"} <= stems("workflow/rules/lasso.smk")
     assert {"environment", "style"} <= stems("environment.yml")
+    assert stems("profiles/slurm/profile.yaml") == {"profiles", "style"}
+    assert {"kinds", "config"} <= stems("lineup/models/lasso.yaml")
     assert quick.tests_of("tests/unit/test_split.py") == ["tests/unit/test_split.py"]
 
 

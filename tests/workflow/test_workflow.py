@@ -378,7 +378,8 @@ def test_a_second_run_is_refused_and_a_killed_one_goes_on(finished, project, tmp
     assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
     run = project.run()
     assert run.status == 0, run.text
-    assert not {*ALL[:3]} & {*run.jobs} and {*TOGETHER} <= {*run.jobs} <= {*of(*models)}
+    # What else stands on all models may have been done before the kill.
+    assert not {*ALL[:3]} & {*run.jobs} and "report" in run.jobs and {*run.jobs} <= {*of(*models)}
     after, never_killed = reproducible(project), reproducible(finished[0])
     assert set(after) == {"report.html"} | files_of("trial", {model: MODELS[model] for model in models}) - {
         "trial/timings.csv"
