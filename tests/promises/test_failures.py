@@ -497,7 +497,8 @@ def stopped(run):
     processes = [psutil.Process(run.process.pid)]
     processes += processes[0].children(recursive=True)
     for process in processes[1:]:
-        process.suspend()
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
     return processes
 
 
@@ -538,7 +539,9 @@ def test_a_second_run_says_so_and_changes_nothing(project, start, undisturbed):
         assert after == {name: stamp for name, stamp in before.items() if not name.startswith(kept)}
     finally:
         for process in processes:
-            process.resume()
+            # One may have ended just before it was to be stopped.
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
     release(project)
     assert faults(project, first.ended(), undisturbed.results) == []
 
