@@ -1,6 +1,6 @@
 """The one door to Snakemake's insides: whatever is asked of them beyond its documentation is a function here.
 
-Each has a test of its own in tests/workflow/test_snakemake_port.py, which says what an upgrade has changed.
+The tests in tests/workflow/test_snakemake_port.py hold each to what is asked of it, and say what an upgrade has changed.
 """
 
 import os

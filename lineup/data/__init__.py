@@ -1,1 +1,1 @@
-"""The tables and the splits that the jobs hand on."""
+"""Sources, the coding of tables, splits, and the files that the jobs hand on."""

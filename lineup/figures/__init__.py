@@ -1,1 +1,1 @@
-"""What the figures share."""
+"""The figures, and the style that they share."""

@@ -13,8 +13,6 @@ from support.tree import ROOT
 
 from lineup.ledger.code import CODE, code_of
 
-# The rules that draw a regression share their tests.
-SHARED = {f"plot_{name}": "figures" for name in ("linear", "lasso", "mlp", "ridge", "comparison")}
 FEW = 4  # files of tests that import a module, and may be its own
 
 
@@ -23,10 +21,16 @@ def tests() -> list[Path]:
     return sorted((ROOT / "tests").rglob("test_*.py"))
 
 
+def tests_named(name: str) -> str:
+    """Names the file of tests of a script or module. What draws, and has none of its own, is in those of the figures."""
+    drawn = name.startswith("plot_") and not any(test.stem == f"test_{name}" for test in tests())
+    return "test_figures" if drawn else f"test_{name}"
+
+
 def own(file: str) -> set[str]:
     """Names the files of tests that are a file's own, without their ending: of its name, or the few that import it."""
     path = Path(file)
-    name = f"test_{SHARED.get(path.stem, path.stem)}"
+    name = tests_named(path.stem)
     if path.parts[0] != "lineup" or any(test.stem == name for test in tests()):
         return {name}
     module = ".".join(path.with_suffix("").parts)
@@ -66,7 +70,7 @@ def tests_of(file: str) -> list[str]:
         names = [rule for rule in rules() if file in code_of(f"scripts/{rule}.py")]
     else:
         names = ["looking", "reference", "environment"]
-    stems = {f"test_{SHARED.get(name, name)}" for name in names} | own(file) | {"test_style"}
+    stems = {*map(tests_named, names)} | own(file) | {"test_style"}
     found = [path for path in tests() if path.stem in stems]
     return [str(path.relative_to(ROOT)) for path in found]
 

@@ -138,6 +138,13 @@ def test_refuses_an_import_that_does_not_say_what_it_binds(project, line):
         project("scripts/shared.py", "import torch", line)
 
 
+@pytest.mark.parametrize("source", ["scripts.gone", "lineup.ledger"])
+def test_an_import_from_what_is_no_file_is_refused(project, source):
+    """A folder of the package is none, and its modules would not be followed."""
+    with pytest.raises(InputError, match=rf"scripts/shared.py imports from {source}, which is no file"):
+        project("scripts/shared.py", "from scripts.deep import constant", f"from {source} import constant")
+
+
 def test_refuses_what_is_not_python(project):
     with pytest.raises(InputError, match=r"scripts/deep.py, line 2, is not valid Python"):
         project("scripts/deep.py", "constant = 4", "constant = = 4")

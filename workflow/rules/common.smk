@@ -7,10 +7,10 @@ import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
 from lineup.kinds import caption_of, figures_by_rule, is_linear, kinds, kinds_for, weights_of
-from lineup.ledger.stale import mark_stale
-from lineup.ledger.lock import leave_run
 from lineup.ledger.libraries import versions_of
+from lineup.ledger.lock import leave_run
 from lineup.ledger.specification import specification
+from lineup.ledger.stale import mark_stale
 
 port.quote_python()
 if workflow.is_main_process:
