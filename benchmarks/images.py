@@ -23,8 +23,10 @@ from torchvision.datasets import MNIST
 from lineup.data.splits import given_splits
 from lineup.data.tables import read_design, read_schema
 from lineup.networks.batches import Rows
+from lineup.networks.settings import Settings
 from lineup.networks.training import train
 from lineup.progress import Progress
+from lineup.settings import typed
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, WORKERS = 2, 2
@@ -94,7 +96,8 @@ def ours(options: argparse.Namespace, threads: int) -> float:
     """Times our training of the same network, in one process."""
     set_threads(threads)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    settings = config["models"]["digits_network"] | {"epochs": EPOCHS, "accelerator": "cpu"}
+    changes = {"epochs": EPOCHS, "accelerator": "cpu", "processes": 1}
+    settings = typed(Settings, config["models"]["digits_network"] | changes)
     rows, sides = Rows.of(read_design(options.table)), read_schema(options.table)["rows"]
     splits = given_splits(sides["train"], sides["test"], [1])
     started = perf_counter()

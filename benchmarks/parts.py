@@ -15,8 +15,11 @@ from sklearn.model_selection import train_test_split
 from benchmarks import lab
 from lineup.data.coding import preprocess
 from lineup.data.splits import split
+from lineup.models import lasso
 from lineup.models.lasso import fit_lasso
 from lineup.models.mlp import fit_mlp
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 from lineup.torch_setup import torch
 
 ROOT = Path(__file__).parents[1]
@@ -57,10 +60,10 @@ class Work:
 
     def lasso(self) -> float:
         """Times the whole job of the lasso on all splits, in one process."""
-        settings = {key: value for key, value in self.models["lasso"].items() if key != "kind"}
+        settings = typed(lasso.Settings, self.models["lasso"])
         paths = self.outputs("predictions", "scores", "coefficients", "grid", "path")
         started = perf_counter()
-        fit_lasso(self.table, self.splits, **paths, **settings, logger=self.logger)
+        fit_lasso(self.table, self.splits, **paths, settings=settings, logger=self.logger)
         return perf_counter() - started
 
     def lab_network(self, workers: int = lab.WORKERS) -> float:
@@ -79,7 +82,7 @@ class Work:
             self.table,
             self.splits,
             **self.outputs(*names),
-            settings=self.models["network"] | {"accelerator": "cpu", "processes": 1},
+            settings=typed(Settings, self.models["network"] | {"accelerator": "cpu", "processes": 1}),
             threads=2,
             logger=self.logger,
         )

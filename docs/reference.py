@@ -136,7 +136,6 @@ OUTPUTS = {
     },
     "results": {
         "report.html": ("The report, one page that needs no other file and no network.", ""),
-        "rulegraph.svg": ("Which rule needs the results of which. Drawn only when asked for.", ""),
     },
 }
 

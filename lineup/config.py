@@ -43,11 +43,7 @@ StrictValidator = extend(
 
 
 def validate(config: dict, files: list[str | Path] = ()) -> None:
-    """Checks a configuration against the schema and the rules across keys.
-
-    Args:
-        config: The merged configuration.
-        files: The YAML files that it was read from, looked through for duplicate keys.
+    """Checks a config against the schema and across keys, and the files it was read from for duplicate keys.
 
     Raises:
         InputError: If anything is wrong. The message is one sentence that names the key.
@@ -67,14 +63,7 @@ def schema() -> dict:
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
-    """Lists the seeds that a dataset's ``splits.seeds`` stands for.
-
-    Args:
-        seeds: A list, or a range with its ``first`` and its ``last`` seed.
-
-    Returns:
-        The seeds, in the order given.
-    """
+    """Lists the seeds that ``splits.seeds`` stands for, a list or a ``first`` and a ``last``, in the order given."""
     return range(seeds["first"], seeds["last"] + 1) if isinstance(seeds, dict) else list(seeds)
 
 

@@ -20,15 +20,9 @@ FRESH = 2.0
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` that takes its place when the body succeeds.
+    """Gives a temporary path with the same suffix, which takes the place of ``path`` when the body succeeds.
 
-    A reader thus sees the old file or the whole new one, never a part of it.
-
-    Args:
-        path: The file to write. Its folder is created.
-
-    Yields:
-        The temporary path to write to, with the same suffix.
+    A reader sees the old file or the whole new one, never a part of it. The folder of ``path`` is created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,10 +54,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def stamp(path: str | Path) -> list[int]:
-    """Gives what the file system says of a file: size, times of change in nanoseconds, and inode.
-
-    No program can set the last two at will, so equal stamps mean a file that nobody wrote to.
-    """
+    """Gives size, times of change and inode. No program sets the last two at will: equal stamps are an unwritten file."""
     status = Path(path).stat()
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 

@@ -55,14 +55,6 @@ def figures_by_rule(model: dict, task: str) -> dict[str, list[str]]:
     return {rule: figures for rule, figures in rules.items() if rule != OF_LINEAR or is_linear(model)}
 
 
-def caption_of(figure: str, task: str) -> str:
-    """Names the file under workflow/report/ with the caption of a figure: some have two, by the task."""
-    name = Path(figure).stem
-    return (
-        f"{name}_of_classes.rst" if (name, task) == ("learning_curves", "classification") else f"{name}.rst"
-    )
-
-
 def add_to(schema: dict) -> dict:
     """Adds the kinds and their settings to the schema of the config, and gives it."""
     model = schema["$defs"]["model"]

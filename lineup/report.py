@@ -12,7 +12,6 @@ from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.tables import read_schema, read_table
 from lineup.files import replacing
-from lineup.kinds import caption_of
 
 # Digits after the point, in the tables.
 DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}
@@ -31,7 +30,7 @@ def figure(path: str, settings: dict, folder: Path) -> dict[str, str]:
         address, unlike in the page itself, an SVG cannot run a script or load anything.
     """
     data = base64.b64encode(Path(path).read_bytes()).decode()
-    caption = (folder / caption_of(path, settings["task"])).read_text(encoding="utf-8")
+    caption = (folder / f"{Path(path).stem}.rst").read_text(encoding="utf-8")
     # What Snakemake gives to a caption in its report.
     job = {"params": {"spec": {"settings": settings}}}
     return {

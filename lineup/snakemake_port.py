@@ -45,10 +45,7 @@ def quote_python() -> None:
 
 
 def hide_pandas() -> None:
-    """Has Snakemake do without pandas, if it is a process of its own and no rule file has imported it.
-
-    It imports it to see whether a param is a data frame. None is, and that takes a quarter of a second at each start.
-    """
+    """Hides pandas in a process of its own: its import, to see if a param is a data frame, takes a quarter of a second."""
     if "snakemake.cli" in sys.modules:
         sys.modules.setdefault("pandas", None)
 
@@ -87,14 +84,7 @@ def takes_from_cache(workflow: Workflow) -> bool:
 
 
 def cached_file(folder: Path, key: str, output: str, file: str) -> Path:
-    """Gives the path of an output of a job in the between-workflow cache.
-
-    Args:
-        folder: The cache.
-        key: The key of the job.
-        output: The name of the output in the rule.
-        file: The path of the output.
-    """
+    """Gives the path in the between-workflow cache of a file, which is the named output of the job with a key."""
     return folder / f"{key}_{output}{Path(file).suffix}"
 
 
@@ -132,17 +122,7 @@ def rules_with_scripts(workflow: Workflow) -> list[str]:
 
 
 def wildcards_of(workflow: Workflow, rule: str, output: str, file: str) -> dict[str, str] | None:
-    """Gives the wildcards of the job that makes a file.
-
-    Args:
-        workflow: The workflow.
-        rule: The rule of the job.
-        output: The name of the output in the rule.
-        file: The path of the output.
-
-    Returns:
-        The wildcards by name, or None if the workflow has no such rule or this is no file of it.
-    """
+    """Gives the wildcards of the job that makes a file, or None if the rule is gone, or has no such named output."""
     pattern = workflow.get_rule(rule).output.get(output) if workflow.is_rule(rule) else None
     match = pattern.match(file) if pattern else None
     return match.groupdict() if match else None

@@ -46,10 +46,7 @@ def declare_operators() -> None:
 
 
 def set_threads(threads: int) -> None:
-    """Sets the number of threads that torch computes with.
-
-    It changes the last digits of the weights, so it comes from the config, not from the machine.
-    """
+    """Sets torch's threads. They change the last digits of weights, so they come from the config, not from the machine."""
     torch.set_num_threads(threads)
 
 

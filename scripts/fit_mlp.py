@@ -3,6 +3,8 @@
 from lineup.ledger.recorder import job, outputs
 from lineup.models.mlp import fit_mlp
 from lineup.networks.checkpoints import Checkpoints
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 
 if __name__ == "__main__":
     with job(snakemake) as logger:
@@ -15,7 +17,7 @@ if __name__ == "__main__":
         fit_mlp(
             **snakemake.input,
             **outputs(snakemake),
-            settings=snakemake.params.spec["settings"],
+            settings=typed(Settings, snakemake.params.spec["settings"]),
             threads=snakemake.threads,
             logger=logger,
             gpus=snakemake.resources.gpu,

@@ -7,18 +7,7 @@ CONFIDENCE = 0.95
 
 
 def wilson_interval(accuracy: float, rows: int) -> tuple[float, float]:
-    """Computes a confidence interval for an accuracy on test rows that were drawn at random.
-
-    It is the score interval of Wilson, "Probable Inference, the Law of Succession, and Statistical
-    Inference", Journal of the American Statistical Association 22 (1927).
-
-    Args:
-        accuracy: The share of the test rows that are right.
-        rows: Their number.
-
-    Returns:
-        Both ends.
-    """
+    """Computes the score interval of Wilson (1927, JASA 22) for an accuracy, a share of so many random test rows."""
     z2 = ndtri((1 + CONFIDENCE) / 2) ** 2
     centre = (accuracy + z2 / (2 * rows)) / (1 + z2 / rows)
     half = np.sqrt(z2 * (accuracy * (1 - accuracy) / rows + z2 / (4 * rows**2))) / (1 + z2 / rows)
@@ -49,14 +38,6 @@ def corrected_interval(differences: np.ndarray, test_rows: int, train_rows: int)
 
 
 def paired_interval(differences: np.ndarray) -> tuple[float, float]:
-    """Computes a confidence interval for the mean over test rows that were drawn at random.
-
-    Args:
-        differences: What two models differ by on each row, shape (t,).
-
-    Returns:
-        Both ends, by the normal approximation. It leaves out how the models would differ if they had
-        been trained on other rows.
-    """
+    """Computes a normal interval for the mean of differences on random test rows, shape (t,), with the models as trained."""
     half = ndtri((1 + CONFIDENCE) / 2) * differences.std(ddof=1) / np.sqrt(len(differences))
     return float(differences.mean() - half), float(differences.mean() + half)

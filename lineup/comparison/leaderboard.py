@@ -19,12 +19,7 @@ QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
 
 def null_predictions(design: Design, splits: Splits, null_model: str) -> np.ndarray:
-    """Predicts the same for every test row of a split, from the training targets alone.
-
-    Args:
-        design: The prepared table.
-        splits: The S splits.
-        null_model: ``mean`` or ``median`` of the targets, or ``frequencies`` of the classes.
+    """Predicts the same for every test row of a split, by the mean, median or frequencies of its training targets alone.
 
     Returns:
         Numbers, shape (S, t), or the probabilities of K classes, shape (S, t, K).
@@ -107,13 +102,7 @@ def paired_differences(
 
 
 def hits_by_row(actual: np.ndarray, predicted: np.ndarray, splits: int) -> np.ndarray:
-    """Computes for each of t test rows the share of the S splits in which a model is right.
-
-    Args:
-        actual: The classes, split after split, shape (S t,).
-        predicted: The predicted classes, likewise.
-        splits: The number of splits S, which all have the same test rows.
-    """
+    """Computes in what share of S splits a model is right, by test row, from classes of shape (S t,), split after split."""
     return (actual == predicted).reshape(splits, -1).mean(axis=0)
 
 
@@ -129,12 +118,25 @@ def source_of(paths: list[str]) -> str:
     return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else paths[0]
 
 
+def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:
+    """Gives each model its files, of which all have as many."""
+    blocks = len(paths) // len(models)
+    return {name: paths[k * blocks : (k + 1) * blocks] for k, name in enumerate(models)}
+
+
 def write_csv(records: list[dict], path: str) -> None:
     """Writes records of the same keys as a CSV file; None is an empty field."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, records[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
+
+
+def write_scores(by_model: dict[str, dict[str, np.ndarray]], metrics: list[str], path: str) -> None:
+    """Writes the scores of all models as one table: ``model``, ``seed`` and the metrics."""
+    names = [name for name, columns in by_model.items() for _ in columns["seed"]]
+    columns = {key: np.concatenate([one[key] for one in by_model.values()]) for key in ("seed", *metrics)}
+    write_table({"model": pa.array(names, pa.string())} | columns, path)
 
 
 def compare(
@@ -152,16 +154,15 @@ def compare(
 ) -> None:
     """Writes the scores of all models together, the leaderboard, and the differences of each pair.
 
-    Over splits that were drawn at random the intervals of the differences are those of
-    ``corrected_interval``. Where every split tests on the same given rows, they are those of
-    ``paired_interval``, and the leaderboard has an interval for each accuracy, see ``wilson_interval``.
+    Intervals are those of ``corrected_interval``; where every split tests on the same given rows, those of
+    ``paired_interval``, and of ``wilson_interval`` for each accuracy.
 
     Args:
         table: The prepared table.
         splits: The B blocks of splits.
         model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
         predictions: Where the rows to test on are given, its predictions in that order; else empty.
-        scores: Parquet file to write: ``model``, ``seed`` and the metrics.
+        scores: Parquet file to write, see ``write_scores``.
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
         differences_csv: CSV file to write, see ``paired_differences``.
         models: Names of the models, in the order of ``model_scores``.
@@ -169,28 +170,22 @@ def compare(
         null_model: ``mean``, ``median`` or ``frequencies``.
         logger: Where to report.
     """
-    design, drawn, blocks = read_design(table), read_splits(splits), len(splits)
+    design, drawn = read_design(table), read_splits(splits)
     metrics = list(METRICS[design.task])
 
-    def by_name(paths: list[str]) -> dict[str, list[str]]:
-        return {name: paths[k * blocks : (k + 1) * blocks] for k, name in enumerate(models)}
-
     null = null_predictions(design, drawn, null_model)
-    files = by_name(model_scores)
+    files = by_model_name(models, model_scores)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
     by_model[NULL_MODEL] = score_columns(design, drawn, null)
-    names = [name for name, columns in by_model.items() for _ in columns["seed"]]
-    columns = {key: np.concatenate([one[key] for one in by_model.values()]) for key in ("seed", *metrics)}
-    write_table({"model": pa.array(names, pa.string())} | columns, scores)
+    write_scores(by_model, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
     rows = drawn.test.shape[1], drawn.train.shape[1]
     if predictions:
-        hits = hits_of_models(by_name(predictions), len(drawn))
+        hits = hits_of_models(by_model_name(models, predictions), len(drawn))
         hits[NULL_MODEL] = hits_by_row(design.y[drawn.test], null.argmax(axis=2), len(drawn))
-        for record in ranked:
-            ends = wilson_interval(record["accuracy"], rows[0])
-            record["accuracy_low"], record["accuracy_high"] = ends
+        for one in ranked:
+            one["accuracy_low"], one["accuracy_high"] = wilson_interval(one["accuracy"], rows[0])
 
     def interval(model: str, other: str) -> tuple[float | None, float | None]:
         if predictions:

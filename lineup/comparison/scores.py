@@ -42,16 +42,10 @@ def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np
 
 
 def classification_scores(actual: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """Computes the scores of S splits of a classification into K classes.
+    """Scores probabilities (S, t, K) of actual classes (S, t), as places: each score has shape (S,).
 
-    Args:
-        actual: Classes of the test rows, as places, shape (S, t).
-        probabilities: Predicted probabilities, shape (S, t, K).
-
-    Returns:
-        ``accuracy``, the share of the rows whose most probable class is the actual one, and
-        ``log_loss``, the mean of minus the natural logarithm of the probability of the actual class.
-        Each has shape (S,).
+    ``accuracy`` is the share of rows whose most probable class is the actual one, ``log_loss`` the mean of minus the
+    natural logarithm of the probability of the actual class.
     """
     hit = probabilities.argmax(axis=2) == actual
     of_actual = np.take_along_axis(probabilities, actual[:, :, None], axis=2)[:, :, 0].astype(np.float64)

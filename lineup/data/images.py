@@ -72,6 +72,12 @@ def read_side(folder: Path, train: bool, classes: list[str]) -> tuple[np.ndarray
     return pixels, labels.astype(np.uint8)
 
 
+def as_bytes(pixels: np.ndarray) -> pa.FixedSizeBinaryArray:
+    """Turns images, shape (n, height, width), into a column of their bytes."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(pixels).tobytes())]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(pixels[0].size), len(pixels), buffers)
+
+
 def preprocess_images(
     train_images: str,
     train_labels: str,
@@ -124,13 +130,5 @@ def preprocess_images(
         for pixels, labels in sides:
             for start in range(0, len(pixels), GROUP):
                 some = slice(start, start + GROUP)
-                flat = np.ascontiguousarray(pixels[some])
-                images = [None, pa.py_buffer(flat.tobytes())]
-                kind = pa.binary(size[0] * size[1])
-                write(
-                    {
-                        "pixels": pa.FixedSizeBinaryArray.from_buffers(kind, len(flat), images),
-                        target: labels[some],
-                    }
-                )
+                write({"pixels": as_bytes(pixels[some]), target: labels[some]})
     logger.info("%d images to train on and %d to test on, of %d by %d pixels.", *rows.values(), *size)

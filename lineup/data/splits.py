@@ -13,15 +13,9 @@ from lineup.errors import InputError
 
 
 def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
-    """Draws splits, each equal to scikit-learn's ``train_test_split`` of the same seed.
+    """Draws splits of n rows, each equal to scikit-learn's ``train_test_split`` of its seed, whose import takes a second.
 
-    scikit-learn takes the first rows of a random permutation to test and the next to train
-    (``ShuffleSplit``). Doing the same here saves the second that its import takes.
-
-    Args:
-        rows: Number of rows n.
-        test_share: Share of the rows to test on. The number is rounded up.
-        seeds: Seeds of the splits.
+    That takes the first rows of a random permutation to test, a share that is rounded up, and the next to train.
     """
     tests = math.ceil(test_share * rows)
     drawn = np.array([np.random.RandomState(seed).permutation(rows) for seed in seeds], dtype=np.int32)
@@ -29,13 +23,7 @@ def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
 
 
 def given_splits(train: int, test: int, seeds: list[int]) -> Splits:
-    """Repeats the split that a dataset comes with: the rows to train on stand first in its table.
-
-    Args:
-        train: Number of rows to train on.
-        test: Number of rows to test on.
-        seeds: Seeds of the splits, which only what is random in a model goes by.
-    """
+    """Repeats the split that a dataset comes with, once for each seed: the rows to train on stand first in its table."""
     rows = np.tile(np.arange(train + test, dtype=np.int32), (len(seeds), 1))
     return Splits(np.array(seeds, dtype=np.int64), train=rows[:, :train], test=rows[:, train:])
 

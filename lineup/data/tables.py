@@ -25,11 +25,7 @@ class NoPandas:
 
 
 def keep_pandas_out() -> None:
-    """Has pyarrow do without pandas, which no script uses.
-
-    At its first conversion pyarrow imports pandas if it can, which takes a third of a second. Whatever ends
-    that import, be it Ctrl-C, it takes for the absence of pandas: a job would miss that it was to stop.
-    """
+    """Has pyarrow do without pandas, whose import takes a third of a second, and takes Ctrl-C for the lack of pandas."""
     sys.meta_path.insert(0, NoPandas)
     pa.chunked_array([[0]]).to_numpy()
     sys.meta_path.remove(NoPandas)
@@ -94,26 +90,14 @@ class Splits:
         return Splits(self.seeds[some], self.train[some], self.test[some])
 
     def chunks(self, numbers: int) -> Iterator["Splits"]:
-        """Cuts the splits into chunks, so that the memory of the work on them does not grow with their number.
-
-        Args:
-            numbers: How many numbers of 8 bytes the work on one split holds at once, about.
-
-        Yields:
-            The chunks, of ``CHUNK`` bytes or one split.
-        """
+        """Cuts the splits so that the work on a chunk, with so many numbers of 8 bytes a split, takes ``CHUNK`` bytes or less."""
         size = max(1, CHUNK // (8 * numbers))
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
 
 def write_table(table: pa.Table | dict, path: str | Path) -> None:
-    """Writes a Parquet file, whole or not at all, with the same bytes for the same table.
-
-    Args:
-        table: A table, or its columns by name.
-        path: The file to write.
-    """
+    """Writes columns by name as Parquet, whole or not at all, with the same bytes for the same columns."""
     if isinstance(table, dict):
         table = pa.table(table)
     with replacing(path) as temporary:

@@ -37,15 +37,7 @@ STYLE = {
 def new_figure(
     width: float = 6.3, height: float = 3.9, rows: int = 1, columns: int = 1, **more: object
 ) -> tuple[Figure, Axes]:
-    """Makes a figure with one pair of axes, or with a grid of them.
-
-    Args:
-        width: Width in inches. The default is that of a page of text.
-        height: Height in inches.
-        rows: Rows of the grid.
-        columns: Columns of the grid.
-        more: What matplotlib's ``subplots`` takes beside these.
-    """
+    """Makes a figure of so many inches, with one pair of axes or a grid of them; ``more`` is for matplotlib's ``subplots``."""
     # What the user has set for matplotlib must not show.
     rcdefaults()
     rcParams.update(STYLE)

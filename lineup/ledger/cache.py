@@ -28,15 +28,7 @@ def cache_folder() -> Path:
 
 
 def damaged_entries(folder: Path, digests: Digests) -> list[str]:
-    """Finds the entries of the cache that are not what their jobs wrote.
-
-    Args:
-        folder: The cache.
-        digests: Gives the digests of files.
-
-    Returns:
-        Their keys, in order.
-    """
+    """Lists the keys of the entries in the folder of the cache that are not what their jobs wrote."""
     ending = cached_file(folder, "", RECORD, "a.json").name
     return sorted(
         path.name.removesuffix(ending)

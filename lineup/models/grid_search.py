@@ -1,5 +1,7 @@
 """What searches of a grid of penalties by cross-validation share."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lineup.comparison.scores import write_evaluation
@@ -7,23 +9,26 @@ from lineup.data.tables import Design, Splits, write_coefficients
 from lineup.errors import InputError
 
 
-def fold_rows(rows: int, folds: dict[str, int]) -> list[np.ndarray]:
-    """Draws the rows of each held-out fold, as scikit-learn's ``KFold`` does.
+@dataclass(frozen=True)
+class Folds:
+    """How many folds there are, and the seed that they are drawn with."""
 
-    Args:
-        rows: Number of training rows.
-        folds: Their ``number`` and ``seed``.
-    """
+    number: int
+    seed: int
+
+
+def fold_rows(rows: int, folds: Folds) -> list[np.ndarray]:
+    """Draws which of some training rows are held out in each fold, as scikit-learn's ``KFold`` does."""
     shuffled = np.arange(rows)
-    np.random.RandomState(folds["seed"]).shuffle(shuffled)
-    return [np.sort(held) for held in np.array_split(shuffled, folds["number"])]
+    np.random.RandomState(folds.seed).shuffle(shuffled)
+    return [np.sort(held) for held in np.array_split(shuffled, folds.number)]
 
 
-def check_folds(model: str, rows: int, folds: dict[str, int]) -> None:
+def check_folds(model: str, rows: int, folds: Folds) -> None:
     """Raises an InputError if there are fewer training rows than folds."""
-    if rows < folds["number"]:
+    if rows < folds.number:
         raise InputError(
-            f"{model} has {folds['number']} folds for the {rows} training rows of a split: lower folds.number."
+            f"{model} has {folds.number} folds for the {rows} training rows of a split: lower folds.number."
         )
 
 

@@ -7,10 +7,30 @@ import numpy as np
 
 from lineup.data.tables import parquet_writer, read_design, read_splits, write_table
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import ChosenFits, check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.grid_search import ChosenFits, Folds, check_folds, fold_rows, grid_columns, held_out_errors
 from lineup.models.homotopy import duality_gaps, lasso_paths
 from lineup.models.moments import Problems, problems
 from lineup.progress import Progress
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """The grid of penalties, see ``penalty_grid``."""
+
+    number: int
+    smallest: float
+    standardize: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a lasso, see lasso.yaml."""
+
+    standardize: bool
+    penalties: Penalties
+    folds: Folds
+    tolerance: float
+    max_iterations: int
 
 
 def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -56,47 +76,34 @@ class Search:
     solved_again: int
 
 
-def search(
-    X: np.ndarray,
-    y: np.ndarray,
-    grid: dict,
-    folds: dict[str, int],
-    standardize: bool,
-    tolerance: float,
-    max_iterations: int,
-) -> Search:
+def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
     """Searches the grid of penalties by cross-validation, for S splits at once.
 
     Args:
         X: Training features of the splits, shape (S, m, p).
         y: Training targets, shape (S, m).
-        grid: ``number``, ``smallest`` and ``standardize``, see ``penalty_grid``.
-        folds: Their ``number`` and ``seed``.
-        standardize: Whether to standardize the features, inside each fold.
-        tolerance: Largest duality gap, see ``fit_path``.
-        max_iterations: See ``fit_path``.
-
-    Returns:
-        The searches.
+        settings: Those of the model.
 
     Raises:
         InputError: If there is no penalty to choose, or a fit fails.
     """
+    grid, solver = (
+        vars(settings.penalties),
+        (settings.standardize, settings.tolerance, settings.max_iterations),
+    )
     penalties = np.array(
         [penalty_grid(features, target, **grid) for features, target in zip(X, y, strict=True)]
     )
-    held = fold_rows(X.shape[1], folds)
+    held = fold_rows(X.shape[1], settings.folds)
     kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held] + [np.arange(X.shape[1])]
     found = problems(X, y, held)
-    paths, gaps = solve(found, penalties, standardize)
+    paths, gaps = solve(found, penalties, settings.standardize)
     coefficients = paths / found.scale[:, :, None, :]
     intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
-    again = np.argwhere(~(gaps.max(axis=2) <= tolerance))
+    again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
     for split, fold in again:
         rows = kept[fold]
-        solved = fit_path(
-            X[split, rows], y[split, rows], penalties[split], standardize, tolerance, max_iterations
-        )
+        solved = fit_path(X[split, rows], y[split, rows], penalties[split], *solver)
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
     errors = held_out_errors(X, y, held, coefficients, intercepts)
     return Search(
@@ -117,11 +124,7 @@ def fit_lasso(
     coefficients: str,
     grid: str,
     path: str,
-    penalties: dict,
-    folds: dict[str, int],
-    standardize: bool,
-    tolerance: float,
-    max_iterations: int,
+    settings: Settings,
     logger: logging.Logger,
 ) -> None:
     """Fits the lasso on a block of splits and writes what it gives.
@@ -136,33 +139,21 @@ def fit_lasso(
             for each split, penalty and fold.
         path: Parquet file to write: ``seed``, ``penalty``, ``feature``, ``coefficient``, the fits on
             all training rows of the first split of the block, in units of the target per unit of the feature.
-        penalties: ``number``, ``smallest`` and ``standardize`` of the grid, see ``penalty_grid``.
-        folds: ``number`` and ``seed`` of the folds.
-        standardize: Whether the features are standardized, by the rows of each fit.
-        tolerance: See ``fit_path``.
-        max_iterations: See ``fit_path``.
+        settings: Those of the model.
         logger: Where to report.
 
     Raises:
         InputError: If a split has fewer training rows than folds, or a fit fails.
     """
     design, drawn = read_design(table), read_splits([splits])
-    number, k = folds["number"], penalties["number"]
+    number, k = settings.folds.number, settings.penalties.number
     rows, features = drawn.train.shape[1], len(design.features)
-    check_folds("The lasso", rows, folds)
+    check_folds("The lasso", rows, settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
     fits, again = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
-            found = search(
-                design.X[chunk.train],
-                design.y[chunk.train],
-                penalties,
-                folds,
-                standardize,
-                tolerance,
-                max_iterations,
-            )
+            found = search(design.X[chunk.train], design.y[chunk.train], settings)
             if chunk.seeds[0] == drawn.seeds[0]:
                 write_path(int(chunk.seeds[0]), design.features, found, path)
             fits.add(chunk, found.coefficients, found.intercepts, found.chosen)

@@ -9,15 +9,9 @@ from lineup.data.tables import read_design, read_splits, write_coefficients
 
 
 def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Fits least squares with an intercept.
+    """Fits least squares with an intercept to features (n, p) and a target (n,): p coefficients, and the intercept.
 
-    Args:
-        X: Features, shape (n, p).
-        y: Target, shape (n,).
-
-    Returns:
-        The p coefficients and the intercept. Where the features are linearly dependent, the
-        coefficients are those of smallest norm.
+    Of linearly dependent features, the coefficients are those of smallest norm.
     """
     centre = X.mean(axis=0)
     coefficients = np.linalg.lstsq(X - centre, y - y.mean(), rcond=None)[0]

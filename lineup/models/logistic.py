@@ -17,6 +17,26 @@ from lineup.progress import Progress
 
 
 @dataclass(frozen=True)
+class Penalties:
+    """The grid of penalties: how many, and the last one as a share of the first."""
+
+    number: int
+    smallest: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a penalized logistic regression, see logistic.yaml."""
+
+    standardize: bool
+    penalties: Penalties
+    validation: float
+    seed: int
+    tolerance: float
+    max_iterations: int
+
+
+@dataclass(frozen=True)
 class Search:
     """What the search of the penalty on one split gave, of G penalties, K classes and p features.
 
@@ -44,20 +64,7 @@ class Search:
 
 
 def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the training rows that the penalty is chosen on.
-
-    Args:
-        train: The training rows.
-        share: The share to hold out; the number is rounded up.
-        seed: Seed of the model.
-        split_seed: Seed of the split.
-
-    Returns:
-        The rows to fit on, and those held out.
-
-    Raises:
-        InputError: If no row would be left to fit on.
-    """
+    """Draws the rows to fit on and those held out, a share that is rounded up, or raises an InputError if it is all."""
     held = math.ceil(share * len(train))
     if held >= len(train):
         raise InputError(
@@ -68,17 +75,7 @@ def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tup
 
 
 def search(
-    design: Design,
-    train: np.ndarray,
-    test: np.ndarray,
-    split_seed: int,
-    *,
-    penalties: dict,
-    standardize: bool,
-    validation: float,
-    seed: int,
-    tolerance: float,
-    max_iterations: int,
+    design: Design, train: np.ndarray, test: np.ndarray, split_seed: int, settings: Settings
 ) -> Search:
     """Chooses the penalty on rows held out of the training rows, and fits all of them with it.
 
@@ -87,40 +84,24 @@ def search(
         train: The training rows.
         test: The test rows.
         split_seed: Seed of the split.
-        penalties: ``number`` and ``smallest``, as in the config.
-        standardize: Whether the features are standardized, by the rows of each fit.
-        validation: Share of the training rows that is held out.
-        seed: Seed of the rows held out and of the solver.
-        tolerance: The solver's tolerance.
-        max_iterations: The most passes over the rows for one penalty.
+        settings: Those of the model.
 
     Raises:
         InputError: If a class has no row to fit on, or no row is left to fit on.
     """
-    fitted, held = held_out(train, validation, seed, split_seed)
+    fitted, held = held_out(train, settings.validation, settings.seed, split_seed)
     check_classes(design, fitted, split_seed)
-
-    def solver() -> LogisticRegression:
-        return LogisticRegression(
-            l1_ratio=1,
-            solver="saga",
-            tol=tolerance,
-            max_iter=max_iterations,
-            warm_start=True,
-            random_state=int(np.random.SeedSequence([seed, split_seed]).generate_state(1)[0]),
-        )
-
-    scaler = Scaler(design.X[fitted], design.scale, standardize)
+    scaler = Scaler(design.X[fitted], design.scale, settings.standardize)
     X, y = scaler.apply(design.X[fitted]), design.y[fitted]
-    grid = largest_penalty(X, y, len(design.classes)) * np.geomspace(
-        1, penalties["smallest"], penalties["number"]
-    )
-    scored, best = search_grid(solver(), X, y, scaler.apply(design.X[held]), design.y[held], grid)
+    shares = np.geomspace(1, settings.penalties.smallest, settings.penalties.number)
+    grid = largest_penalty(X, y, len(design.classes)) * shares
+    model = solver(settings, split_seed)
+    scored, best = search_grid(model, X, y, scaler.apply(design.X[held]), design.y[held], grid)
     chosen = int(scored["log_loss"].argmin())
     del X  # a fifth more rows come now
 
-    scaler = Scaler(design.X[train], design.scale, standardize)
-    model = solver()
+    scaler = Scaler(design.X[train], design.scale, settings.standardize)
+    model = solver(settings, split_seed)
     model.coef_, model.intercept_ = best
     fit(model, scaler.apply(design.X[train]), design.y[train], grid[chosen])
     probabilities = predict(model, scaler.apply(design.X[test]))
@@ -136,6 +117,18 @@ def search(
         coefficients=slopes,
         intercepts=intercepts,
         probabilities=probabilities,
+    )
+
+
+def solver(settings: Settings, split_seed: int) -> LogisticRegression:
+    """Makes what fits, each time from the coefficients that it has."""
+    return LogisticRegression(
+        l1_ratio=1,
+        solver="saga",
+        tol=settings.tolerance,
+        max_iter=settings.max_iterations,
+        warm_start=True,
+        random_state=int(np.random.SeedSequence([settings.seed, split_seed]).generate_state(1)[0]),
     )
 
 
@@ -161,7 +154,7 @@ def search_grid(
     """Fits at each penalty, from the largest down, and scores on the rows held out.
 
     Args:
-        model: What fits, each time from the coefficients that it has.
+        model: What fits, see ``solver``.
         X: Features to fit on, shape (n, p).
         y: Places of the classes, shape (n,).
         X_held: Features of the rows held out, shape (h, p).
@@ -192,9 +185,9 @@ def fit_logistic(
     scores: str,
     coefficients: str,
     grid: str,
+    settings: Settings,
     processes: int,
     logger: logging.Logger,
-    **settings: object,
 ) -> None:
     """Fits a penalized logistic regression on each split of a block and writes what that gives.
 
@@ -208,9 +201,9 @@ def fit_logistic(
             has half of the difference.
         grid: Parquet file to write: ``seed``, ``penalty``, ``log_loss`` and ``accuracy`` on the rows held
             out, ``nonzero``, ``converged``, ``chosen``.
+        settings: Those of the model.
         processes: How many splits are worked on at once. The result does not depend on it.
         logger: Where to report.
-        settings: The model's entry in the config, see ``search``.
 
     Raises:
         InputError: If a class has no row to fit on, or no row is left to fit on.
@@ -219,27 +212,23 @@ def fit_logistic(
     progress = Progress(logger, "splits searched", len(drawn))
 
     def work(place: int) -> Search:
-        found = search(design, drawn.train[place], drawn.test[place], int(drawn.seeds[place]), **settings)
+        found = search(design, drawn.train[place], drawn.test[place], int(drawn.seeds[place]), settings)
         progress.advance(1)
         return found
 
     found = list(map_in_processes(work, range(len(drawn)), min(processes, len(drawn))))
     write_evaluation(design, drawn, np.array([one.probabilities for one in found]), predictions, scores)
     write_coefficients_of_classes(design, drawn, found, coefficients)
-    size = len(found[0].penalties)
-    write_table(
-        {
-            "seed": np.repeat(drawn.seeds, size),
-            "penalty": np.concatenate([one.penalties for one in found]),
-            "log_loss": np.concatenate([one.log_loss for one in found]),
-            "accuracy": np.concatenate([one.accuracy for one in found]),
-            "nonzero": np.concatenate([one.nonzero for one in found]),
-            "converged": np.concatenate([one.converged for one in found]),
-            "chosen": np.concatenate([np.arange(size) == one.chosen for one in found]),
-        },
-        grid,
-    )
-    stopped = sum(int((~one.converged).sum()) for one in found)
+    size = settings.penalties.number
+    columns = {
+        "seed": np.repeat(drawn.seeds, size),
+        "penalty": np.concatenate([one.penalties for one in found]),
+    }
+    for name in ("log_loss", "accuracy", "nonzero", "converged"):
+        columns[name] = np.concatenate([getattr(one, name) for one in found])
+    columns["chosen"] = np.concatenate([np.arange(size) == one.chosen for one in found])
+    write_table(columns, grid)
+    stopped = int((~columns["converged"]).sum())
     if stopped:
         logger.warning(
             "In %d of %d fits the solver did not reach its tolerance within max_iterations.",

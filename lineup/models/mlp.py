@@ -16,6 +16,7 @@ from lineup.networks.checkpoints import Checkpoints
 from lineup.networks.gpu import accelerator_for, take_cards
 from lineup.networks.network import MLP, save_weights, shape_of
 from lineup.networks.ranks import launch
+from lineup.networks.settings import Settings
 from lineup.networks.training import Place, Trained, members_at_once, train
 from lineup.parallel import map_in_processes
 from lineup.progress import Progress
@@ -31,7 +32,7 @@ def fit_mlp(
     learning_curves: str,
     summary: str,
     weights: str,
-    settings: dict,
+    settings: Settings,
     threads: int,
     logger: logging.Logger,
     gpus: int = 0,
@@ -47,14 +48,11 @@ def fit_mlp(
         predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
         training_log: CSV file to write: the learning curve of the first split of the block.
-        learning_curves: Parquet file to write: ``seed``, ``epoch``, and the mean absolute error, or for
-            a classification the accuracy, and the loss on the rows trained on (with dropout) and on the
-            validation rows.
-        summary: Text file to write: the layers of a network with their shapes and parameters.
+        learning_curves: Parquet file to write, see ``write_curves``.
+        summary: Text file to write, see ``write_summary``.
         weights: safetensors file to write, see ``save_weights``.
-        settings: The model's entry in the config.
-        threads: Threads of the job. On a CPU those that one network does not take train others beside it, which
-            changes no result.
+        settings: Those of the model.
+        threads: Threads of the job. On a CPU those that one network does not take train others beside it.
         logger: Where to report.
         gpus: How many GPUs the job was given.
         mpi: What starts the processes that train one network together: ``srun``, or None for this machine.
@@ -62,77 +60,83 @@ def fit_mlp(
         log: The log file, for these processes to add to.
 
     Raises:
-        InputError: If the config asks for a GPU and there is none, if too few rows are left, or if
-            a training diverges.
+        InputError: If there is no GPU that was asked for, too few rows are left, or a training diverges.
         SystemExit: With status 143 if a signal stopped the training.
     """
-    processes = settings["processes"]
-    accelerator = accelerator_for(settings, gpus)
-    set_threads(settings["threads_per_network"])
+    set_threads(settings.threads_per_network)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), read_splits([splits])
-    rows = Rows.of(design)
-    alone = accelerator != "cpu" or processes > 1
-    workers = 1 if alone else max(1, min(threads // settings["threads_per_network"], len(drawn)))
-    chunks = rounds(len(drawn), members_at_once(rows, drawn.train.shape[1], settings), workers)
-    cards = take_cards(processes, logger) if accelerator == "gpu" and mpi is None else ()
-    if processes > 1:
-        task = {"table": table, "splits": splits, "settings": settings, "chunks": chunks, "log": log}
-        task |= {"accelerator": accelerator, "checkpoint_seconds": checkpoints.seconds}
-        found = launch(task, checkpoints.folder, processes, mpi, cards)
-    else:
-        progress = Progress(logger, "networks trained", len(drawn))
-        place = Place(accelerator, cards)
-        found = list(
-            map_in_processes(
-                lambda chunk: train(rows, drawn[slice(*chunk)], settings, progress, checkpoints, place),
-                chunks,
-                workers,
-            )
-        )
-    predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
-    check_finite(drawn, predicted)
+    files = {"table": table, "splits": splits, "log": log}
+    found = train_all(Rows.of(design), drawn, settings, threads, gpus, mpi, checkpoints, files, logger)
+    predicted = predictions_of(design, drawn, found)
     description = write_weights(design, drawn, found, settings, weights)
-    if design.classes:
-        predicted = torch.from_numpy(predicted).softmax(dim=2).numpy()
     write_evaluation(design, drawn, predicted, predictions, scores)
     write_curves(drawn, found, learning_curves, training_log)
-    write_summary(description, settings["batch_size"], summary)
+    write_summary(description, settings.batch_size, summary)
+
+
+def train_all(
+    rows: Rows,
+    drawn: Splits,
+    settings: Settings,
+    threads: int,
+    gpus: int,
+    mpi: str | None,
+    checkpoints: Checkpoints | None,
+    files: dict[str, str | None],
+    logger: logging.Logger,
+) -> list[Trained]:
+    """Trains on chunks of the splits: in this process, in some side by side, or in several that share each batch.
+
+    The ``files``, which are the table, the splits and the log, are for these; all else is as in ``fit_mlp``.
+    """
+    accelerator = accelerator_for(settings.accelerator, settings.precision, gpus)
+    alone = accelerator != "cpu" or settings.processes > 1
+    workers = 1 if alone else max(1, min(threads // settings.threads_per_network, len(drawn)))
+    chunks = rounds(len(drawn), members_at_once(rows, drawn.train.shape[1], settings), workers)
+    cards = take_cards(settings.processes, logger) if accelerator == "gpu" and mpi is None else ()
+    if settings.processes > 1:
+        task = files | {"settings": vars(settings), "chunks": chunks, "accelerator": accelerator}
+        task["checkpoint_seconds"] = checkpoints.seconds
+        found = launch(task, checkpoints.folder, settings.processes, mpi, cards)
+    else:
+        progress, place = Progress(logger, "networks trained", len(drawn)), Place(accelerator, cards)
+
+        def work(chunk: tuple[int, int]) -> Trained:
+            return train(rows, drawn[slice(*chunk)], settings, progress, checkpoints, place)
+
+        found = list(map_in_processes(work, chunks, workers))
     logger.info("%d networks trained, %d side by side.", len(drawn), chunks[0][1])
+    return found
 
 
 def rounds(splits: int, most: int, workers: int) -> list[tuple[int, int]]:
-    """Cuts splits into chunks: as few rounds of all workers as can be, and in each as much for every one of them.
-
-    Args:
-        splits: The number of splits.
-        most: How many networks may be trained side by side.
-        workers: How many chunks are worked on at once.
-
-    Returns:
-        The first split of each chunk, and the one after its last.
-    """
+    """Cuts splits into chunks, from the first of each to that after its last: few rounds of all workers, and equal ones."""
     number = math.ceil(splits / (most * workers))
     size = math.ceil(splits / (number * workers))
     return [(start, min(start + size, splits)) for start in range(0, splits, size)]
 
 
-def check_finite(splits: Splits, predicted: np.ndarray) -> None:
-    """Raises an InputError if a network predicts no numbers."""
+def predictions_of(design: Design, splits: Splits, found: list[Trained]) -> np.ndarray:
+    """Collects numbers or probabilities for the test rows; raises an InputError if a network predicts no numbers."""
+    predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
     for seed, values in zip(splits.seeds, predicted, strict=True):
         if not np.isfinite(values).all():
             raise InputError(
                 f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
                 "of the model in the config, set standardize: true, or choose another optimizer."
             )
+    return torch.from_numpy(predicted).softmax(dim=2).numpy() if design.classes else predicted
 
 
 def write_weights(
-    design: Design, drawn: Splits, found: list[Trained], settings: dict, weights: str
+    design: Design, drawn: Splits, found: list[Trained], settings: Settings, weights: str
 ) -> dict[str, object]:
     """Writes the weights of all networks, and gives what ``save_weights`` tells of them there."""
     description = {"seeds": drawn.seeds.tolist(), "features": design.features, "target": design.target}
-    description |= {"classes": design.classes} | {key: settings[key] for key in ("hidden", "dropout")}
+    description |= {"classes": design.classes} | {
+        key: getattr(settings, key) for key in ("hidden", "dropout")
+    }
     stacked = {
         name: torch.from_numpy(np.concatenate([one.weights[name] for one in found]))
         for name in found[0].weights
@@ -152,7 +156,11 @@ def write_summary(description: dict, batch_size: int, path: str) -> None:
 
 
 def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:
-    """Writes the learning curves of all networks as Parquet, and that of the first one as CSV."""
+    """Writes the learning curves of all networks as Parquet, and that of the first one as CSV.
+
+    The columns are ``seed``, ``epoch``, and the mean absolute error, or for a classification the accuracy, and the
+    loss on the rows trained on (with dropout) and on the validation rows.
+    """
     names = sorted(found[0].curves, key=lambda name: (name.startswith("valid"), name.endswith("loss")))
     curves = {name: np.concatenate([one.curves[name] for one in found]) for name in names}
     epochs = curves["train_loss"].shape[1]

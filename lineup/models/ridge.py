@@ -7,9 +7,34 @@ import numpy as np
 
 from lineup.data.tables import parquet_writer, read_design, read_splits
 from lineup.errors import InputError
-from lineup.models.grid_search import ChosenFits, check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.grid_search import (
+    ChosenFits,
+    Folds,
+    check_folds,
+    fold_rows,
+    grid_columns,
+    held_out_errors,
+)
 from lineup.models.moments import problems
 from lineup.progress import Progress
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """The grid of penalties: the first and the last are shares of the largest eigenvalue of X'X on all training rows."""
+
+    number: int
+    largest: float
+    smallest: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a ridge regression, see ridge.yaml."""
+
+    standardize: bool
+    penalties: Penalties
+    folds: Folds
 
 
 @dataclass(frozen=True)
@@ -31,7 +56,7 @@ class Search:
     intercepts: np.ndarray
 
 
-def search(X: np.ndarray, y: np.ndarray, penalties: dict, folds: dict[str, int], standardize: bool) -> Search:
+def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
     """Searches a grid of penalties by cross-validation, for S splits at once.
 
     Each fit minimizes ``|y - b0 - X b|^2 + penalty * |b|^2``, over standardized features if asked. With
@@ -41,21 +66,15 @@ def search(X: np.ndarray, y: np.ndarray, penalties: dict, folds: dict[str, int],
     Args:
         X: Training features of the splits, shape (S, m, p).
         y: Training targets, shape (S, m).
-        penalties: ``number``, ``largest`` and ``smallest`` of the grid: the first and the last penalty are these shares
-            of the largest eigenvalue of X'X on all training rows.
-        folds: Their ``number`` and ``seed``.
-        standardize: Whether to standardize the features, inside each fold.
-
-    Returns:
-        The searches.
+        settings: Those of the model.
 
     Raises:
         InputError: If every feature is constant in the training rows of a split.
     """
     rows = X.shape[1]
-    held = fold_rows(rows, folds)
+    held = fold_rows(rows, settings.folds)
     found = problems(X, y, held)
-    scale = found.scale if standardize else np.ones_like(found.scale)
+    scale = found.scale if settings.standardize else np.ones_like(found.scale)
     back = found.scale / scale  # from standardized features to those that are penalized
     counts = np.array([rows - len(fold) for fold in held] + [rows])[:, None]
     squares, vectors = np.linalg.eigh(found.gram * back[..., :, None] * back[..., None, :])
@@ -66,7 +85,8 @@ def search(X: np.ndarray, y: np.ndarray, penalties: dict, folds: dict[str, int],
             "Ridge regression has no penalty to choose: in the training rows of a split every feature is constant. Look "
             "at the features."
         )
-    shares = np.geomspace(penalties["largest"], penalties["smallest"], penalties["number"])
+    wanted = settings.penalties
+    shares = np.geomspace(wanted.largest, wanted.smallest, wanted.number)
     grid = largest[:, None] * shares
     turned = (np.swapaxes(vectors, 2, 3) @ (found.correlation * back * counts)[..., None])[..., 0]
     shrunk = turned[:, :, None, :] / (squares[:, :, None, :] + grid[:, None, :, None])
@@ -84,9 +104,7 @@ def fit_ridge(
     scores: str,
     coefficients: str,
     grid: str,
-    penalties: dict,
-    folds: dict[str, int],
-    standardize: bool,
+    settings: Settings,
     logger: logging.Logger,
 ) -> None:
     """Fits ridge regression on a block of splits and writes what it gives.
@@ -98,23 +116,21 @@ def fit_ridge(
         scores: Parquet file to write, see ``write_evaluation``.
         coefficients: Parquet file to write, see ``write_coefficients``: the fit at the chosen penalty.
         grid: Parquet file to write, see ``grid_columns``.
-        penalties: See ``search``.
-        folds: ``number`` and ``seed`` of the folds.
-        standardize: Whether the features are standardized, by the rows of each fit.
+        settings: Those of the model.
         logger: Where to report.
 
     Raises:
         InputError: If a split has fewer training rows than folds, or no feature that varies.
     """
     design, drawn = read_design(table), read_splits([splits])
-    number, k = folds["number"], penalties["number"]
+    number, k = settings.folds.number, settings.penalties.number
     rows, features = drawn.train.shape[1], len(design.features)
-    check_folds("Ridge regression", rows, folds)
+    check_folds("Ridge regression", rows, settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
     fits, at_end = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (2 * features**2 + 2 * k * features) + rows * features):
-            found = search(design.X[chunk.train], design.y[chunk.train], penalties, folds, standardize)
+            found = search(design.X[chunk.train], design.y[chunk.train], settings)
             fits.add(chunk, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             at_end += int(np.isin(found.chosen, (0, k - 1)).sum())

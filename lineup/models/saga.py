@@ -33,35 +33,18 @@ class Scaler:
 
 
 def largest_penalty(X: np.ndarray, y: np.ndarray, classes: int) -> float:
-    """Computes the smallest penalty that sets every coefficient to zero.
+    """Computes the smallest penalty that sets every coefficient to zero, for features (n, p) and places of K classes.
 
-    With no coefficients the probabilities are the frequencies of the classes. The penalty is the largest
-    slope there of the mean log loss, over features and classes (for two classes, of the one that has
-    coefficients).
-
-    Args:
-        X: Features, shape (n, p).
-        y: Places of the classes, shape (n,).
-        classes: Number of classes K.
+    It is the largest slope of the mean log loss where the probabilities are the frequencies of the classes.
     """
     left = (np.bincount(y, minlength=classes) / len(y) - np.eye(classes)[y]).astype(X.dtype)
     return float(np.abs(X.T @ left).max() / len(y))
 
 
 def fit(solver: LogisticRegression, X: np.ndarray, y: np.ndarray, penalty: float) -> bool:
-    """Fits at a penalty, from the coefficients that the solver has.
+    """Minimizes the mean log loss plus the penalty times the sum of absolute coefficients; intercepts are free.
 
-    The mean log loss plus the penalty times the sum of the absolute coefficients is minimized; the
-    intercepts are free.
-
-    Args:
-        solver: What fits. It is left with the fit.
-        X: Features, shape (n, p).
-        y: Places of the classes, shape (n,).
-        penalty: The penalty.
-
-    Returns:
-        Whether it reached its tolerance.
+    The solver begins with the coefficients that it has, and is left with the fit. Returns whether it reached its tolerance.
     """
     solver.set_params(C=1 / (penalty * len(y)))
     with warnings.catch_warnings():

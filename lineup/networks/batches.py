@@ -89,18 +89,7 @@ def draw_kept(stream: np.random.Generator, n: int, units: int, probability: floa
 
 
 def member_stream(seed: int, split_seed: int) -> tuple[int, np.random.Generator]:
-    """Derives the random streams of one network from its own seed and that of its split.
-
-    A network so has the same weights whichever others are trained beside it, in whatever order.
-
-    Args:
-        seed: Seed of the model.
-        split_seed: Seed of the split.
-
-    Returns:
-        A seed for torch to draw the first weights with, and a stream for the rows to validate on, the
-        order of the rows, and the units that are dropped.
-    """
+    """Derives a seed for the first weights of a network, and a stream for all else, from the seeds of model and split."""
     sequence = np.random.SeedSequence([seed, split_seed])
     first = int(sequence.generate_state(1, np.uint64)[0] >> 1)
     return first, np.random.Generator(np.random.SFC64(sequence))

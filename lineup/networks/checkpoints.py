@@ -78,12 +78,7 @@ class Checkpoints:
         return str(path)
 
     def saving(self, seeds: Sequence[int], accelerator: str) -> "Saving":
-        """Gives the callback that takes the checkpoints of a training.
-
-        Args:
-            seeds: The seeds of its splits.
-            accelerator: ``cpu``, ``gpu`` or ``auto``. A GPU rounds in its own way, so it goes on with its own.
-        """
+        """Gives the callback for a training. A GPU rounds in its own way, so it goes on with its own."""
         return Saving(self, self._path(seeds, accelerator))
 
     def _path(self, seeds: Sequence[int], accelerator: str) -> Path:

@@ -18,11 +18,12 @@ EVERY = 1.0  # seconds between two looks for a free card
 _held: list[int] = []  # locked files, which this process keeps open until it ends
 
 
-def accelerator_for(settings: dict, given: int) -> str:
+def accelerator_for(asked: str, precision: str, given: int) -> str:
     """Decides where a job trains.
 
     Args:
-        settings: The model's entry in the config.
+        asked: The setting ``accelerator``.
+        precision: The setting of that name.
         given: How many GPUs the job was given: its resource ``gpu``.
 
     Returns:
@@ -32,7 +33,6 @@ def accelerator_for(settings: dict, given: int) -> str:
         InputError: If the config asks for a GPU, or for numbers that only a GPU computes with, and there
             is none for the job.
     """
-    asked, precision = settings["accelerator"], settings["precision"]
     there = torch.accelerator.is_available()
     if asked == "gpu" and not there:
         raise InputError(
@@ -54,20 +54,7 @@ def accelerator_for(settings: dict, given: int) -> str:
 
 
 def take_cards(number: int, logger: logging.Logger) -> tuple[int, ...]:
-    """Takes cards that no other job on this machine has, and waits until there are so many.
-
-    This process has them until it ends.
-
-    Args:
-        number: How many.
-        logger: Where to report.
-
-    Returns:
-        Their numbers among those that this process sees.
-
-    Raises:
-        InputError: If it does not see so many.
-    """
+    """Takes cards that no other job on this machine has, see ``take``, and numbers them as this process sees them."""
     names = [str(torch.cuda.get_device_properties(place).uuid) for place in range(torch.cuda.device_count())]
     return take(number, names, logger)
 

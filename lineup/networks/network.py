@@ -145,28 +145,16 @@ def shape_of(description: dict) -> tuple[int, list[int], list[float], int]:
 
 
 def predict(network: torch.nn.Module, X: torch.Tensor) -> torch.Tensor:
-    """Predicts with dropout off.
-
-    Args:
-        network: The network.
-        X: Features, shape (n, p), float32.
-
-    Returns:
-        The predictions, shape (n,), or logits, shape (n, K), float32.
-    """
+    """Predicts for features (n, p), with dropout off: numbers (n,) or logits (n, K), float32."""
     network.eval()
     with torch.no_grad():
         return network(X)
 
 
 def save_weights(stacked: dict[str, torch.Tensor], description: dict, path: str) -> None:
-    """Saves networks of one shape in the safetensors format.
+    """Saves networks of one shape as safetensors, by the names in an ``MLP``; the first axis is the network.
 
-    Args:
-        stacked: Their weights, by the names that they have in an ``MLP``. The first axis is the network.
-        description: What ``load_network`` needs and a reader wants to know, as JSON can hold it:
-            ``seeds`` of the splits, ``features``, ``hidden``, ``dropout``, and ``classes``, which may be empty.
-        path: The file to write.
+    The description is what ``load_network`` needs and a reader wants to know, as JSON can hold it.
     """
     # With more than one metadata key, the order in the file would differ from run to run.
     metadata = {"lineup": json.dumps(description, sort_keys=True, ensure_ascii=False)}
@@ -174,18 +162,7 @@ def save_weights(stacked: dict[str, torch.Tensor], description: dict, path: str)
 
 
 def load_network(path: str, seed: int) -> MLP:
-    """Loads the network of one split.
-
-    Args:
-        path: A file that ``save_weights`` wrote.
-        seed: Seed of the split.
-
-    Returns:
-        The network, on the CPU.
-
-    Raises:
-        ValueError: If the file has no such split.
-    """
+    """Loads the network of a split, on the CPU, from a file of ``save_weights``; a ValueError if it has no such split."""
     with safetensors.safe_open(path, "pt") as file:
         description = json.loads(file.metadata()["lineup"])
         index = description["seeds"].index(seed)

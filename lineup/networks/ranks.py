@@ -25,6 +25,7 @@ from lineup.ledger.code import ROOT
 from lineup.ledger.recorder import log_to
 from lineup.networks.batches import Rows
 from lineup.networks.checkpoints import Checkpoints
+from lineup.networks.settings import Settings
 from lineup.networks.training import Place, Trained, train
 from lineup.progress import Progress
 from lineup.torch_setup import set_threads, torch
@@ -64,23 +65,13 @@ def launch(task: dict, folder: Path, processes: int, mpi: str | None, cards: Seq
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     common = os.environ | {"PYTHONPATH": path, "MASTER_PORT": str(_free_port())}
     if mpi is None:
-        common |= {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": str(processes), "GROUP_RANK": "0"}
         common |= {"CUDA_VISIBLE_DEVICES": _visible(cards)} if cards else {}
-        # One ends when its standard input does, so none outlives this process.
-        started = [
-            subprocess.Popen(
-                command, env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdin=subprocess.PIPE
-            )
-            for rank in range(processes)
-        ]
+        started = _start_here(command, common, processes)
     else:
-        threads = task["settings"]["threads_per_network"]
-        command = [
-            *(mpi, f"--ntasks={processes}", f"--cpus-per-task={threads}", "--kill-on-bad-exit=1"),
-            *command,
-        ]
+        step = [mpi, f"--ntasks={processes}", f"--cpus-per-task={task['settings']['threads_per_network']}"]
         # The first task of a step runs on the first machine of the job, which is this one.
         common |= {"MASTER_ADDR": socket.gethostname()}
+        command = [*step, "--kill-on-bad-exit=1", *command]
         started = [subprocess.Popen(command, env=common, stdin=subprocess.DEVNULL)]
     try:
         failed = _first_failure(started)
@@ -100,7 +91,7 @@ def launch(task: dict, folder: Path, processes: int, mpi: str | None, cards: Seq
 def work(
     table: str,
     splits: str,
-    settings: dict,
+    settings: Settings,
     chunks: list[list[int]],
     checkpoint_seconds: float,
     place: Place,
@@ -112,14 +103,14 @@ def work(
     Args:
         table: The prepared table.
         splits: The block of splits.
-        settings: The model's entry in the config.
+        settings: Those of the model.
         chunks: Which splits are trained side by side: the first, and that after the last.
         checkpoint_seconds: The least time between two checkpoints.
         place: Which of the processes this is, and where they train.
         folder: For the checkpoints, and for what the first process writes: ``trained_{chunk}.npz``.
         logger: Where to report.
     """
-    set_threads(settings["threads_per_network"])
+    set_threads(settings.threads_per_network)
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)
     rows, drawn = Rows.of(read_design(table)), read_splits([splits])
@@ -165,6 +156,15 @@ def place_in_step(environment: dict[str, str], accelerator: str, processes: int)
         "WORLD_SIZE": str(tasks),
     }
     return Place(accelerator, (), int(rank), tasks, nodes), variables
+
+
+def _start_here(command: list[str], environment: dict[str, str], processes: int) -> list[subprocess.Popen]:
+    """Starts the processes on this machine. One ends when its standard input does, so none outlives this process."""
+    world = {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": str(processes), "GROUP_RANK": "0"}
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+    return [
+        subprocess.Popen(command, env=environment | world | rank, stdin=subprocess.PIPE) for rank in ranks
+    ]
 
 
 def _first_failure(processes: list[subprocess.Popen]) -> int | None:
@@ -221,7 +221,8 @@ def main(folder: Path) -> None:
         else:
             place, variables = place_in_step(dict(os.environ), accelerator, processes)
             os.environ.update(variables)
-        work(**task, place=place, folder=folder, logger=logger.getChild("fit_mlp"))
+        settings = Settings(**task.pop("settings"))
+        work(**task, settings=settings, place=place, folder=folder, logger=logger.getChild("fit_mlp"))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from lineup.networks.batches import Batches, Rows, member_stream, validation_row
 from lineup.networks.checkpoints import Checkpoints, Streams
 from lineup.networks.network import MLP, Members
 from lineup.networks.optimization import Training
+from lineup.networks.settings import Settings
 from lineup.progress import Progress
 from lineup.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
 
@@ -129,17 +130,17 @@ class Started:
     validated_on: np.ndarray
 
 
-def start(rows: Rows, splits: Splits, settings: dict) -> Started:
+def start(rows: Rows, splits: Splits, settings: Settings) -> Started:
     """Draws the first weights of a network for each split, and the rows that it is trained and validated on."""
-    network = MLP(rows.X.shape[1], settings["hidden"], settings["dropout"], rows.classes or 1)
+    network = MLP(rows.X.shape[1], settings.hidden, settings.dropout, rows.classes or 1)
     network.scale.fill_(rows.scale)
     states, streams, numbers, validating = [], [], [], []
     for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
-        first, stream = member_stream(settings["seed"], int(seed))
-        trained_on, validated_on = validation_rows(train_rows, test_rows, settings["validation"], stream)
+        first, stream = member_stream(settings.seed, int(seed))
+        trained_on, validated_on = validation_rows(train_rows, test_rows, settings.validation, stream)
         torch.default_generator.manual_seed(first)
         network.reset_parameters()
-        if settings["standardize"]:
+        if settings.standardize:
             standardize(network, rows.take(trained_on)[0])
         states.append({name: value.clone() for name, value in network.state_dict().items()})
         streams.append(stream)
@@ -151,7 +152,7 @@ def start(rows: Rows, splits: Splits, settings: dict) -> Started:
 def train(
     rows: Rows,
     splits: Splits,
-    settings: dict,
+    settings: Settings,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
     place: Place = HERE,
@@ -161,7 +162,7 @@ def train(
     Args:
         rows: The table.
         splits: The splits.
-        settings: The model's entry in the config.
+        settings: Those of the model.
         progress: Counts the networks, if anybody wants to know.
         checkpoints: Those of the job. A training that was stopped goes on from its last one.
         place: Where it runs.
@@ -172,22 +173,14 @@ def train(
     """
     started = start(rows, splits, settings)
     members = Members(started.network, started.states, alone=is_alone(rows, settings))
-    module = Training(
-        members,
-        settings["loss"],
-        settings["optimizer"],
-        settings["learning_rate"],
-        patience=None if settings["patience"] == "none" else settings["patience"],
-        best=settings["weights"] == "best",
-        share=(place.rank, place.processes),
-    )
-    layers = list(zip(settings["hidden"], settings["dropout"], strict=True))
-    advance = [Advance(progress, len(splits), settings["epochs"])] if progress else []
+    module = module_of(members, settings, place)
+    layers = list(zip(settings.hidden, settings.dropout, strict=True))
+    advance = [Advance(progress, len(splits), settings.epochs)] if progress else []
     saving = [checkpoints.saving(splits.seeds, place.accelerator)] if checkpoints else []
     trainer = trainer_at(
         place,
-        max_epochs=settings["epochs"],
-        precision=settings["precision"],
+        max_epochs=settings.epochs,
+        precision=settings.precision,
         callbacks=[*advance, *saving, Streams(started.streams)],
         enable_checkpointing=bool(saving),
     )
@@ -196,12 +189,12 @@ def train(
     try:
         trainer.fit(
             module,
-            Batches(rows, started.trained_on, settings["batch_size"], layers, started.streams),
+            Batches(rows, started.trained_on, settings.batch_size, layers, started.streams),
             torch.utils.data.DataLoader([rows.take(started.validated_on)], batch_size=None),
             ckpt_path=checkpoints.last(splits.seeds, place.accelerator) if checkpoints else None,
             weights_only=True,
         )
-        if module.epochs < settings["epochs"] and not module.ended_early:
+        if module.epochs < settings.epochs and not module.ended_early:
             sys.exit(143)
     finally:
         # Lightning's own exception would end the process with status 0, as if the training were complete.
@@ -209,7 +202,20 @@ def train(
             sys.exit(143)
     for one in advance:
         one.tell(len(splits))
-    return trained(module, members, rows.take(splits.test)[0], settings["epochs"])
+    return trained(module, members, rows.take(splits.test)[0], settings.epochs)
+
+
+def module_of(members: Members, settings: Settings, place: Place) -> Training:
+    """Makes what Lightning trains."""
+    return Training(
+        members,
+        settings.loss,
+        settings.optimizer,
+        settings.learning_rate,
+        patience=None if settings.patience == "none" else settings.patience,
+        best=settings.weights == "best",
+        share=(place.rank, place.processes),
+    )
 
 
 def trained(module: Training, members: Members, X: torch.Tensor, most: int) -> Trained:
@@ -229,34 +235,34 @@ def trained(module: Training, members: Members, X: torch.Tensor, most: int) -> T
     return Trained(weights, curves, module.lasted.numpy(), predicted)
 
 
-def is_alone(rows: Rows, settings: dict) -> bool:
+def is_alone(rows: Rows, settings: Settings) -> bool:
     """Tells whether networks of this shape are trained one by one. It hangs on nothing but their shape."""
-    return settings["batch_size"] * number_of_weights(rows, settings) >= ALONE
+    return settings.batch_size * number_of_weights(rows, settings.hidden) >= ALONE
 
 
-def number_of_weights(rows: Rows, settings: dict) -> int:
+def number_of_weights(rows: Rows, hidden: list[int]) -> int:
     """Counts the weights and biases of a network."""
-    sizes = [rows.X.shape[1], *settings["hidden"], rows.classes or 1]
+    sizes = [rows.X.shape[1], *hidden, rows.classes or 1]
     return sum(before * after + after for before, after in pairwise(sizes))
 
 
-def members_at_once(rows: Rows, trained_on: int, settings: dict) -> int:
+def members_at_once(rows: Rows, trained_on: int, settings: Settings) -> int:
     """Computes how many networks may be trained side by side.
 
     Args:
         rows: The table.
         trained_on: Number of training rows.
-        settings: The model's entry in the config.
+        settings: Those of the model.
     """
     if is_alone(rows, settings):
         return 1
-    units = sum(settings["hidden"])
+    units = sum(settings.hidden)
     features = rows.X.shape[1]
     # Weights, gradients, two moments and the best so far; the rows of an epoch; which units are kept,
     # drawn as words of two bytes; and what a batch goes through, forth and back.
-    held = 5 * 4 * number_of_weights(rows, settings)
+    held = 5 * 4 * number_of_weights(rows, settings.hidden)
     held += trained_on * (rows.X.element_size() * features + 3 * units)
-    held += settings["batch_size"] * 4 * (features + 6 * units)
+    held += settings.batch_size * 4 * (features + 6 * units)
     return max(1, min(MEMBERS, MEMORY // held))
 
 

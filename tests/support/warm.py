@@ -51,7 +51,6 @@ IMPORTED = {
         "matplotlib.backends.backend_agg",
         "matplotlib.backends.backend_svg",
         "matplotlib.figure",
-        "networkx",
         "pyarrow.csv",
         "pyarrow.parquet",
         "requests",

@@ -1,6 +1,7 @@
 """Checkpoints: a stopped training goes on from its last one, and ends with the same bytes as one that was not stopped."""
 
 import copy
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -23,7 +24,9 @@ from lineup.data.tables import read_design, read_splits
 from lineup.networks import training
 from lineup.networks.batches import Rows, member_stream
 from lineup.networks.checkpoints import FOLDER, Checkpoints, Streams
+from lineup.networks.settings import Settings
 from lineup.networks.training import train
+from lineup.settings import typed
 from lineup.torch_setup import torch
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
@@ -32,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 def network(**changes):
     """Describes the network of the config, on the CPU."""
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["network"]
-    return shipped | {"accelerator": "cpu", "processes": 1, "checkpoint_seconds": 0, "epochs": 6} | changes
+    return typed(Settings, shipped | {"accelerator": "cpu", "processes": 1, "epochs": 6} | changes)
 
 
 @pytest.fixture
@@ -106,12 +109,12 @@ def test_a_training_goes_on_as_if_it_had_not_been_stopped(monkeypatch, folder, r
     train_until(monkeypatch, 14, rows, drawn, settings, None, kept(logger))
     train_until(monkeypatch, 9, rows, drawn, settings, None, kept(logger))
     resumed = train(rows, drawn, settings, None, kept(logger))
-    steps = -(-len(drawn.train[0]) // settings["batch_size"])
+    steps = -(-len(drawn.train[0]) // settings.batch_size)
     epochs = [record.args[-1] for record in caplog.records if "goes on from epoch" in record.msg]
     assert epochs == [14 // steps, 14 // steps + 9 // steps] == [2, 3]
     assert same(resumed, whole)
     # A training from the start is another run of the same, so the guard is that other settings differ.
-    assert not same(train(rows, drawn, settings | {"seed": 1}), whole)
+    assert not same(train(rows, drawn, dataclasses.replace(settings, seed=1)), whole)
 
 
 def test_a_training_that_had_ended_is_not_done_again(monkeypatch, folder, rows, splits, logger):
@@ -267,8 +270,7 @@ def test_a_job_that_is_stopped_at_random_moments_ends_with_the_same_bytes(
 
     A stopped job never counts as done: its status is not 0, it has no record, and no output is there.
     """
-    settings = network(epochs=stops * 30)
-    del settings["checkpoint_seconds"]
+    settings = vars(network(epochs=stops * 30))
     undisturbed, stopped = tmp_path / "undisturbed", tmp_path / "stopped"
     assert ended(start_job(undisturbed, hitters_table, splits, settings, threads)) == 0
     moments, resumed = random.Random(0), []

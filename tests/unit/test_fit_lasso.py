@@ -17,9 +17,10 @@ from lineup.errors import InputError
 from lineup.models import homotopy
 from lineup.models import lasso as fit_lasso_module
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import fold_rows
-from lineup.models.lasso import Search, fit_lasso, search
+from lineup.models.grid_search import Folds, fold_rows
+from lineup.models.lasso import Search, Settings, fit_lasso, search
 from lineup.models.moments import standardization
+from lineup.settings import typed
 
 BOOK = {
     "penalties": {"number": 100, "smallest": 0.01, "standardize": True},
@@ -38,6 +39,11 @@ PRINTED = {True: 235.6754837478029, False: 257.23820107995124}
 CONVERGENCE = 2e-8
 
 
+def settings_with(standardize, **changes):
+    """The book's settings, with some changed."""
+    return typed(Settings, BOOK | {"standardize": standardize} | changes)
+
+
 @pytest.fixture
 def fitted(tmp_path, logger):
     """Gives a function that fits a prepared table and returns the paths of what is written."""
@@ -45,9 +51,8 @@ def fitted(tmp_path, logger):
     def fit(table, splits, standardize=True, name="fit", **settings):
         keys = ("predictions", "scores", "coefficients", "grid", "path")
         paths = {key: str(tmp_path / name / f"{key}.parquet") for key in keys}
-        fit_lasso(
-            table=table, splits=splits, standardize=standardize, logger=logger, **paths, **(BOOK | settings)
-        )
+        settings = settings_with(standardize, **settings)
+        fit_lasso(table=table, splits=splits, settings=settings, logger=logger, **paths)
         return paths
 
     return fit
@@ -88,7 +93,8 @@ def grid_search(X, y, penalties, standardize, **settings):
 def searched(X, y, number, standardize=True, folds=None, **solver) -> Search:
     """Searches the book's grid for one split."""
     grid = {"number": number, "smallest": 0.01, "standardize": True}
-    return search(X[None], y[None], grid, folds or BOOK["folds"], standardize, **(SOLVER | solver))
+    changes = {"penalties": grid, "folds": folds or BOOK["folds"]} | solver
+    return search(X[None], y[None], settings_with(standardize, **changes))
 
 
 def curve(X, y, penalties, folds, standardize):
@@ -197,7 +203,7 @@ def test_fifty_splits_are_searched_as_by_least_angle_regression(training_sets, s
     on two splits above, and likewise on all fifty in the slow test below.
     """
     X, y = training_sets(range(1, 51))
-    found = search(X, y, BOOK["penalties"], BOOK["folds"], standardize, **SOLVER)
+    found = search(X, y, settings_with(standardize))
     assert found.solved_again == 0
     margins = []
     for place in range(50):
@@ -229,7 +235,7 @@ def test_fifty_splits_are_searched_as_by_a_grid_search(training_sets, standardiz
 @pytest.mark.parametrize("number", [2, 3, 10])
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
 def test_the_folds_are_those_of_scikit_learn(rows, number, seed):
-    held = fold_rows(rows, {"number": number, "seed": seed})
+    held = fold_rows(rows, Folds(number, seed))
     expected = [fold for _, fold in KFold(number, shuffle=True, random_state=seed).split(np.empty(rows))]
     assert len(held) == len(expected) == number
     for mine, theirs in zip(held, expected, strict=True):
@@ -238,7 +244,7 @@ def test_the_folds_are_those_of_scikit_learn(rows, number, seed):
     assert [len(fold) for fold in held] == [rows // number + (fold < rows % number) for fold in range(number)]
     # They are shuffled, and otherwise with another seed.
     assert np.concatenate(held).tolist() != list(range(rows))
-    other = fold_rows(rows, {"number": number, "seed": 7})
+    other = fold_rows(rows, Folds(number, 7))
     assert any(mine.tolist() != theirs.tolist() for mine, theirs in zip(held, other, strict=True))
 
 
@@ -349,7 +355,7 @@ def test_many_splits_are_searched_as_one_by_one(hitters, standardize, splits):
     rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(splits)])
     X, y = hitters.X[rows], hitters.y[rows]
     grid = {"number": 30, "smallest": 0.01, "standardize": True}
-    together = search(X, y, grid, BOOK["folds"], standardize, **SOLVER)
+    together = search(X, y, settings_with(standardize, penalties=grid))
     assert together.solved_again == 0
     for place in range(len(rows)):
         expected = curve(X[place], y[place], together.penalties[place], BOOK["folds"], standardize)
@@ -362,10 +368,10 @@ def test_many_splits_are_searched_as_one_by_one(hitters, standardize, splits):
 def test_a_split_does_not_depend_on_those_beside_it(hitters, standardize):
     rows = np.array([np.random.RandomState(seed).permutation(263)[88:] for seed in range(7)])
     X, y = hitters.X[rows], hitters.y[rows]
-    settings = ({"number": 20, "smallest": 0.01, "standardize": True}, BOOK["folds"], standardize)
-    together = search(X, y, *settings, **SOLVER)
+    settings = settings_with(standardize, penalties=BOOK["penalties"] | {"number": 20})
+    together = search(X, y, settings)
     for some in ([4], [6, 4], [1, 2, 3, 4]):
-        apart = search(X[some], y[some], *settings, **SOLVER)
+        apart = search(X[some], y[some], settings)
         for name in ("penalties", "errors", "chosen", "coefficients", "intercepts"):
             np.testing.assert_array_equal(getattr(apart, name), getattr(together, name)[some])
 

@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 
 from lineup.data.tables import Design, lists, read_design, read_parquet, read_table, write_table
 from lineup.errors import InputError
-from lineup.models.logistic import fit_logistic, held_out, search
+from lineup.models.logistic import Settings, fit_logistic, held_out, search
 from lineup.models.saga import Scaler, largest_penalty
+from lineup.settings import typed
 
 SETTINGS = {
     "penalties": {"number": 4, "smallest": 0.02},
@@ -33,7 +34,8 @@ def fitted(tmp_path, logger):
     def fit(table, splits, processes=1, **more):
         made.append(tmp_path / f"fit{len(made)}")
         paths = {name: str(made[-1] / f"{name}.parquet") for name in OUTPUTS}
-        fit_logistic(table, splits, **paths, processes=processes, logger=logger, **(SETTINGS | more))
+        settings = typed(Settings, SETTINGS | more)
+        fit_logistic(table, splits, **paths, settings=settings, processes=processes, logger=logger)
         return paths
 
     return fit
@@ -90,7 +92,7 @@ def test_the_fit_is_the_best_there_is(classes, standardize):
     """
     design = made_up(classes)
     train, test = np.arange(120), np.arange(120, 150)
-    found = search(design, train, test, 7, **(SETTINGS | {"standardize": standardize}))
+    found = search(design, train, test, 7, typed(Settings, SETTINGS | {"standardize": standardize}))
     penalty = found.penalties[found.chosen]
     assert found.chosen > 0
     scaler = Scaler(design.X[train], 255.0, standardize)
@@ -215,7 +217,7 @@ def test_a_class_without_rows_is_refused():
     with pytest.raises(
         InputError, match=r"Split 4 has no row of the class 'class 1' to fit on: .*lower validation"
     ):
-        search(design, np.arange(120), np.arange(120, 150), 4, **SETTINGS)
+        search(design, np.arange(120), np.arange(120, 150), 4, typed(Settings, SETTINGS))
 
 
 def test_a_validation_share_that_leaves_nothing_is_refused():

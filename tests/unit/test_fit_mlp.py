@@ -43,7 +43,9 @@ from lineup.networks import batches, optimization
 from lineup.networks import training as module
 from lineup.networks.batches import Rows, draw_kept, member_stream, validation_rows
 from lineup.networks.network import MLP, load_network, predict
+from lineup.networks.settings import Settings
 from lineup.networks.training import members_at_once, number_of_weights, standardize
+from lineup.settings import typed
 from lineup.torch_setup import lightning, torch
 
 # The network of the book. On a GPU the bits would be others.
@@ -85,6 +87,7 @@ def fitted(tmp_path_factory, logger):
     def fit(table, splits, settings, threads=1):
         folder = tmp_path_factory.mktemp("fit")
         paths = {key: str(folder / name) for key, name in NETWORK_FILES.items()}
+        settings = typed(Settings, settings)
         fit_mlp(table=table, splits=splits, settings=settings, threads=threads, logger=logger, **paths)
         return paths
 
@@ -311,10 +314,18 @@ def test_a_plain_loop_gives_the_same_network(
 def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table, hitters_splits):
     """Also where the environment gives it more threads and another order of hashes."""
     paths = {key: str(tmp_path / name) for key, name in NETWORK_FILES.items()}
-    code = "import json, logging, sys; from lineup.models.mlp import fit_mlp\n"
-    code += "fit_mlp(**json.loads(sys.argv[1]), logger=logging.getLogger())"
+    code = "import json, logging, sys; from lineup.models.mlp import Settings, fit_mlp\n"
+    code += "given = json.loads(sys.argv[1])\n"
+    code += "given['settings'] = Settings(**given['settings'])\n"
+    code += "fit_mlp(**given, logger=logging.getLogger())"
     arguments = json.dumps(
-        {"table": hitters_table, "splits": hitters_splits, "settings": BOOK, "threads": 1} | paths
+        {
+            "table": hitters_table,
+            "splits": hitters_splits,
+            "settings": vars(typed(Settings, BOOK)),
+            "threads": 1,
+        }
+        | paths
     )
     environment = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "5"}
     done = subprocess.run(
@@ -381,18 +392,16 @@ def test_the_processes_end(fitted, hitters_table, splits_of):
 
 def test_fewer_large_networks_are_trained_side_by_side():
     rows = Rows(torch.zeros(263, 19), torch.zeros(263))
-    small, large = (members_at_once(rows, 175, BOOK | {"hidden": [units]}) for units in (50, 5000))
+    small, large = (
+        members_at_once(rows, 175, typed(Settings, BOOK | {"hidden": [units]})) for units in (50, 5000)
+    )
     assert 1 <= large < small == module.MEMBERS
     # Of many rows there are fewer, and of a network with much to compute there is one.
     images = Rows(torch.zeros(10, 784, dtype=torch.uint8), torch.zeros(10, dtype=torch.long), 255.0, 10)
-    several = [members_at_once(images, rows, CLASSES) for rows in (1000, 48_000)]
+    several = [members_at_once(images, rows, typed(Settings, CLASSES)) for rows in (1000, 48_000)]
     assert several[0] > several[1] > 1
-    assert (
-        members_at_once(
-            images, 10, CLASSES | {"hidden": [256, 128], "dropout": [0.4, 0.3], "batch_size": 256}
-        )
-        == 1
-    )
+    books = CLASSES | {"hidden": [256, 128], "dropout": [0.4, 0.3], "batch_size": 256}
+    assert members_at_once(images, 10, typed(Settings, books)) == 1
 
 
 class Lone(lightning.LightningModule):
@@ -662,6 +671,8 @@ def test_a_training_that_ends_early_is_not_taken_for_complete(
 
 STOPPED = """
 import os, pickle, sys
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 from lineup.models import mlp as fit_module
 from lineup.networks import optimization
 from lineup.ledger.recorder import job, outputs
@@ -679,7 +690,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it 
 with open(sys.argv[1], "rb") as file:
     snakemake = pickle.load(file)
 with job(snakemake) as logger:
-    settings = snakemake.params.spec["settings"]
+    settings = typed(Settings, snakemake.params.spec["settings"])
     paths = snakemake.input, outputs(snakemake)
     fit_module.fit_mlp(**paths[0], **paths[1], settings=settings, threads=int(sys.argv[2]), logger=logger)
 """
@@ -768,7 +779,7 @@ def test_the_networks_of_the_book_have_as_many_parameters(hidden, dropout, param
     network = MLP(784, hidden, dropout, 10)
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
     rows = Rows(torch.zeros(1, 784), torch.zeros(1), 255.0, 10)
-    assert number_of_weights(rows, {"hidden": hidden}) == parameters
+    assert number_of_weights(rows, hidden) == parameters
 
 
 @pytest.mark.long
@@ -915,7 +926,7 @@ def accuracies(table, folder, settings, seeds, logger):
     splits = str(folder / "splits.parquet")
     write_splits(given_splits(schema["train"], schema["test"], seeds), splits)
     paths = {key: str(folder / name) for key, name in NETWORK_FILES.items()}
-    settings = settings | {"processes": 1}
+    settings = typed(Settings, settings | {"processes": 1})
     fit_mlp(table=table, splits=splits, settings=settings, threads=2, logger=logger, **paths)
     return read_table(paths["scores"])["accuracy"]
 

@@ -10,18 +10,22 @@ from sklearn.preprocessing import StandardScaler
 from lineup.data.splits import draw_splits, split
 from lineup.data.tables import read_design, read_table
 from lineup.errors import InputError
-from lineup.models.ridge import fit_ridge, search
+from lineup.models.ridge import Settings, fit_ridge, search
+from lineup.settings import typed
 
 PENALTIES = {"number": 12, "largest": 10.0, "smallest": 1.0e-6}
 FOLDS = {"number": 5, "seed": 3}
+
+
+def settings_with(standardize, **changes):
+    return typed(Settings, {"penalties": PENALTIES, "folds": FOLDS, "standardize": standardize} | changes)
 
 
 def fit(folder, table, splits, logger, **changes):
     """Fits and gives the tables that were written, by name."""
     names = ("predictions", "scores", "coefficients", "grid")
     paths = {name: str(folder / f"{name}.parquet") for name in names}
-    settings = {"penalties": PENALTIES, "folds": FOLDS, "standardize": True} | changes
-    fit_ridge(table=table, splits=splits, **paths, **settings, logger=logger)
+    fit_ridge(table=table, splits=splits, **paths, settings=settings_with(True, **changes), logger=logger)
     return {name: read_table(path) for name, path in paths.items()}
 
 
@@ -29,7 +33,7 @@ def fit(folder, table, splits, logger, **changes):
 @pytest.mark.long
 def test_fifty_splits_are_searched_as_by_scikit_learn(hitters, standardize):
     drawn = draw_splits(263, 1 / 3, list(range(50)))
-    found = search(hitters.X[drawn.train], hitters.y[drawn.train], PENALTIES, FOLDS, standardize)
+    found = search(hitters.X[drawn.train], hitters.y[drawn.train], settings_with(standardize))
     for place, rows in enumerate(drawn.train):
         steps = [StandardScaler()] if standardize else []
         grid = GridSearchCV(
@@ -54,7 +58,7 @@ def test_fifty_splits_are_searched_as_by_scikit_learn(hitters, standardize):
 def test_the_fits_are_those_of_ridge_cv_on_all_rows(hitters):
     """RidgeCV fits all training rows with the penalty that it is given."""
     X, y = hitters.X[None, :200], hitters.y[None, :200]
-    found = search(X, y, PENALTIES, FOLDS, standardize=False)
+    found = search(X, y, settings_with(False))
     assert found.penalties.shape == (1, 12) and (np.diff(found.penalties[0]) < 0).all()
     centred = X[0] - X[0].mean(axis=0)
     largest = np.linalg.svd(centred, compute_uv=False)[0] ** 2
@@ -68,11 +72,9 @@ def test_the_fits_are_those_of_ridge_cv_on_all_rows(hitters):
 @pytest.mark.parametrize("standardize", [True, False])
 def test_a_split_does_not_depend_on_those_beside_it(hitters, standardize):
     drawn = draw_splits(263, 1 / 3, [4, 8, 15, 16, 23])
-    together = search(hitters.X[drawn.train], hitters.y[drawn.train], PENALTIES, FOLDS, standardize)
+    together = search(hitters.X[drawn.train], hitters.y[drawn.train], settings_with(standardize))
     for some in ([3], [4, 1]):
-        apart = search(
-            hitters.X[drawn.train[some]], hitters.y[drawn.train[some]], PENALTIES, FOLDS, standardize
-        )
+        apart = search(hitters.X[drawn.train[some]], hitters.y[drawn.train[some]], settings_with(standardize))
         for name in ("penalties", "errors", "chosen", "coefficients", "intercepts"):
             np.testing.assert_array_equal(getattr(apart, name), getattr(together, name)[some])
 
@@ -86,7 +88,7 @@ def test_no_test_row_can_change_a_fit(tmp_path, hitters_table, logger):
         X, y = design.X.copy(), design.y.copy()
         X[drawn.test[place]], y[drawn.test[place]] = 1e6, -1e6
         again = search(
-            X[drawn.train[place : place + 1]], y[drawn.train[place : place + 1]], PENALTIES, FOLDS, True
+            X[drawn.train[place : place + 1]], y[drawn.train[place : place + 1]], settings_with(True)
         )
         slopes = found["coefficients"]["coefficient"].reshape(2, 20)[place]
         np.testing.assert_array_equal(slopes[1:], again.coefficients[0, again.chosen[0]])
@@ -113,15 +115,15 @@ def test_the_tables_do_not_depend_on_the_chunks(tmp_path, hitters_table, logger,
 def test_a_constant_feature_has_no_coefficient(hitters):
     X = np.column_stack([hitters.X[:150], np.full(150, 0.1)])[None]
     for standardize in (True, False):
-        found = search(X, hitters.y[None, :150], PENALTIES, FOLDS, standardize)
+        found = search(X, hitters.y[None, :150], settings_with(standardize))
         assert (found.coefficients[..., -1] == 0).all() and np.isfinite(found.errors).all()
-        without = search(X[..., :-1], hitters.y[None, :150], PENALTIES, FOLDS, standardize)
+        without = search(X[..., :-1], hitters.y[None, :150], settings_with(standardize))
         np.testing.assert_allclose(found.errors, without.errors, rtol=1e-9)
 
 
 def test_constant_features_are_refused_in_a_sentence(hitters):
     with pytest.raises(InputError, match="every feature is constant"):
-        search(np.ones((1, 20, 2)), hitters.y[None, :20], PENALTIES, FOLDS, True)
+        search(np.ones((1, 20, 2)), hitters.y[None, :20], settings_with(True))
 
 
 def test_more_folds_than_rows_are_refused_in_a_sentence(tmp_path, prepare, logger):

@@ -52,7 +52,7 @@ def locks(tmp_path, monkeypatch):
 )
 def test_a_gpu_is_used_when_the_job_was_given_one(machine, asked, given, kind, found):
     machine(kind)
-    assert accelerator_for({"accelerator": asked, "precision": "32-true"}, given) == found
+    assert accelerator_for(asked, "32-true", given) == found
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_gpu_is_used_when_the_job_was_given_one(machine, asked, given, kind, f
 def test_a_gpu_that_is_asked_for_in_vain_is_an_error(machine, asked, precision, given, kind, sentence):
     machine(kind)
     with pytest.raises(InputError, match=sentence):
-        accelerator_for({"accelerator": asked, "precision": precision}, given)
+        accelerator_for(asked, precision, given)
 
 
 def hold(number, names, folder, told):

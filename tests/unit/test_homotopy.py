@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
+from lineup.models.grid_search import Folds
 from lineup.models.homotopy import duality_gaps, lasso_paths
-from lineup.models.lasso import search
+from lineup.models.lasso import Penalties, Settings, search
 
-FOLDS = {"number": 5, "seed": 3}
+FOLDS = Folds(5, 3)
 # Of the objective, relative to the variance of the target. Rounding leaves about 1e-14.
 OPTIMAL = 1e-11
 
@@ -118,8 +119,8 @@ def test_awkward_designs_are_solved(X, y, standardize):
     """After the check, and coordinate descent where it fails, every fit has a gap within the tolerance."""
     if np.ptp(y) == 0:
         y = y + np.arange(len(y)) % 2
-    settings = {"number": 15, "smallest": 0.01, "standardize": standardize}
-    found = search(X[None], y[None], settings, FOLDS, standardize, tolerance=1e-9, max_iterations=10**6)
+    penalties = Penalties(number=15, smallest=0.01, standardize=standardize)
+    found = search(X[None], y[None], Settings(standardize, penalties, FOLDS, 1e-9, 10**6))
     assert np.isfinite(found.errors).all()
     residuals = y[:, None] - X @ found.coefficients[0].T - found.intercepts[0]
     centred, y0 = X - X.mean(axis=0), y - y.mean()

@@ -1,11 +1,16 @@
 """The descriptions of the kinds of models: complete, and in step with the rules, the scripts and the captions."""
 
+import dataclasses
+import importlib
 import re
 
 import pytest
 from support.tree import ROOT
 
 from lineup.kinds import FOLDER, OF_LINEAR, figures_by_rule, is_linear, kinds, kinds_for, problems, weights_of
+from lineup.models import ridge
+from lineup.models.grid_search import Folds
+from lineup.settings import typed
 
 RULES = "".join(
     path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
@@ -37,6 +42,26 @@ def test_a_kind_is_complete(name):
     named = [*kind.get("same_length", {}).items(), *(one["when"] for one in kind.get("refused", []))]
     assert {key for pair in named for key in pair} <= kind["settings"].keys()
     assert {one["key"] for one in kind.get("refused", [])} <= kind["settings"].keys()
+
+
+@pytest.mark.parametrize("name", kinds())
+def test_the_settings_of_a_job_are_those_of_the_config(name):
+    """But for what changes no result; and how many processes train a network is a resource."""
+    module = importlib.import_module(f"lineup.models.{name}")
+    described = kinds()[name]["settings"].keys() - {"threads", "checkpoint_seconds"}
+    if name == "mlp":
+        described |= {"processes"}
+    found = {field.name for field in dataclasses.fields(module.Settings)} if described else set()
+    assert found == described
+
+
+def test_settings_are_typed():
+    block = {"kind": "ridge", "standardize": True, "folds": {"number": 5, "seed": 1}}
+    block["penalties"] = {"number": 9, "largest": 10.0, "smallest": 0.1}
+    found = typed(ridge.Settings, block)
+    assert found == ridge.Settings(True, ridge.Penalties(9, 10.0, 0.1), Folds(5, 1))
+    with pytest.raises(KeyError, match="standardize"):
+        typed(ridge.Settings, {"kind": "ridge"})
 
 
 def test_every_rule_of_a_model_is_of_a_kind():

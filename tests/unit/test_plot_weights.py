@@ -7,9 +7,12 @@ from lineup.data.tables import lists as list_values
 from lineup.data.tables import read_design, read_parquet
 from lineup.figures import weights as module
 from lineup.figures.weights import plot_weights, read_weights
+from lineup.models import logistic as logistic_module
 from lineup.models.logistic import fit_logistic
 from lineup.models.mlp import fit_mlp
 from lineup.networks.network import load_network, predict
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 from lineup.torch_setup import torch
 
 NETWORK = {
@@ -34,7 +37,7 @@ def network(tmp_path_factory, digits, logger):
         paths = {name: str(folder / name) for name in names} | {
             "weights": str(folder / "weights.safetensors")
         }
-        settings = NETWORK | {"standardize": standardize}
+        settings = typed(Settings, NETWORK | {"standardize": standardize})
         fit_mlp(digits[0], digits[1](4, 5), **paths, settings=settings, threads=1, logger=logger)
         return paths["weights"]
 
@@ -48,7 +51,14 @@ def logistic(tmp_path_factory, digits, logger):
     paths = {
         name: str(folder / f"{name}.parquet") for name in ("predictions", "scores", "coefficients", "grid")
     }
-    fit_logistic(digits[0], digits[1](4, 5), **paths, processes=1, logger=logger, **LOGISTIC)
+    fit_logistic(
+        digits[0],
+        digits[1](4, 5),
+        **paths,
+        settings=typed(logistic_module.Settings, LOGISTIC),
+        processes=1,
+        logger=logger,
+    )
     return paths
 
 

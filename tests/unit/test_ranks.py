@@ -23,6 +23,8 @@ from lineup.models.mlp import fit_mlp
 from lineup.networks import batches, ranks, training
 from lineup.networks.checkpoints import FOLDER, Checkpoints
 from lineup.networks.ranks import launch, place_in_step
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(LeafSpec|srun)")
 
@@ -46,7 +48,7 @@ def fit(folder, digits, settings, processes, seconds=600, **options):
         fit_mlp(
             table=table,
             splits=splits_of(1),
-            settings=settings | {"processes": processes},
+            settings=typed(Settings, settings | {"processes": processes}),
             threads=1,
             logger=logger,
             checkpoints=Checkpoints(folder / FOLDER / "job" / "key", seconds, logger),
@@ -130,7 +132,7 @@ def test_the_processes_do_not_outlive_the_job(tmp_path, digits, settings):
     task = {
         "table": digits[0],
         "splits": digits[1](1),
-        "settings": settings | {"processes": 2, "epochs": 100_000},
+        "settings": vars(typed(Settings, settings | {"processes": 2, "epochs": 100_000})),
         "chunks": [[0, 1]],
         "log": str(tmp_path / "log"),
         "accelerator": "cpu",
@@ -196,4 +198,6 @@ def test_a_world_of_another_size_is_an_error(digits, settings, monkeypatch):
     monkeypatch.setattr(training, "trainer_at", lambda place, **options: made(training.HERE, **options))
     rows, drawn = batches.Rows.of(read_design(digits[0])), read_splits([digits[1](1)])
     with pytest.raises(RuntimeError, match="1 processes, not 2"):
-        training.train(rows, drawn, settings, place=training.Place(processes=2))
+        training.train(
+            rows, drawn, typed(Settings, settings | {"processes": 2}), place=training.Place(processes=2)
+        )

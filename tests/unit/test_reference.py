@@ -23,9 +23,12 @@ from lineup.config import validate
 from lineup.errors import InputError
 from lineup.ledger.recorder import job
 from lineup.ledger.records import read_record
+from lineup.models.lasso import Settings as LassoSettings
 from lineup.models.lasso import fit_lasso
 from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
+from lineup.networks.settings import Settings
+from lineup.settings import typed
 from scripts.timings import timings
 
 CONFIG_PAGE = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
@@ -182,9 +185,9 @@ def files(tmp_path_factory, prepare, logger):
     fit_linear(table, splits, **linear, logger=logger)
     settings["lasso"] |= {"penalties": {"number": 4, "smallest": 0.01, "standardize": True}}
     settings["lasso"] |= {"folds": {"number": 3, "seed": 1}}
-    fit_lasso(table, splits, **lasso, **settings["lasso"], logger=logger)
+    fit_lasso(table, splits, **lasso, settings=typed(LassoSettings, settings["lasso"]), logger=logger)
     short = settings["network"] | {"epochs": 2, "accelerator": "cpu", "processes": 1}
-    fit_mlp(table, splits, **network, settings=short, threads=1, logger=logger)
+    fit_mlp(table, splits, **network, settings=typed(Settings, short), threads=1, logger=logger)
 
     models = ["linear", "lasso", "mlp"]
     scores = [written["scores"] for written in (linear, lasso, network)]

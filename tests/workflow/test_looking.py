@@ -51,7 +51,7 @@ def look(fresh):
     [
         ("--dry-run", "This was a dry-run"),
         ("--dag", "digraph snakemake_dag"),
-        ("--rulegraph", "digraph snakemake_dag"),
+        ("--rulegraph=mermaid-js", "flowchart TB"),
         ("--summary", "results/report.html\t-\treport"),
         ("--lint", "Congratulations, your workflow is in a good condition!"),
     ],
@@ -71,7 +71,7 @@ def test_lists_each_rule_with_a_sentence(look):
         assert re.fullmatch(r"[A-Z].*\.", listed[rule]), f"{rule}: {listed[rule]!r}"
 
 
-def test_dry_run_plans_all_rules_but_the_picture_and_the_check(look):
+def test_dry_run_plans_all_rules_but_the_check(look):
     planned = {job.split(".")[0] for job in look("--dry-run").jobs}
     planned |= {job.split(".")[0] for job in look("--dry-run", "--config", "build=[mnist]").jobs}
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -79,7 +79,7 @@ def test_dry_run_plans_all_rules_but_the_picture_and_the_check(look):
     spare = {model["kind"] for name, model in config["models"].items() if name not in named}
     spare -= {config["models"][name]["kind"] for name in named}
     unnamed = {f"{what}_{kind}" for what in ("fit", "plot") for kind in spare}
-    assert planned == set(RULES) - {"rulegraph", "verify"} - unnamed
+    assert planned == set(RULES) - {"verify"} - unnamed
 
 
 def test_dry_run_imports_no_heavy_package(fresh):

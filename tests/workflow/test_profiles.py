@@ -196,6 +196,6 @@ def test_checker_finds_rules_that_are_not_for_clusters(tmp_path):
         "plot_linear states no mem_mb",
         *(
             f"runtime of {name} does not grow with the attempt"
-            for name in ("compare", "plot_comparison", "report", "rulegraph")
+            for name in ("compare", "plot_comparison", "report")
         ),
     }

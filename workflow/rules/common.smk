@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
-from lineup.kinds import caption_of, figures_by_rule, is_linear, kinds, kinds_for, weights_of
+from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import leave_run
 from lineup.ledger.specification import specification
@@ -213,8 +213,7 @@ def figures_of(dataset):
 
 def captions():
     """Lists the files with the captions of the figures in the report."""
-    tasks = {dataset: config["datasets"][dataset]["task"] for dataset in config["build"]}
-    names = {caption_of(figure, tasks[dataset]) for dataset in tasks for figure in figures_of(dataset)}
+    names = {f"{Path(figure).name}.rst" for dataset in config["build"] for figure in figures_of(dataset)}
     return [f"workflow/report/{name}" for name in sorted(names)]
 
 
@@ -256,21 +255,6 @@ def report_settings(wildcards):
 def records(wildcards):
     """Lists the record of every job that the config asks for."""
     return [str(file) for file in rules.all.input if file.startswith("results/manifest/")]
-
-
-def rulegraph_settings(wildcards):
-    """Picks what decides which rules there are."""
-    built = config["build"]
-    named = {step for dataset in built for step in rules_of_data(dataset)}
-    for dataset in built:
-        for model in config["datasets"][dataset]["models"]:
-            named.update(rules_of(dataset, model))
-    return {"rules": sorted(named)}
-
-
-def snakefiles():
-    """Lists the Snakefile and the files that it includes, relative to the root of the project."""
-    return ["Snakefile", *(f"workflow/rules/{file.name}" for file in sorted(RULES.glob("*.smk")))]
 
 
 wildcard_constraints:

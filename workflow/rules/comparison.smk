@@ -1,7 +1,7 @@
 # What is made of all models together.
 # In:  the scores, figures and manifest records of the models.
 # Out: results/{dataset}/: leaderboard.csv, differences.csv, scores.parquet, their figures, timings.csv;
-#      results/report.html, and results/rulegraph.svg when asked for.
+#      results/report.html.
 
 
 rule compare:
@@ -127,28 +127,3 @@ rule report:
         folder=lambda wildcards, output: f"{workflow.basedir}/workflow/report",
     script:
         "../../scripts/report.py"
-
-
-rule rulegraph:
-    """Draw which rule needs the results of which."""
-    input:
-        manifest_checked,
-    output:
-        svg="results/rulegraph.svg",
-        record="results/manifest/rulegraph/rulegraph.json",
-    log:
-        "results/logs/rulegraph/rulegraph.log",
-    localrule: True
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        spec=spec("rulegraph", rulegraph_settings, snakefiles()),
-        # A plain path would be taken for the prefix of an input by --lint.
-        snakefile=lambda wildcards, output: str(workflow.main_snakefile),
-        configfiles=lambda wildcards, output: [str(file) for file in workflow.overwrite_configfiles],
-    script:
-        "../../scripts/rulegraph.py"

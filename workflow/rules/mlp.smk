@@ -87,7 +87,7 @@ rule plot_training:
     output:
         learning_curves_svg=report(
             "results/{dataset}/models/{model}/learning_curves.svg",
-            caption="../report/learning_curves_of_classes.rst",
+            caption="../report/learning_curves.rst",
             category="{dataset}",
             labels={"model": "{model}", "figure": "learning curves"},
         ),
