@@ -49,6 +49,17 @@ rule all:
 port.hide_pandas()
 
 
+# Before the first job is submitted.
+onstart:
+    if port.submits(workflow):
+        port.end_submissions_with_run(workflow)
+        name_queue(
+            port.name_of_submissions(workflow),
+            port.logs_of_jobs_to_run(workflow),
+            port.shares_files(workflow),
+        )
+
+
 onsuccess:
     port.end_timers()
 

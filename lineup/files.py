@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +18,12 @@ STATE = Path(".snakemake") / "lineup"
 # file system's clock, so its times say nothing yet.
 FRESH = 2.0
 
+# Two processes on two machines can have the same number.
+_MARK = uuid.uuid4().hex[:8]
+
+# Called before a file is put in place: each ends the process if it must not do so.
+guards: list[Callable[[], None]] = []
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -26,10 +33,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.part{os.getpid()}x{_MARK}{path.suffix}")
     try:
         yield temporary
-        temporary.replace(path)
+        # In this order: whoever takes the place of this process first says so, and then removes its temporary files.
+        for guard in guards:
+            guard()
+        try:
+            temporary.replace(path)
+        except FileNotFoundError:
+            for guard in guards:
+                guard()
+            raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,17 +5,19 @@ The tests in tests/workflow/test_snakemake_port.py hold each to what is asked of
 
 import os
 import shlex
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 from snakemake import api  # noqa: F401  (snakemake.workflow imports it, and the other way round)
 from snakemake.io import apply_wildcards
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
-from snakemake.settings.types import RerunTrigger
+from snakemake.settings.types import RerunTrigger, SharedFSUsage
 from snakemake.workflow import Workflow
 
 # The releases that the tests were run with.
@@ -111,6 +113,54 @@ def end_timers() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.cancel()
+
+
+# Of a scheduler
+
+
+def submits(workflow: Workflow) -> bool:
+    """Tells whether this is a run whose jobs a scheduler starts."""
+    return workflow.is_main_process and workflow.executor_plugin.common_settings.non_local_exec
+
+
+def is_submitted(workflow: Workflow) -> bool:
+    """Tells whether this process is one that a scheduler started to run jobs."""
+    return workflow.remote_exec
+
+
+def shares_files(workflow: Workflow) -> bool:
+    """Tells whether the jobs of a scheduler see the folder of the run."""
+    return SharedFSUsage.INPUT_OUTPUT in workflow.storage_settings.shared_fs_usage
+
+
+def submitted_jobs() -> tuple[list[str], int]:
+    """Gives the names of the jobs that this process is to run, and which try of them it is.
+
+    Snakemake has not unpacked its own command line yet when it reads the rules.
+    """
+    given = sys.argv[sys.argv.index("--target-jobs") + 1 :]
+    jobs = list(takewhile(lambda part: not part.startswith("--"), given))
+    return jobs, int(sys.argv[sys.argv.index("--attempt") + 1])
+
+
+def name_of_submissions(workflow: Workflow) -> str | None:
+    """Gives the name that all jobs of this run have in Slurm, or None with another scheduler."""
+    return getattr(workflow.scheduler._executor, "run_uuid", None)
+
+
+def end_submissions_with_run(workflow: Workflow) -> None:
+    """Has SIGTERM cancel the jobs, as Ctrl-C does, where Snakemake would wait for them; and failed jobs remove no file.
+
+    A job that finds another one in its place fails, and what Snakemake beside it would remove is the other's. What is
+    left half-made needs no removing: it has no record.
+    """
+    workflow.execution_settings.keep_incomplete = True
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+
+
+def logs_of_jobs_to_run(workflow: Workflow) -> list[str]:
+    """Lists the logs of the jobs that are going to run."""
+    return [str(log) for job in workflow.dag.needrun_jobs() for log in job.log]
 
 
 # Of the rules

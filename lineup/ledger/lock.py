@@ -1,110 +1,200 @@
-"""One run at a time in a folder, and no job that outlives its run.
+"""One run at a time in a folder, wherever its jobs are, and no job that outlives its run.
 
-A run holds a lock as long as its process lives, and each job waits in the background for the lock of
-its run: it gets it when the run is gone, however that ended, and then ends itself. The operating system
-releases these locks, so none is ever left behind.
+On one machine locks say who lives: a run holds one as long as its process lives, and each job waits in the background
+for the lock of its run, which it gets when the run is gone. The operating system releases these locks, so none is ever
+left behind. Between machines a lease says it, see lease.py.
 """
 
 import atexit
 import fcntl
 import os
+import platform
 import shutil
+import sys
 import tempfile
 import threading
 import time
+import uuid
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
+import lineup.ledger.lease as lease
 from lineup.errors import InputError
-from lineup.files import STATE, remove_parts
+from lineup.files import STATE, guards, remove_parts
+from lineup.ledger.lease import CLAIM, RUN, check_right, leave
+from lineup.ledger.submissions import PATIENCE, cancel, watch
 
-# Holds the folder of the run that a job belongs to.
-VARIABLE = "LINEUP_RUN"
-PATIENCE = 60.0  # seconds to wait for the jobs of a run that was killed
+RUNS = STATE / "runs"
 
 _held: list[TextIOWrapper] = []  # locks that this process keeps until it ends
 
 
-def begin_run(results: str | Path) -> bool:
+def begin_run(results: str | Path) -> None:
     """Makes this process the only run in the current folder, and tidies up after one that was killed.
 
     Args:
         results: The folder that jobs write to.
 
-    Returns:
-        Whether it is certain to be the only one: not where the file system has no locks.
-
     Raises:
         InputError: If another run is going on, or jobs of one that was killed do not end.
     """
     if _held:
-        return True
-    runs = STATE / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+        return
+    RUNS.mkdir(parents=True, exist_ok=True)
     lock = (STATE / "run.lock").open("a+", encoding="utf-8")
     alone = _locked(lock, fcntl.LOCK_EX)
     if alone is False:
         lock.seek(0)
-        raise InputError(
-            f"Another run is going on in this folder, as process {lock.read() or 'unknown'}: wait until it "
-            "has ended, or stop it. This run changed nothing."
-        )
-    killed = list(runs.iterdir())
-    if killed:
-        _wait_for_jobs()
-        remove_parts(results)
-        for folder in killed:
-            shutil.rmtree(folder, ignore_errors=True)
+        _refuse(f"process {lock.read() or 'unknown'}")
+    # First be seen, then look: of two that start together, one at least sees the other.
+    mine, alive = _new_folder()
+    try:
+        others = [run for run in RUNS.glob("[!.]*") if run.name != mine.name]
+        for run in others:
+            _wait_until_gone(run, mine / "lease", alone is True)
+        for run in others:
+            # From here on no job of that run puts a file in place.
+            (run / "lease").unlink(missing_ok=True)
+        for run in others:
+            cancel(run)
+        if others:
+            _wait_for_jobs()
+            remove_parts(results)
+            for run in others:
+                shutil.rmtree(run, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(mine, ignore_errors=True)
+        raise
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-    mine = (runs / str(os.getpid())).absolute()
-    mine.mkdir()
-    alive = (mine / "lock").open("w", encoding="utf-8")
-    _locked(alive, fcntl.LOCK_EX)
     _held.extend([lock, alive])
-    os.environ[VARIABLE] = str(mine)
+    os.environ[RUN] = str(mine)
+    os.environ.pop(CLAIM, None)
     atexit.register(shutil.rmtree, mine, ignore_errors=True)
-    return alone is True
+    threading.Thread(target=_renew, args=[mine / "lease"], daemon=True).start()
 
 
 def is_running() -> bool:
-    """Tells whether a run is going on in the current folder, or may be for all that can be known."""
+    """Tells whether a run is going on in the current folder."""
     try:
         with (STATE / "run.lock").open(encoding="utf-8") as lock:
-            return _locked(lock, fcntl.LOCK_SH) is not True
+            free = _locked(lock, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
+    return free is False or any(_may_live(run, free is True) for run in RUNS.glob("[!.]*"))
 
 
-def leave_run() -> None:
-    """Has the jobs of this process follow no run, because this machine may not be the one that it is on."""
-    os.environ.pop(VARIABLE, None)
+def follow_no_run() -> None:
+    """Has the jobs of this process follow no run."""
+    os.environ[RUN] = ""
 
 
 def follow_run() -> None:
     """Ends this process, which is a job, as soon as its run has ended. Outside of a run it does nothing.
 
-    Temporary files go into the folder of the run, which the next run removes.
+    On the machine of the run temporary files go into the folder of the run, which the next run removes; elsewhere they
+    stay where that machine has them.
     """
-    if VARIABLE not in os.environ:
+    if not os.environ.get(RUN):
         return
-    mine = Path(os.environ[VARIABLE])
+    mine = Path(os.environ[RUN])
+    about = lease.read(mine / "lease")
+    if about is None:
+        leave("its run is gone")
+    guards.append(check_right)
+    check_right()
+    if about["machine"] != lease.machine():
+        threading.Thread(target=watch, daemon=True).start()
+        return
     jobs = (STATE / "jobs.lock").open("a", encoding="utf-8")
     with suppress(OSError):
         fcntl.flock(jobs, fcntl.LOCK_SH)
     _held.append(jobs)
+    tempfile.tempdir = str(mine)
     try:
         alive = (mine / "lock").open(encoding="utf-8")
     except FileNotFoundError:
-        os._exit(143)
-    tempfile.tempdir = str(mine)
-    threading.Thread(target=_end_with, args=[alive], daemon=True).start()
+        leave("its run is gone")
+    follow, arguments = (_end_with, [alive]) if about["locks"] else (watch, [])
+    threading.Thread(target=follow, args=arguments, daemon=True).start()
+
+
+def _new_folder() -> tuple[Path, TextIOWrapper]:
+    """Makes the folder of this run, which appears with its lease in it, and takes the lock in it."""
+    name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    hidden, mine = (RUNS / f".{name}").absolute(), (RUNS / name).absolute()
+    (hidden / "claims").mkdir(parents=True)
+    alive = (hidden / "lock").open("w", encoding="utf-8")
+    locks = _locked(alive, fcntl.LOCK_EX) is True
+    (hidden / "probe").touch()
+    about = {"machine": lease.machine(), "host": platform.node(), "process": os.getpid(), "locks": locks}
+    lease.write(hidden / "lease", about)
+    hidden.rename(mine)
+    return mine, alive
+
+
+def _wait_until_gone(run: Path, probe: Path, locks: bool) -> None:
+    """Raises an InputError if another run is going on; waits where only time can tell."""
+    about, begun = lease.read(run / "lease"), time.monotonic()
+    if about is None or _is_dead(about, locks):
+        return
+    first = lease.modified(run / "lease")
+    while (age := lease.age(run / "lease", probe)) is not None and age <= lease.LEASE:
+        with suppress(FileNotFoundError):
+            if lease.modified(run / "lease") != first:
+                _refuse(f"process {about['process']} on {about['host']}")
+        if time.monotonic() - begun > lease.BEAT and begun:
+            print(
+                f"A run on {about['host']} has not been heard of for {age:.0f} s. This one begins when it has not for "
+                f"{lease.LEASE:.0f} s.",
+                file=sys.stderr,
+            )
+            begun = float("inf")
+        time.sleep(lease.BEAT / 5)
+
+
+def _may_live(run: Path, locks: bool) -> bool:
+    """Tells whether a run may be going on that does not hold the lock of the folder, as this machine sees it."""
+    about = lease.read(run / "lease")
+    if about is None or _is_dead(about, locks):
+        return False
+    clock = STATE / "clock"
+    clock.touch()
+    age = lease.age(run / "lease", clock)
+    return age is not None and age <= lease.LEASE
+
+
+def _is_dead(about: dict, locks: bool) -> bool:
+    """Tells of a run on this machine, where locks work, that it is gone: it would hold the lock of the folder."""
+    return locks and about["locks"] and about["machine"] == lease.machine()
+
+
+def _renew(file: Path) -> None:
+    """Keeps a lease fresh, and ends the run if another has taken its place, as after a long standstill."""
+    while True:
+        time.sleep(lease.BEAT)
+        try:
+            lease.touch(file)
+        except FileNotFoundError:
+            print(
+                "Error: Another run took the place of this one, which stood still for too long.",
+                file=sys.stderr,
+            )
+            os._exit(1)
+        except OSError:
+            continue  # a full disk, or a file server that is away for a while
+
+
+def _refuse(who: str) -> None:
+    raise InputError(
+        f"Another run is going on in this folder, as {who}: wait until it has ended, or stop it. This run changed "
+        "nothing."
+    )
 
 
 def _end_with(alive: TextIOWrapper) -> None:
-    # A file system without locks says so at once; jobs there live as long as they take.
     with suppress(OSError):
         fcntl.flock(alive, fcntl.LOCK_SH)
         os._exit(143)

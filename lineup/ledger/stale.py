@@ -14,7 +14,7 @@ from lineup.errors import InputError
 from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.code import code_of, drop_stale_bytecode
-from lineup.ledger.lock import begin_run, is_running
+from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.specification import listed
 from lineup.snakemake_port import Workflow, logger
@@ -169,8 +169,11 @@ def _take_folder(workflow: Workflow) -> None:
     """Makes sure that this is the only run, and clears Snakemake's locks if a run that was killed left some."""
     if port.executes(workflow) and port.locks(workflow):
         with _refusing():
-            alone = begin_run("results")
+            begin_run("results")
+        alone = True
     else:
+        if port.executes(workflow):
+            follow_no_run()
         alone = not is_running()
     if alone:
         port.clear_locks(workflow)

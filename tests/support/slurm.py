@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -296,14 +297,33 @@ class Slurm:
         self._end(["slurmctld"], signal.SIGKILL)
 
     def start_node(self, node):
-        """Starts a node."""
-        self._daemon(f"slurmd {node}", "slurmd", "-D", "-N", node, TEST_NODE=node)
+        """Starts a node. What tells running systems apart is another for each node, as if they were machines."""
+        boot_id = self.folder / f"boot_id.{node}"
+        boot_id.write_text(f"{node}-{uuid.uuid4()}\n", encoding="utf-8")
+        mount = f"mount --bind {boot_id} /proc/sys/kernel/random/boot_id"
+        slurmd = f"{mount} && exec {shutil.which('slurmd', path=SYSTEM)} -D -N {node}"
+        self._daemon(f"slurmd {node}", "unshare", "--mount", "sh", "-c", slurmd, TEST_NODE=node)
 
     def kill_node(self, node):
         """Kills all processes of a node, as when its power fails, and tells the controller."""
         self._kill(self._processes(node))
         self._end([f"slurmd {node}"], signal.SIGKILL)
         self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+    def cut_node(self, node):
+        """Takes a node off the network, and tells the controller: its jobs go on."""
+        self._end([f"slurmd {node}"], signal.SIGKILL)
+        self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+    def processes(self, node, text):
+        """Maps the processes of the jobs of a node that have a text in their command lines to these."""
+        found = {}
+        for process in self._processes(node):
+            with suppress(psutil.NoSuchProcess):
+                command = " ".join(process.cmdline())
+                if text in command and not process.name().startswith("slurm"):
+                    found[process] = command
+        return found
 
     def revive_node(self, node):
         """Starts a node that was killed and waits until it can take jobs."""

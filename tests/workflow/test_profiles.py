@@ -16,7 +16,7 @@ from support.runs import Project, environment, with_plugins
 from support.tree import ROOT, copy_of_tree
 from support.waiting import PATIENCE
 
-CLUSTERS = {"slurm", "slurm-gpu", "slurm-ddp", "generic", "kubernetes"}
+CLUSTERS = {"slurm", "slurm-gpu", "slurm-ddp", "cluster-generic", "kubernetes"}
 
 
 def checked(tree, profiles, folder):
@@ -59,7 +59,7 @@ def test_profile_has_no_problem(shipped, name):
 def test_profiles_train_networks_as_their_names_say(shipped):
     asked = {name: said["fit_mlp"] for name, said in shipped.items()}
     gpus = {name: resources["gpu"] for name, resources in asked.items()}
-    without = dict.fromkeys(["slurm", "slurm-ddp", "generic", "kubernetes"], 0)
+    without = dict.fromkeys(["slurm", "slurm-ddp", "cluster-generic", "kubernetes"], 0)
     assert gpus == without | {"default": 1, "slurm-gpu": 1}
     several = asked.pop("slurm-ddp")
     assert (several["tasks"], several["nodes"], several["mpi"]) == (2, 2, "srun")

@@ -2,39 +2,19 @@
 
 import copy
 import shutil
-import subprocess
-import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 import yaml
 from support.data import small_csv, small_dataset, small_models
-from support.runs import Project, environment, reproducible, with_plugins
+from support.on_slurm import HERE, differing, line, running
+from support.runs import Project, reproducible
 from support.slurm import CLIENTS, DAEMONS, reason_to_skip
 from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE, wait_for
 
 from lineup.networks.checkpoints import FOLDER
-
-# What the cluster of the tests needs beside a profile: its nodes have two CPUs, and it has no accounting.
-HERE = [
-    *("--cores", "2"),
-    *("--slurm-init-seconds-before-status-checks", "2"),
-    *("--slurm-status-command", "squeue"),
-]
-
-
-def differing(project, other):
-    """Lists the results that two projects do not have with the same bytes."""
-    one, two = reproducible(project), reproducible(other)
-    assert len(one) > 10
-    return sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
-
-
-def line(title, **numbers):
-    """Writes a line of a table."""
-    return f"{title:<42}" + "".join(f"  {name.replace('_', ' ')}: {n}" for name, n in numbers.items())
 
 
 def test_where_slurm_cannot_be_started_the_reason_is_told(monkeypatch, tmp_path):
@@ -47,31 +27,6 @@ def test_where_slurm_cannot_be_started_the_reason_is_told(monkeypatch, tmp_path)
     assert reason_to_skip() is None
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "root" in reason_to_skip()
-
-
-@contextmanager
-def running(project, slurm, *targets):
-    """Runs a project on Slurm while the body meddles with it, and sees that it ends well."""
-    output = project.folder.with_name(f"{project.folder.name}_output.txt")
-    with output.open("w", encoding="utf-8") as file:
-        run = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "snakemake"),
-                *project.command("--workflow-profile", project.tree / "profiles" / "slurm", *HERE, *targets),
-            ],
-            cwd=project.folder.parent,
-            env=environment(**with_plugins(), **slurm.environment),
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield run
-        status = run.wait(timeout=PATIENCE)
-    finally:
-        if run.poll() is None:
-            run.terminate()
-            run.wait(timeout=PATIENCE)
-    assert status == 0, output.read_text(encoding="utf-8") + slurm.logs()
 
 
 def test_a_run_with_a_job_that_is_cancelled_gives_the_bytes_of_a_local_run(small_run, slurm, tmp_path, tell):
@@ -175,7 +130,7 @@ def test_after_slurm_a_local_run_has_nothing_to_do(clustered):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["slurm", "slurm-gpu", "generic"])
+@pytest.mark.parametrize("profile", ["slurm", "slurm-gpu", "cluster-generic"])
 def test_after_a_local_run_a_cluster_has_nothing_to_do(local, slurm, profile):
     run = local.run_with(profile, "--dry-run", **slurm.environment)
     assert run.status == 0 and run.jobs == [], run.text
@@ -190,7 +145,7 @@ def test_after_a_local_run_several_processes_train_the_networks_again(local, slu
     assert "fit_lasso" not in {job.split(".")[0] for job in run.jobs}
 
 
-# Takes the options that profiles/generic gives to the command of Grid Engine, and asks Slurm for the same.
+# Takes the options that profiles/cluster-generic gives to the command of Grid Engine, and asks Slurm for the same.
 QSUB = """\
 #!/bin/sh
 while [ $# -gt 1 ]; do
@@ -210,6 +165,18 @@ while [ $# -gt 1 ]; do
 done
 exec sbatch --parsable --output=/dev/null --cpus-per-task="$threads" --mem="$memory" --time="$minutes" "$1"
 """
+# Say of a job of Slurm what the commands of Grid Engine would: whether it has not ended, and how it has.
+QSTAT = """\
+#!/bin/sh
+squeue --noheader --states=PENDING,RUNNING,COMPLETING --format=%i --jobs="$2" | grep -q .
+"""
+QACCT = """\
+#!/bin/sh
+status=$(scontrol show job "$2" | sed -n 's/.*ExitCode=\\([0-9]*\\):\\([0-9]*\\).*/\\1\\2/p')
+scontrol show job "$2" | grep -q "JobState=COMPLETED" && failed=0 || failed=100
+echo "failed       $failed"
+echo "exit_status  $status"
+"""
 
 
 @pytest.mark.slow
@@ -217,17 +184,18 @@ def test_a_command_to_submit_gives_the_bytes_of_a_local_run(small_run, slurm, tm
     """The command is that of Grid Engine, as in the profile; a script hands its options on to Slurm."""
     qsub = tmp_path / "bin" / "qsub"
     qsub.parent.mkdir()
-    qsub.write_text(QSUB, encoding="utf-8")
-    qsub.chmod(0o755)
+    for name, text in (("qsub", QSUB), ("qstat", QSTAT), ("qacct", QACCT)):
+        (qsub.parent / name).write_text(text, encoding="utf-8")
+        (qsub.parent / name).chmod(0o755)
     project = Project(tmp_path / "work", small_run.tree, copy.deepcopy(small_run.config))
     before, path = len(slurm.ended()), f"{qsub.parent}:{slurm.environment['PATH']}"
     options = ("--cores", "2", "--seconds-between-status-checks", "1")
-    run = project.run_with("generic", *options, **slurm.environment | {"PATH": path})
+    run = project.run_with("cluster-generic", *options, **slurm.environment | {"PATH": path})
     assert run.status == 0, run.text + slurm.logs()
     ended, different = slurm.ended()[before:], differing(project, small_run)
     tell(
         line(
-            "profiles/generic, small comparison",
+            "profiles/cluster-generic, small comparison",
             submissions=len(ended),
             nodes=len({node for _, node in ended}),
             bytes_equal=f"{len(reproducible(small_run)) - len(different)} of {len(reproducible(small_run))} files",

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.runs import snakemake
+from support.runs import snakemake, with_plugins
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
@@ -17,6 +17,9 @@ SNAKEFILE = """
 import json, sys
 from pathlib import Path
 from lineup import snakemake_port as port
+if port.is_submitted(workflow):
+    there = [*port.submitted_jobs(), port.shares_files(workflow), "--keep-incomplete" in sys.argv]
+    Path("submitted.json").write_text(json.dumps(there))
 wildcards_of_a = port.Wildcards(fromdict={"name": "a"})
 
 def asked(wildcards):
@@ -56,11 +59,16 @@ rule second:
         one="first.txt",
         of_name=lambda wildcards: [f"{wildcards.name}.in"],
     output: text="made/{name}.txt", more="made/{name}.csv"
+    log: "{name}.log"
     cache: True
     params: what=lambda wildcards: f"about {wildcards.name}"
     resources: mem_mb=5
     script: "scripts/second.py"
 onstart:
+    begun = [port.submits(workflow), port.name_of_submissions(workflow), port.logs_of_jobs_to_run(workflow)]
+    Path("begun.json").write_text(json.dumps(begun))
+    if port.submits(workflow):
+        port.end_submissions_with_run(workflow)
     if config.get("hide"):
         port.hide_pandas()
 onsuccess:
@@ -158,6 +166,33 @@ def test_the_cache(run):
     )
     shutil.rmtree(run.folder / "made")
     assert "Symlinking output" in run("--cache", "second", **{port.CACHE: str(cache)})[0].text
+
+
+def test_a_scheduler(run):
+    """The command to submit is a shell, which runs the job at once."""
+    run()
+    assert json.loads((run.folder / "begun.json").read_text()) == [False, None, ["a.log"]], (
+        "submits, name_of_submissions, logs_of_jobs_to_run: of a run on this machine"
+    )
+    assert not (run.folder / "submitted.json").exists(), "is_submitted: how a process of a scheduler is told"
+    submit = run.folder / "submit"
+    submit.write_text('#!/bin/sh\nsh "$1" > "$1.out" 2>&1\necho 1\n')
+    submit.chmod(0o755)
+    options = (
+        "--executor",
+        "cluster-generic",
+        "--cluster-generic-submit-cmd",
+        "./submit",
+        "--jobs",
+        "1",
+        "--seconds-between-status-checks",
+        "0",
+    )
+    run("--forceall", *options, **with_plugins())
+    assert json.loads((run.folder / "begun.json").read_text())[0], "submits: how a scheduler is told"
+    assert json.loads((run.folder / "submitted.json").read_text()) == [["second:name=a"], 1, True, True], (
+        "submitted_jobs, shares_files, end_submissions_with_run: what is on the command line of a job"
+    )
 
 
 def test_the_end_does_not_wait_for_a_timer():

@@ -8,17 +8,21 @@ from lineup.config import shortest, split_seeds, validate
 from lineup.errors import InputError
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.libraries import versions_of
-from lineup.ledger.lock import leave_run
+from lineup.ledger.lock import follow_no_run
 from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
+from lineup.ledger.submissions import join_run, name_queue
 
 port.quote_python()
 if workflow.is_main_process:
     port.warn_of_untried_release()
 
-# A job that a scheduler started, perhaps on another machine, does not see the lock of its run.
-if not workflow.is_main_process:
-    leave_run()
+# A job that a scheduler started: before Snakemake removes what it is to make.
+if port.is_submitted(workflow):
+    if port.shares_files(workflow):
+        join_run(*port.submitted_jobs())
+    else:
+        follow_no_run()
 
 try:
     validate(config, workflow.configfiles)

@@ -1,0 +1,124 @@
+"""The jobs of a run that a scheduler has: what it calls them, who may do one, and their end with the run."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import lineup.ledger.lease as lease
+from lineup.ledger.lease import CLAIM, RUN, check_right, leave
+
+PATIENCE = 60.0  # seconds to wait for the jobs of a run that is gone
+
+
+def name_queue(name: str | None, logs: list[str], shares_files: bool) -> None:
+    """Prepares the folder for the first submission of a run.
+
+    Args:
+        name: What Slurm calls all jobs of this run; None with another scheduler.
+        logs: The logs of the jobs that are going to run. Of a job that never begins its script, the log of the run
+            before would be taken for its own, so they are removed.
+        shares_files: Whether the jobs see the folder of the run.
+    """
+    if not shares_files:
+        print(
+            "Warning: The jobs of this run do not see its folder. Should it be killed, end its jobs before the next run.",
+            file=sys.stderr,
+        )
+    if name and os.environ.get(RUN):
+        lease.write(Path(os.environ[RUN]) / "queue", {"slurm": name})
+    for log in logs:
+        Path(log).unlink(missing_ok=True)
+
+
+def join_run(jobs: list[str], attempt: int) -> None:
+    """Makes this process, Snakemake where a scheduler started it, the owner of jobs of a run, or ends it.
+
+    Args:
+        jobs: The jobs that it is to run, as Snakemake names them.
+        attempt: Which try of them this is, from 1.
+
+    Raises:
+        SystemExit: With status 143 if the run is gone or a later try has begun.
+    """
+    if RUN not in os.environ:
+        sys.exit(
+            f"Error: The scheduler does not hand the variable {RUN} on to its jobs: have it hand on the environment, "
+            "as with sbatch --export=ALL or qsub -V."
+        )
+    if not os.environ[RUN]:
+        return
+    run = Path(os.environ[RUN])
+    if CLAIM not in os.environ:
+        _claim(run, jobs, attempt)
+    check_right()
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _claim(run: Path, jobs: list[str], attempt: int) -> None:
+    """Takes jobs, unless a later try has them: a try may start late, or again, after the one that followed it."""
+    claim = run / "claims" / hashlib.sha256("\n".join(jobs).encode()).hexdigest()[:20]
+    number, restarts = (int(os.environ.get(f"SLURM_{name}", 0)) for name in ("JOB_ID", "RESTART_COUNT"))
+    order, token = [attempt, number, restarts], uuid.uuid4().hex
+    before = lease.read(claim)
+    if before and before["order"] > order:
+        leave("a later try of it has begun")
+    about = {"token": token, "order": order, "host": platform.node(), "process": os.getpid()}
+    os.environ[CLAIM] = f"{claim} {token}"
+    with suppress(FileNotFoundError):  # of a run that is gone
+        lease.write(claim, about)
+        if (lease.age(run / "lease", claim) or 0) > lease.LEASE:
+            leave("its run is gone")
+
+
+def watch() -> None:
+    """Ends this process, a job, as soon as its run is gone or another process has its job."""
+    run = Path(os.environ[RUN])
+    probe = Path(os.environ[CLAIM].rsplit(" ", 1)[0]) if CLAIM in os.environ else run / "probe"
+    while True:
+        try:
+            check_right()
+            age = lease.age(run / "lease", probe)
+        except SystemExit:
+            os._exit(143)
+        except OSError:  # a file server that is away for a while
+            age = 0
+        if age is None or age > lease.LEASE:
+            os._exit(143)
+        time.sleep(lease.BEAT)
+
+
+def cancel(run: Path) -> None:
+    """Takes the jobs of a run that is gone out of the queue of its cluster, and waits a while until they are.
+
+    Without a queue to ask, it waits until none of them has touched its claim for some time. No result hangs on this,
+    because none of these jobs puts a file in place any more; it spares the cluster what they would do.
+    """
+    name = (lease.read(run / "queue") or {}).get("slurm")
+    until = time.monotonic() + PATIENCE
+    if name and shutil.which("scancel"):
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["scancel", "--me", "--name", name], timeout=PATIENCE, check=False)
+            while time.monotonic() < until:
+                if not _in_queue(name):
+                    return
+                time.sleep(0.5)
+    while time.monotonic() < until:
+        ages = [lease.age(claim, run / "probe") for claim in (run / "claims").glob("[!.]*")]
+        if not any(age is not None and age < 3 * lease.BEAT for age in ages):
+            return
+        time.sleep(lease.BEAT / 5)
+
+
+def _in_queue(name: str) -> bool:
+    """Tells whether Slurm still has jobs of this name, or may have for all that can be known."""
+    asked = ["squeue", "--me", "--noheader", "--name", name, "--format=%i"]
+    left = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return left.returncode != 0 or bool(left.stdout.strip())
