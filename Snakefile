@@ -53,6 +53,7 @@ port.hide_pandas()
 onstart:
     if port.submits(workflow):
         port.end_submissions_with_run(workflow)
+        port.ask_again_for_jobs(workflow)
         name_queue(
             port.name_of_submissions(workflow),
             port.logs_of_jobs_to_run(workflow),

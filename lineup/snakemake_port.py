@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +19,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 from snakemake.settings.types import RerunTrigger, SharedFSUsage
 from snakemake.workflow import Workflow
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 # The releases that the tests were run with.
 TRIED = ("9.27.0", "9.27.1")
@@ -156,6 +157,37 @@ def end_submissions_with_run(workflow: Workflow) -> None:
     """
     workflow.execution_settings.keep_incomplete = True
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+
+
+def ask_again_for_jobs(workflow: Workflow) -> None:
+    """Has Snakemake ask again for jobs that a check said nothing of, instead of waiting forever for them.
+
+    The plugin for Slurm says nothing of any job if all attempts of a check fail, as while the controller is away.
+    """
+    executor = workflow.scheduler._executor
+    check, reported = executor.check_active_jobs, set()
+
+    def noting(report: Callable) -> Callable:
+        def note(job: SubmittedJobInfo, *arguments: object, **more: object) -> None:
+            reported.add(id(job))
+            report(job, *arguments, **more)
+
+        return note
+
+    async def check_active_jobs(jobs: list[SubmittedJobInfo]) -> AsyncIterator[SubmittedJobInfo]:
+        active = set()
+        async for job in check(jobs):
+            active.add(id(job))
+            yield job
+        forgotten = [job for job in jobs if id(job) not in active | reported]
+        if forgotten:
+            logger.warning(f"The scheduler said nothing of {len(forgotten)} of the jobs: it is asked again.")
+        for job in forgotten:
+            yield job
+
+    executor.report_job_success = noting(executor.report_job_success)
+    executor.report_job_error = noting(executor.report_job_error)
+    executor.check_active_jobs = check_active_jobs
 
 
 def logs_of_jobs_to_run(workflow: Workflow) -> list[str]:

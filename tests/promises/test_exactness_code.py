@@ -338,14 +338,20 @@ CHANGES = [
     ),
     Change(
         "lock.py: how a job follows its run, reached by all",
-        edit("lineup/ledger/lock.py", ("os._exit(143)\n    tempfile", "os._exit(144)\n    tempfile")),
+        edit(
+            "lineup/ledger/lock.py",
+            (
+                "fcntl.flock(alive, fcntl.LOCK_SH)\n        os._exit(143)",
+                "fcntl.flock(alive, fcntl.LOCK_SH)\n        os._exit(144)",
+            ),
+        ),
         PREPARED,
         "lineup/ledger/lock.py has changed",
         planned=True,
     ),
     Change(
         "lock.py: how a run begins, which no job reaches",
-        edit("lineup/ledger/lock.py", ("PATIENCE = 60.0", "PATIENCE = 61.0")),
+        edit("lineup/ledger/lock.py", ("time.sleep(0.05)", "time.sleep(0.06)")),
         NOTHING,
     ),
     Change(

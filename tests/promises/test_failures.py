@@ -21,6 +21,7 @@ import psutil
 import pytest
 from support.data import small_csv, small_dataset, small_models
 from support.runs import Project, Run, environment, reproducible
+from support.shared import made_once
 from support.tree import copy_of_tree
 from support.waiting import PATIENCE, wait_for
 
@@ -150,21 +151,19 @@ def start(tmp_path):
                 process.kill()
 
 
-@pytest.fixture(scope="session")
-def failing_tree(tmp_path_factory):
-    """A copy of the tree, with a trap in the function that writes files."""
-    tree = copy_of_tree(tmp_path_factory.mktemp("failing_tree"))
+def failing_tree(folder):
+    """Makes a copy of the tree, with a trap in the function that writes files."""
+    tree = copy_of_tree(folder)
     path = tree / "lineup" / "files.py"
     text = path.read_text(encoding="utf-8")
-    before = "        temporary.replace(path)\n"
+    before = "        try:\n            temporary.replace(path)\n"
     assert text.count(before) == 1
     path.write_text(text.replace(before, f"        _trap(path)\n{before}") + TRAP, encoding="utf-8")
     return tree
 
 
-@pytest.fixture(scope="session")
-def failing_config(tmp_path_factory):
-    csv = small_csv(tmp_path_factory.mktemp("failing_data") / "trial.csv", seed=1)
+def failing_config(folder):
+    csv = small_csv(folder / "trial.csv", seed=1)
     dataset = small_dataset(
         csv, splits={"test_share": 0.25, "seeds": [3, 4], "block_size": 10}, models=MODELS
     )
@@ -199,18 +198,25 @@ def measured(project):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, failing_tree, failing_config):
+def undisturbed(tmp_path_factory):
     """A run from an empty folder."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "work"
-    return measured(Project(folder, failing_tree, copy.deepcopy(failing_config)))
+
+    def make(folder):
+        return measured(Project(folder / "work", failing_tree(folder), failing_config(folder)))
+
+    return made_once(tmp_path_factory, "undisturbed", make)
 
 
 @pytest.fixture(scope="session")
 def undisturbed_change(tmp_path_factory, undisturbed):
     """A run with a changed setting beside finished results."""
-    project = copy_of(undisturbed, tmp_path_factory.mktemp("undisturbed_change") / "work")
-    change_dropout(project.config)
-    changed = measured(project)
+
+    def make(folder):
+        project = copy_of(undisturbed, folder / "work")
+        change_dropout(project.config)
+        return measured(project)
+
+    changed = made_once(tmp_path_factory, "undisturbed_change", make)
     assert set(changed.results) == set(undisturbed.results) and changed.results != undisturbed.results
     return changed
 
@@ -223,9 +229,9 @@ def copy_of(undisturbed, folder):
 
 
 @pytest.fixture
-def project(tmp_path, failing_tree, failing_config):
+def project(tmp_path, undisturbed):
     """A project in an empty folder, with a config to change."""
-    return Project(tmp_path / "work", failing_tree, copy.deepcopy(failing_config))
+    return Project(tmp_path / "work", undisturbed.project.tree, copy.deepcopy(undisturbed.project.config))
 
 
 @pytest.fixture

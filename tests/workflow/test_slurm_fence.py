@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 from support.data import small_csv, small_dataset, small_models
-from support.on_slurm import differing, line, running, started
+from support.on_slurm import differing, line, output_of, running, started
 from support.runs import Project, environment, reproducible
 from support.tree import copy_of_tree
 from support.waiting import PATIENCE, wait_for
@@ -122,6 +122,7 @@ def test_a_job_on_a_node_that_is_cut_off_puts_nothing_in_place(project, undistur
         _, alive = psutil.wait_procs(held, timeout=PATIENCE)
         assert alive == [] and stamps(project) == before
     finally:
+        slurm.kill_node(cut.node)
         slurm.revive_node(cut.node)
     tell(line("a node cut off", scripts=len(scripts), files_equal=is_whole(project, undisturbed)))
 
@@ -129,6 +130,18 @@ def test_a_job_on_a_node_that_is_cut_off_puts_nothing_in_place(project, undistur
 def stamps(project):
     """Says when each result was put in place."""
     return {path: path.stat().st_mtime_ns for path in project.results.rglob("*") if path.is_file()}
+
+
+def test_the_controller_is_away_for_a_minute(project, undisturbed, slurm, tell):
+    """With jobs that end meanwhile. The plugin by itself would forget all of them."""
+    with running(project, slurm, SCORES) as run:
+        working(slurm, run)
+        slurm.kill_controller()
+        time.sleep(60)
+        assert run.poll() is None
+        slurm.start_controller()
+    assert "The scheduler said nothing of" in output_of(project)
+    tell(line("the controller away for 60 s", files_equal=is_whole(project, undisturbed)))
 
 
 # What a process finds in place of flock.

@@ -1,10 +1,12 @@
 """What is asked of Snakemake's insides, on a small workflow: each test says what an upgrade has changed."""
 
+import asyncio
 import json
 import shutil
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.runs import snakemake, with_plugins
@@ -69,6 +71,7 @@ onstart:
     Path("begun.json").write_text(json.dumps(begun))
     if port.submits(workflow):
         port.end_submissions_with_run(workflow)
+        port.ask_again_for_jobs(workflow)
     if config.get("hide"):
         port.hide_pandas()
 onsuccess:
@@ -188,11 +191,44 @@ def test_a_scheduler(run):
         "--seconds-between-status-checks",
         "0",
     )
-    run("--forceall", *options, **with_plugins())
+    run("--forcerun", "second", *options, **with_plugins())
     assert json.loads((run.folder / "begun.json").read_text())[0], "submits: how a scheduler is told"
     assert json.loads((run.folder / "submitted.json").read_text()) == [["second:name=a"], 1, True, True], (
         "submitted_jobs, shares_files, end_submissions_with_run: what is on the command line of a job"
     )
+
+
+def test_jobs_that_a_check_said_nothing_of_are_asked_for_again(monkeypatch):
+    told, ended = [], []
+
+    class Executor:
+        """One of four jobs is active, one has succeeded, one has failed; of the last nothing is said."""
+
+        async def check_active_jobs(self, jobs):
+            active, good, bad, _ = jobs
+            self.report_job_success(good)
+            self.report_job_error(bad, msg="")
+            yield active
+
+        def report_job_success(self, job):
+            ended.append(job)
+
+        def report_job_error(self, job, msg=None):
+            ended.append(job)
+
+    async def asked(executor, jobs):
+        return [job async for job in executor.check_active_jobs(jobs)]
+
+    monkeypatch.setattr(port.logger, "warning", told.append)
+    workflow = SimpleNamespace(scheduler=SimpleNamespace(_executor=Executor()))
+    port.ask_again_for_jobs(workflow)
+    jobs = [SimpleNamespace(name=name) for name in ("active", "good", "bad", "silent")]
+    left = asyncio.run(asked(workflow.scheduler._executor, jobs))
+    assert [job.name for job in left] == ["active", "silent"] and [job.name for job in ended] == [
+        "good",
+        "bad",
+    ]
+    assert told == ["The scheduler said nothing of 1 of the jobs: it is asked again."]
 
 
 def test_the_end_does_not_wait_for_a_timer():
