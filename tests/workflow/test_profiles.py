@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -199,3 +200,17 @@ def test_checker_finds_rules_that_are_not_for_clusters(tmp_path):
             for name in ("compare", "plot_comparison", "report")
         ),
     }
+
+
+def test_memory_and_time_follow_the_data(small_again):
+    """A megabyte more asks for 30 more to fit least squares, and for 1.2 s of each of its two splits."""
+    splits = small_again.results / "trial" / "splits" / "block_1.parquet"
+
+    def asked():
+        text = small_again.run("--dry-run", "--forcerun", "fit_linear").text
+        block = re.search(r"^rule fit_linear:\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)[1]
+        return [int(re.search(rf"\b{name}=(\d+)", block)[1]) for name in ("mem_mb", "runtime")]
+
+    assert asked() == [1000, 30]
+    os.truncate(splits, 100_000_000)
+    assert asked() == [4000, 34]

@@ -39,8 +39,8 @@ rule plot_classifier:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("plot_classifier"),
     script:
@@ -70,8 +70,8 @@ rule plot_weights:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("plot_weights"),
     script:

@@ -1,4 +1,5 @@
 # What the rules ask of the config. It is checked here, before anything else looks at it.
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -53,9 +54,20 @@ def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
     )
 
 
-def growing(amount):
-    """Gives a resource that a job gets more of at each attempt, where the profile has failed jobs tried again."""
-    return lambda wildcards, attempt: amount * attempt
+def growing(amount, per_megabyte=0, of_splits=False):
+    """Gives a resource that grows with the input files, and with each attempt where the profile tries failed jobs again.
+
+    What stands beside the amount is for each megabyte that is there when the job is about to run, and if asked for each
+    split of its block, too.
+    """
+
+    def amount_of(wildcards, input, attempt):
+        size = sum(os.path.getsize(file) for file in input if os.path.exists(file)) / 1e6
+        splits = config["datasets"][wildcards.dataset]["splits"] if of_splits else None
+        times = min(splits["block_size"], len(split_seeds(splits["seeds"]))) if of_splits else 1
+        return int((amount + per_megabyte * size * times) * attempt)
+
+    return amount_of
 
 
 def dataset_settings(*keys):

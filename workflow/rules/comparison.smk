@@ -32,8 +32,8 @@ rule compare:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("compare", dataset_settings("models", "reference", "null_model")),
     script:
@@ -68,8 +68,8 @@ rule plot_comparison:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec(
             "plot_comparison",
@@ -119,8 +119,8 @@ rule report:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("report", report_settings, ["workflow/report/report.html.j2", *captions()]),
         # Its place is no reason to write the report again: what it says is in the specification.

@@ -48,8 +48,8 @@ rule preprocess:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 10),
+        runtime=growing(10, 0.1),
     params:
         spec=spec(
             "preprocess",
@@ -114,8 +114,8 @@ rule preprocess_images:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        mem_mb=growing(1500, 10),
+        runtime=growing(20, 0.1),
     params:
         spec=spec("preprocess_images", dataset_settings("target", "classes")),
     script:
@@ -135,8 +135,8 @@ rule split:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 0.2, of_splits=True),
+        runtime=growing(10, 0.001, of_splits=True),
     params:
         spec=spec("split", split_settings),
     script:

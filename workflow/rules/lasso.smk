@@ -23,8 +23,8 @@ rule fit_lasso:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=growing(2000, 30),
+        runtime=growing(120, 0.05, of_splits=True),
     params:
         spec=spec("fit_lasso", model_settings("kind")),
     script:
@@ -77,8 +77,8 @@ rule plot_lasso:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("plot_lasso", dataset_settings("target_unit")),
     script:

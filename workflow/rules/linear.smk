@@ -21,8 +21,8 @@ rule fit_linear:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
+        mem_mb=growing(1000, 30),
+        runtime=growing(30, 0.02, of_splits=True),
     params:
         spec=spec("fit_linear"),
     script:
@@ -51,8 +51,8 @@ rule plot_linear:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("plot_linear", dataset_settings("target_unit")),
     script:

@@ -22,8 +22,8 @@ rule fit_logistic:
         "../../environment.yml"
     threads: lambda wildcards: config["models"][wildcards.model]["threads"]
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=growing(4000, 50),
+        runtime=growing(240, 1, of_splits=True),
     params:
         # The number of processes does not change what they compute.
         spec=spec("fit_logistic", model_settings("kind", "threads")),

@@ -24,8 +24,8 @@ rule fit_mlp:
         "../../environment.yml"
     threads: threads_of_training
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=growing(4000, 30),
+        runtime=growing(240, 0.5, of_splits=True),
         gpu=lambda wildcards: 0 if config["models"][wildcards.model]["accelerator"] == "cpu" else 1,
         # How many processes train one network together. A profile sets more, and `mpi` for what starts them.
         tasks=1,
@@ -68,8 +68,8 @@ rule plot_mlp:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec(
             "plot_mlp",
@@ -102,8 +102,8 @@ rule plot_training:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
     params:
         spec=spec("plot_training", model_setting("validation")),
     script:
