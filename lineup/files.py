@@ -49,6 +49,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def name_of(path: str) -> str:
+    """Names a result as the rules do, also where it is this machine's copy of one in a bucket."""
+    in_bucket = path.startswith(".snakemake/storage/")
+    return path[path.rindex("/results/") + 1 :] if in_bucket else path
+
+
 def remove_parts(folder: str | Path) -> None:
     """Removes what ``replacing`` left under a folder in processes that were killed."""
     for part in Path(folder).rglob(".*.part[0-9]*"):

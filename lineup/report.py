@@ -11,7 +11,7 @@ import yaml
 from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.tables import read_schema, read_table
-from lineup.files import replacing
+from lineup.files import name_of, replacing
 
 # Digits after the point, in the tables.
 DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}
@@ -34,7 +34,7 @@ def figure(path: str, settings: dict, folder: Path) -> dict[str, str]:
     # What Snakemake gives to a caption in its report.
     job = {"params": {"spec": {"settings": settings}}}
     return {
-        "path": path,
+        "path": name_of(path),
         "name": Path(path).stem,
         "caption": jinja2.Template(caption, undefined=jinja2.StrictUndefined).render(snakemake=job).strip(),
         "data": f"data:image/svg+xml;base64,{data}",
@@ -128,8 +128,10 @@ def section(
         figures: All figures of the page, also of other datasets.
         folder: The folder with the captions.
     """
-    results = Path(table).parent
-    drawn = [figure(path, settings, folder) for path in figures if Path(path).is_relative_to(results)]
+    results = Path(name_of(table)).parent
+    drawn = [
+        figure(path, settings, folder) for path in figures if Path(name_of(path)).is_relative_to(results)
+    ]
     metrics = METRICS[settings["task"]]
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
@@ -141,8 +143,8 @@ def section(
         "leaderboard": read_leaderboard(
             leaderboard, differences, settings["reference"], settings["null_model"]
         ),
-        "leaderboard_path": leaderboard,
-        "differences_path": differences,
+        "leaderboard_path": name_of(leaderboard),
+        "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, next(iter(metrics))),
         "metrics": metrics,
         "digits": {metric: DIGITS[metric] for metric in metrics},

@@ -13,7 +13,7 @@ from lineup.comparison.intervals import corrected_interval, paired_interval, wil
 from lineup.comparison.scores import METRICS, score_columns, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import Design, Splits, read_design, read_splits, read_tables, write_table
-from lineup.files import replacing
+from lineup.files import name_of, replacing
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
@@ -114,8 +114,8 @@ def hits_of_models(predictions: dict[str, list[str]], splits: int) -> dict[str, 
 
 def source_of(paths: list[str]) -> str:
     """Names the files that a line of the leaderboard comes from: of several blocks, by a pattern."""
-    first = Path(paths[0])
-    return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else paths[0]
+    first = Path(name_of(paths[0]))
+    return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else str(first)
 
 
 def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:
@@ -193,7 +193,7 @@ def compare(
         difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
         return corrected_interval(difference, *rows) if len(difference) > 1 else (None, None)
 
-    sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: scores}
+    sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)

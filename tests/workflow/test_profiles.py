@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.runs import Project, environment, with_plugins
-from support.tree import ROOT, copy_of_tree
+from support.runs import Project, environment, reproducible, snakemake, with_plugins
+from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE
 
 CLUSTERS = {"slurm", "slurm-gpu", "slurm-ddp", "cluster-generic", "kubernetes"}
@@ -214,3 +214,57 @@ def test_memory_and_time_follow_the_data(small_again):
     assert asked() == [1000, 30]
     os.truncate(splits, 100_000_000)
     assert asked() == [4000, 34]
+
+
+# Runs a job in an empty folder of its own, with nothing of the run in its environment but the plugins.
+SUBMIT = """\
+#!/bin/sh
+mkdir -p {nodes}/$$ && cp "$1" {nodes}/$$/job.sh && cd {nodes}/$$
+env -u LINEUP_RUN sh job.sh > output 2>&1; echo $? > status
+echo $$
+"""
+STATUS = """\
+#!/bin/sh
+[ "$(cat {nodes}/$1/status)" = 0 ] && echo success || echo failed
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("rsync"), reason="the storage plugin for a folder needs rsync")
+def test_jobs_that_share_no_folder_give_the_same_bytes(small_run, tmp_path, tell):
+    """Snakemake ships an archive of the sources, which has to hold all that the scripts import."""
+    nodes, bucket, work = (tmp_path / name for name in ("nodes", "bucket", "work"))
+    for name, text in (("submit", SUBMIT), ("status", STATUS)):
+        (tmp_path / name).write_text(text.format(nodes=nodes), encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    shutil.copytree(small_run.tree, work)
+    (work / "config.yaml").write_text(yaml.safe_dump(small_run.config), encoding="utf-8")
+    for command in (["init", "--quiet"], ["add", "."]):  # what git does not know is not shipped
+        subprocess.run(["git", *command], cwd=work, check=True)
+    variables = with_plugins()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = snakemake(
+        *("--jobs", "2", "--cores", "2", "--executor", "cluster-generic", "--shared-fs-usage", "none"),
+        *(
+            "--cluster-generic-submit-cmd",
+            tmp_path / "submit",
+            "--cluster-generic-status-cmd",
+            tmp_path / "status",
+        ),
+        *("--default-storage-provider", "fs", "--default-storage-prefix", bucket, "--job-deploy-sources"),
+        *("--seconds-between-status-checks", "0"),
+        cwd=work,
+        PATH=path,
+        **variables,
+    )
+    told = "".join(file.read_text(encoding="utf-8")[-2000:] for file in nodes.glob("*/output"))
+    assert run.status == 0, run.text + told
+    assert "Warning: The jobs of this run do not see its folder." in run.text
+    made = {
+        name: data
+        for name, data in contents(bucket / "results").items()
+        if not name.startswith(("logs/", "manifest/")) and not name.endswith("timings.csv")
+    }
+    expected = {name: data for name, data in reproducible(small_run).items() if name in made}
+    tell(f"no shared files: {len(list(nodes.iterdir()))} jobs, {len(made)} files equal")
+    assert made == expected and "report.html" in made and len(made) > 10

@@ -8,10 +8,7 @@ rule fetch:
     input:
         manifest_checked,
     output:
-        raw=ensure(
-            "results/{dataset}/raw.csv",
-            sha256=lambda wildcards: config["datasets"][wildcards.dataset]["sha256"],
-        ),
+        raw="results/{dataset}/raw.csv",
         record="results/manifest/fetch/{dataset}.json",
     log:
         "results/logs/fetch/{dataset}.log",
@@ -64,18 +61,10 @@ rule fetch_images:
     input:
         manifest_checked,
     output:
-        train_images=ensure(
-            "results/{dataset}/raw/train-images-idx3-ubyte", sha256=images_sha256("train_images")
-        ),
-        train_labels=ensure(
-            "results/{dataset}/raw/train-labels-idx1-ubyte", sha256=images_sha256("train_labels")
-        ),
-        test_images=ensure(
-            "results/{dataset}/raw/t10k-images-idx3-ubyte", sha256=images_sha256("test_images")
-        ),
-        test_labels=ensure(
-            "results/{dataset}/raw/t10k-labels-idx1-ubyte", sha256=images_sha256("test_labels")
-        ),
+        train_images="results/{dataset}/raw/train-images-idx3-ubyte",
+        train_labels="results/{dataset}/raw/train-labels-idx1-ubyte",
+        test_images="results/{dataset}/raw/t10k-images-idx3-ubyte",
+        test_labels="results/{dataset}/raw/t10k-labels-idx1-ubyte",
         record="results/manifest/fetch_images/{dataset}.json",
     log:
         "results/logs/fetch_images/{dataset}.log",
