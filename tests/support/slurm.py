@@ -56,7 +56,7 @@ KillWait=5
 SchedulerParameters=sched_interval=2,bf_interval=2
 ReturnToService=2
 SlurmctldTimeout=30
-SlurmdTimeout=60
+SlurmdTimeout=30
 {nodes}
 PartitionName=all Nodes={names} Default=YES MaxTime=INFINITE State=UP
 """
@@ -304,11 +304,12 @@ class Slurm:
         slurmd = f"{mount} && exec {shutil.which('slurmd', path=SYSTEM)} -D -N {node}"
         self._daemon(f"slurmd {node}", "unshare", "--mount", "sh", "-c", slurmd, TEST_NODE=node)
 
-    def kill_node(self, node):
-        """Kills all processes of a node, as when its power fails, and tells the controller."""
+    def kill_node(self, node, tell=True):
+        """Kills all processes of a node, as when its power fails, and tells the controller, or lets it find out."""
         self._kill(self._processes(node))
         self._end([f"slurmd {node}"], signal.SIGKILL)
-        self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        if tell:
+            self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
 
     def cut_node(self, node):
         """Takes a node off the network, and tells the controller: its jobs go on."""

@@ -92,7 +92,7 @@ def test_rule_says_what_it_takes(rule):
     for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):
-        stated = rf"^        {resource}=growing\(\d+\),$"
+        stated = rf"^        {resource}=growing\(\d+(, [\d.]+(, of_splits=True)?)?\),$"
         assert re.search(stated, body, re.MULTILINE), f"{rule} has no {resource} that grows"
     assert f'"results/logs/{rule}/' in body
     # What it costs stands in its record.

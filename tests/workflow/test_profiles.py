@@ -180,8 +180,9 @@ def test_checker_finds_rules_that_are_not_for_clusters(tmp_path):
     for file, old, new in (
         ("data.smk", "    localrule: True\n", ""),
         ("lasso.smk", "    threads: 1\n", ""),
-        ("linear.smk", "        mem_mb=growing(1000),\n", ""),
-        ("comparison.smk", "        runtime=growing(10),\n", "        runtime=10,\n"),
+        ("linear.smk", "        mem_mb=growing(1000, 30),\n", ""),
+        ("linear.smk", "        mem_mb=growing(1000, 20),\n", ""),
+        ("comparison.smk", "        runtime=growing(10, 0.05),\n", "        runtime=10,\n"),
     ):
         text = (rules / file).read_text(encoding="utf-8")
         assert old in text

@@ -103,13 +103,7 @@ def test_a_job_on_a_node_that_is_cut_off_puts_nothing_in_place(project, undistur
         with running(project, slurm, SCORES) as run:
             working(slurm, run)
             (cut, *_) = slurm.running("fit_mlp")
-
-            def training():
-                """Lists the processes of a job whose script has begun: Snakemake, twice, and the script."""
-                found = slurm.processes(cut.node, "fit_mlp")
-                return found if any(".fit_mlp.py" in command for command in found.values()) else None
-
-            held = wait_for(training, "a script has begun there")
+            held = wait_for(lambda: training_on(slurm, cut.node), "a script has begun there")
             for process in held:
                 process.suspend()
             slurm.cut_node(cut.node)
@@ -130,6 +124,46 @@ def test_a_job_on_a_node_that_is_cut_off_puts_nothing_in_place(project, undistur
 def stamps(project):
     """Says when each result was put in place."""
     return {path: path.stat().st_mtime_ns for path in project.results.rglob("*") if path.is_file()}
+
+
+def training_on(slurm, node):
+    """Lists the processes of a job on a node whose script has begun, with their command lines; or nothing."""
+    found = slurm.processes(node, "fit_mlp")
+    return found if any(".fit_mlp.py" in command for command in found.values()) else None
+
+
+def test_a_node_is_lost_and_nobody_tells(project, undisturbed, slurm, tell):
+    """The controller finds out after half a minute, and puts the jobs back in the queue."""
+    with running(project, slurm, SCORES) as run:
+        working(slurm, run)
+        (lost, *_) = slurm.running("fit_mlp")
+        wait_for(lambda: training_on(slurm, lost.node), "a script has begun there")
+        slurm.kill_node(lost.node, tell=False)
+        wait_for(lambda: slurm.states()[lost.node].startswith("down"), "the controller has found out")
+        slurm.revive_node(lost.node)
+    assert slurm.job(lost.number).restarts == lost.restarts + 1
+    tell(line("a node lost in silence", files_equal=is_whole(project, undisturbed)))
+
+
+def test_a_job_over_its_time_is_tried_again(project, undisturbed, slurm, tell):
+    """It is held up until its time is over."""
+    with running(project, slurm, SCORES) as run:
+        working(slurm, run)
+        (late, *_) = slurm.running("fit_mlp")
+        for process in wait_for(lambda: training_on(slurm, late.node), "a script has begun there"):
+            process.suspend()
+        for job in slurm.running("fit_mlp"):
+            if job.node == late.node:
+                slurm.ask("scontrol", "update", f"jobid={job.number}", "timelimit=1")
+    states = [job.state for job in slurm.jobs()]
+    assert "TIMEOUT" in states
+    tell(
+        line(
+            "jobs over their time",
+            timed_out=states.count("TIMEOUT"),
+            files_equal=is_whole(project, undisturbed),
+        )
+    )
 
 
 def test_the_controller_is_away_for_a_minute(project, undisturbed, slurm, tell):

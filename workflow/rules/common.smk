@@ -75,11 +75,6 @@ def dataset_settings(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
-def images_sha256(file):
-    """Gives the function that names the SHA-256 of one of the four files of a set of images."""
-    return lambda wildcards: config["datasets"][wildcards.dataset]["sha256"][file]
-
-
 def blocks(dataset):
     """Lists the blocks of splits of a dataset: block k has the k-th lot of `block_size` seeds."""
     splits = config["datasets"][dataset]["splits"]
