@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
@@ -172,6 +173,17 @@ def words(node: dict, schema: dict) -> str:
     return f"{KINDS[node['type']]}{', not empty' if 'minLength' in node else ''}{bounds and ', ' + bounds}"
 
 
+def default(node: dict) -> str:
+    """Says what holds where a key is left out; of a block, its keys do."""
+    if "default_words" in node:
+        return node["default_words"]
+    if node.get("default", {}) == {}:
+        return ""
+    return code(
+        yaml.safe_dump(node["default"], default_flow_style=True, width=200).removesuffix("...\n").strip()
+    )
+
+
 def code(*names: str) -> str:
     """Sets names as code."""
     return ", ".join(f"`{name}`" for name in names)
@@ -191,11 +203,11 @@ def config_page() -> str:
         blocks = [schema["$defs"][place] if place else schema for place in places]
         found = {key: node for block in blocks for key, node in keys(block, schema).items()}
         lines = [
-            [code(key), words(node, schema), node.get("unit", ""), node["description"]]
+            [code(key), words(node, schema), default(node), node.get("unit", ""), node["description"]]
             for key, node in found.items()
         ]
         page += f"\n### {heading}\n\n{blocks[0]['description']}\n\n"
-        page += table(["Key", "Value", "Unit", "What it is"], *lines)
+        page += table(["Key", "Value", "Default", "Unit", "What it is"], *lines)
     return page
 
 

@@ -1,9 +1,10 @@
-"""Checks the configuration, and says in one sentence what is wrong with it."""
+"""Checks the configuration, says in one sentence what is wrong with it, and fills in what it leaves out."""
 
+import copy
 import difflib
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,9 @@ SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yam
 
 # Under this name the null model stands in the tables, beside the models of the config.
 NULL_MODEL = "null_model"
+
+# Models that need not be described, with their kinds.
+PLAIN = {"least_squares": "linear", "ridge": "ridge", "lasso": "lasso"}
 
 # More is a slip of the finger: the scores of a million splits are no less certain than those of more.
 MOST_SPLITS = 1_000_000
@@ -43,16 +47,19 @@ StrictValidator = extend(
 
 
 def validate(config: dict, files: list[str | Path] = ()) -> None:
-    """Checks a config against the schema and across keys, and the files it was read from for duplicate keys.
+    """Checks a config and the files it was read from, and fills in the defaults of what it leaves out, in place.
 
     Raises:
         InputError: If anything is wrong. The message is one sentence that names the key.
     """
     for file in files:
         _refuse_duplicate_keys(Path(file))
-    errors = sorted(StrictValidator(schema()).iter_errors(config), key=_place)
+    tree = schema()
+    _set_formats(config)
+    errors = sorted(StrictValidator(tree).iter_errors(config), key=_place)
     if errors:
         raise InputError(_sentence(errors[0]))
+    _fill_in(config, tree)
     for key, problem in _problems_across_keys(config):
         raise InputError(_ended(f"In the config, {key} {problem}"))
 
@@ -60,6 +67,66 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
 def schema() -> dict:
     """Reads the schema of the config, with the settings of each kind of model."""
     return add_to(yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader))
+
+
+def _set_formats(config: dict) -> None:
+    """Sets the format of datasets that have none, which says what other keys there are."""
+    datasets = config.get("datasets")
+    for dataset in datasets.values() if isinstance(datasets, dict) else ():
+        if isinstance(dataset, dict):
+            dataset.setdefault("format", "csv")
+
+
+def _fill_in(config: dict, tree: dict) -> None:
+    """Sets what a config that fits the schema leaves out."""
+    for name, dataset in config["datasets"].items():
+        _set_defaults(dataset, tree["$defs"][dataset["format"]], tree)
+        dataset.setdefault("title", name)
+        dataset.setdefault("reference", dataset["models"][0])
+        for model in dataset["models"]:
+            if model in PLAIN:
+                config["models"].setdefault(model, {"kind": PLAIN[model]})
+    for model in config["models"].values():
+        _set_defaults(model, tree["$defs"][model["kind"]], tree)
+        for key, other in kinds()[model["kind"]].get("same_length", {}).items():
+            model.setdefault(key, [0.0] * len(model[other]))
+
+
+def _set_defaults(block: dict, node: dict, tree: dict) -> None:
+    """Sets the defaults of a node of the schema in a block, and in the blocks inside it."""
+    for key, inner in node["properties"].items():
+        if "default" in inner:
+            block.setdefault(key, copy.deepcopy(inner["default"]))
+        inner = tree["$defs"][inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
+        if "properties" in inner and isinstance(block.get(key), dict):
+            _set_defaults(block[key], inner, tree)
+
+
+def take_files(config: dict, digest: Callable[[str], str | None], are_here: bool) -> None:
+    """Makes a source with a digest of each ``file`` of a dataset, in place.
+
+    Args:
+        config: The config, checked.
+        digest: Gives the SHA-256 of a file, or None if it is missing.
+        are_here: Whether the files of the datasets to build have to be on this machine.
+
+    Raises:
+        InputError: If one is missing.
+    """
+    for name, dataset in config["datasets"].items():
+        if "file" not in dataset:
+            continue
+        path = dataset.pop("file")
+        found = digest(path)
+        if found is None and are_here and name in config["build"]:
+            raise InputError(
+                f"In the config, datasets.{name}.file is {_shown(path)}, and there is no such file in {Path.cwd()}: write "
+                "its path from there, or from the root."
+            )
+        dataset["sources"] = [{"file": path}]
+        dataset.setdefault("sha256", found or "")
+        if found:
+            dataset["max_megabytes"] = max(dataset["max_megabytes"], Path(path).stat().st_size / 1e6)
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
@@ -165,7 +232,8 @@ def _wrong(error: ValidationError) -> str:
         given = [kind for kind in kinds if kind in value]
         if not given:
             return f"needs one of the keys {_listed(kinds)}"
-        return f"has the keys {_listed(given)}: make a source of each"
+        what = "take one of them" if "file" in kinds and "sources" in kinds else "make a source of each"
+        return f"has the keys {_listed(given)}: {what}"
     wanted = {
         "enum": lambda: _listed(rule, "or"),
         "type": lambda: schema.get("words") or _listed((_TYPES[name] for name in types), "or"),

@@ -22,6 +22,8 @@ import yaml
 FOLDER = Path(__file__).parent / "models"
 # The rule that draws the weights of a model is for those that are linear.
 OF_LINEAR = "plot_weights"
+# What a node of the schema has if its key need not be there.
+DEFAULTS = {"default", "default_words"}
 
 
 @cache
@@ -66,7 +68,10 @@ def add_to(schema: dict) -> dict:
         schema["$defs"][name] = {
             "description": kind["description"],
             "additionalProperties": False,
-            "required": ["kind", *kind["settings"]],
+            "required": [
+                "kind",
+                *(key for key, node in kind["settings"].items() if not DEFAULTS & node.keys()),
+            ],
             "properties": {"kind": of_kind} | kind["settings"],
         }
     words = [f"`{name}` is {kind['words']}" for name, kind in kinds().items()]

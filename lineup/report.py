@@ -8,13 +8,13 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
 
-# Digits after the point, in the tables.
-DIGITS = {"mae": 2, "rmse": 2, "r2": 3, "accuracy": 4, "log_loss": 4}
+# Significant digits of errors, in the tables.
+SIGNIFICANT = 5
 
 
 def figure(path: str, settings: dict, folder: Path) -> dict[str, str]:
@@ -133,21 +133,23 @@ def section(
         figure(path, settings, folder) for path in figures if Path(name_of(path)).is_relative_to(results)
     ]
     metrics = METRICS[settings["task"]]
+    first = next(iter(metrics))
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
+    lines = read_leaderboard(leaderboard, differences, settings["reference"], settings["null_model"])
+    # One number of digits for all errors of a table, so that they can be compared.
+    largest = max(abs(line[first]) for line in lines)
     return {
         "name": name,
         "settings": settings,
         "schema": read_schema(table),
         "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
-        "leaderboard": read_leaderboard(
-            leaderboard, differences, settings["reference"], settings["null_model"]
-        ),
+        "leaderboard": lines,
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
-        "published": published_figures(settings["published"], scores, next(iter(metrics))),
+        "published": published_figures(settings["published"], scores, first),
         "metrics": metrics,
-        "digits": {metric: DIGITS[metric] for metric in metrics},
+        "digits": {metric: decimals(metric, largest, SIGNIFICANT) for metric in metrics},
         "figures": [one for one in drawn if Path(one["path"]).parent == results],
         "models": {
             model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]

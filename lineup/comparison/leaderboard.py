@@ -198,4 +198,4 @@ def compare(
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)
     for record in ranked:
-        logger.info("%-24s %s %.4f", record["model"], METRICS[design.task][metrics[0]], record[metrics[0]])
+        logger.info("%-24s %s %.5g", record["model"], METRICS[design.task][metrics[0]], record[metrics[0]])

@@ -1,5 +1,7 @@
 """Scores the predictions that the models make for the test rows."""
 
+import math
+
 import numpy as np
 
 from lineup.data.tables import Design, Splits, list_column, write_table
@@ -10,6 +12,20 @@ METRICS = {
     "classification": {"accuracy": "accuracy", "log_loss": "log loss"},
 }
 HIGHER_IS_BETTER = {"r2", "accuracy"}
+
+
+# Digits after the point of metrics that are no multiples of the unit of the target.
+DECIMALS = {"r2": 3, "accuracy": 4, "log_loss": 4}
+
+
+def decimals(metric: str, largest: float, significant: int) -> int:
+    """Says how many digits after the point to show of values of a metric, up to the largest of them in absolute value.
+
+    Those in the unit of the target, which may be millionths or millions, have so many significant digits.
+    """
+    if metric in DECIMALS:
+        return DECIMALS[metric]
+    return max(0, significant - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
 
 
 def signed(values: np.ndarray, metric: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pyarrow.csv
 
 from lineup.data.tables import SCHEMA_KEY, write_table
 from lineup.errors import InputError
+
+# ASSUME: where more than this share of the rows is dropped for missing features, the rest may be another sample.
+MANY = 0.1
 
 # ASSUME: a text column with more levels than this is an identifier or free text, not a factor.
 MAX_LEVELS = 100
@@ -85,6 +89,25 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
             f"empty in {table[emptiest].null_count} of {table.num_rows} rows."
         )
     return complete
+
+
+def tell_of_dropped_rows(table: pa.Table, target: str, kept: int, logger: logging.Logger) -> None:
+    """Warns, in the log and on the terminal, if many rows that have a target are dropped for missing features."""
+    with_target = table.filter(pc.invert(pc.is_null(table[target], nan_is_null=True)))
+    dropped = with_target.num_rows - kept
+    if dropped <= MANY * with_target.num_rows:
+        return
+    missing = {
+        name: pc.sum(pc.is_null(with_target[name], nan_is_null=True)).as_py()
+        for name in with_target.column_names
+    }
+    worst = max(missing, key=missing.__getitem__)
+    warning = (
+        f"{dropped} of the {with_target.num_rows} rows with a target are dropped, because a feature is missing; "
+        f"column {worst!r} is missing in {missing[worst]} of them: fill it, or leave the column out of the file."
+    )
+    logger.warning(warning)
+    print(f"Warning: {warning}", file=sys.stderr)
 
 
 def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.ChunkedArray]]:
@@ -189,6 +212,7 @@ def preprocess(
     table = read_csv(raw)
     check_target(table, target, raw)
     complete = drop_missing(table, target, missing_target, missing_features)
+    tell_of_dropped_rows(table, target, complete.num_rows, logger)
     refuse_infinity(target, complete[target])
     coded = [
         one for name in complete.column_names if name != target for one in code_column(name, complete[name])

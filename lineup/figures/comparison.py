@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, signed
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import read_table
 from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
@@ -15,8 +15,8 @@ from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_fig
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30
 
-# Digits after the point of the metric that models are ranked by.
-DIGITS = {"mae": 1, "accuracy": 4}
+# Significant digits of an error.
+SIGNIFICANT = 4
 
 
 def draw_distributions(
@@ -152,12 +152,13 @@ def plot_scores(
         {model_label(model, null_model): points for model, points in values.items()}
     )
     splits = len(next(iter(named.values())))
+    largest = largest_mean(values)
     bars, bar = read_bars(leaderboard, f"{metric}_low", f"{metric}_high", null_model), "95 % interval"
     if not bars and splits >= OUTLINE:
         bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
         bar = "90 % of the splits"
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
-    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, largest, SIGNIFICANT))
     where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
     what = with_unit(f"{name} on the test rows", target_unit)
     axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
@@ -198,10 +199,11 @@ def plot_differences(
     bars = read_bars(
         differences, f"{metric}_difference_low", f"{metric}_difference_high", null_model, other=reference
     )
+    largest = largest_mean(values)
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
     bar = "95 % interval of the mean" + (", corrected" if task == "regression" else "")
-    draw_distributions(axes, named, seed, bars, bar, DIGITS[metric])
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, largest, SIGNIFICANT))
     better = "above" if metric in HIGHER_IS_BETTER else "below"
     what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
@@ -209,6 +211,11 @@ def plot_differences(
         xlabel=f"{what}\n{note}" if note else what,
     )
     save_figure(figure, svg, png)
+
+
+def largest_mean(values: dict[str, np.ndarray]) -> float:
+    """Gives the largest mean of the models in absolute value; numbers beside each other have digits by that."""
+    return max(abs(float(points.mean())) for points in values.values())
 
 
 def model_label(name: str, null_model: str) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lineup.comparison.scores import decimals
 from lineup.data.tables import read_schema, read_tables
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, with_unit
 
@@ -53,7 +54,9 @@ def plot_predictions(model: str, predictions: list[str], table: str, unit: str, 
     if not first.all():
         axes.legend(loc="upper left")
     mae = np.abs(predicted[first] - actual[first]).mean()
-    axes.set_title(f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.1f}")
+    axes.set_title(
+        f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.{decimals('mae', mae, 4)}f}"
+    )
     axes.set_xlabel(with_unit(f"actual {target}", unit))
     axes.set_ylabel(with_unit(f"predicted {target}", unit))
     save_figure(figure, svg, png)

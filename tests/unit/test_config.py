@@ -12,10 +12,11 @@ import yaml
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.config import schema, shortest, split_seeds, validate
+from lineup.config import schema, shortest, split_seeds, take_files, validate
 from lineup.errors import InputError
-from lineup.kinds import kinds, kinds_for
+from lineup.kinds import DEFAULTS, kinds, kinds_for
 
+SCHEMA_TREE = schema()
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 DIGEST = SHIPPED["datasets"]["hitters"]["sha256"]
 DATA, SPLITS, PUBLISHED = "datasets/hitters", "datasets/hitters/splits", "datasets/hitters/published/0"
@@ -535,7 +536,7 @@ def test_refuses_in_one_sentence(change, problem):
 OPTIONAL = ("file", "url", "wheel", "npm", "suffix")
 
 
-def required_paths(block, path=""):
+def every_path(block, path=""):
     """Lists the path of every key of config.yaml that is neither a name nor says of what kind a source is."""
     entries = enumerate(block) if isinstance(block, list) else block.items()
     for key, value in entries:
@@ -544,15 +545,122 @@ def required_paths(block, path=""):
         if not (isinstance(block, list) or named or key in OPTIONAL):
             yield here
         if isinstance(value, dict | list):
-            yield from required_paths(value, here)
+            yield from every_path(value, here)
 
 
-@pytest.mark.parametrize("path", list(required_paths(SHIPPED)))
-def test_misses_each_key(path):
+def referred(node):
+    if node is True:  # a key of some kinds of source, described there
+        return {}
+    name = node.get("$ref", "").removeprefix("#/$defs/")
+    return SCHEMA_TREE["$defs"][name] | node if name else node
+
+
+def node_at(path):
+    """Finds what the schema says of a key of config.yaml, and of the block that it stands in."""
+    block, node, value = SCHEMA_TREE, SCHEMA_TREE, SHIPPED
+    for part in path.split("/"):
+        value = value[int(part) if isinstance(value, list) else part]
+        block = node
+        if "properties" in block and part in block["properties"]:
+            node = referred(block["properties"][part])
+        elif isinstance(block.get("additionalProperties"), dict):
+            node = referred(block["additionalProperties"])
+        else:
+            node = referred(block["items"])
+        if {"allOf", "required"} <= node.keys():  # a dataset or a model: what holds for its format or kind
+            node = SCHEMA_TREE["$defs"][value[next(iter(node["required"]))]]
+    return block, node
+
+
+def has_default(path):
+    return bool(DEFAULTS & node_at(path)[1].keys())
+
+
+@pytest.mark.parametrize("path", [path for path in every_path(SHIPPED) if not has_default(path)])
+def test_misses_each_key_without_a_default(path):
     dotted = re.sub(r"/(\d+)", r"[\1]", path).replace("/", ".")
-    assert refusal(shipped_with(drop(path))) == (
-        f"In the config, {dotted} is missing: docs/config.md describes it."
+    expected = f"In the config, {dotted} is missing: docs/config.md describes it."
+    if path.endswith("/format"):  # it is then a table
+        assert refusal(shipped_with(drop(path))).startswith(
+            "In the config, datasets.mnist.classes is not a known key"
+        )
+        return
+    if path == "datasets/hitters/sources":
+        expected = "In the config, datasets.hitters needs one of the keys file and sources."
+    assert refusal(shipped_with(drop(path))) == expected
+
+
+def test_what_is_left_out_is_filled_in():
+    """The shipped config without all that has a default, and with it as the schema says."""
+    config = copy.deepcopy(SHIPPED)
+    # A dataset has to say its format if it is not csv; a network for classes needs another loss and its own patience.
+    kept = ("/sha256", "/format", "/patience", "/loss")
+    for path in sorted(every_path(SHIPPED), key=lambda path: -path.count("/")):
+        if has_default(path) and not path.endswith(kept):
+            drop(path)(config)
+    validate(config)
+    for path in every_path(SHIPPED):
+        if "/published/" in path or "/models/" in path:  # parts of a default that is shorter
+            continue
+        block, key = place(config, path)
+        node, shipped = node_at(path)[1], place(SHIPPED, path)
+        if node.get("default", {}) != {} and block[key] != shipped[0][shipped[1]]:
+            assert block[key] == node["default"], path
+        assert block[key] is not None
+    assert config["datasets"]["hitters"]["title"] == "hitters"
+    assert config["datasets"]["mnist"]["reference"] == "multinomial"
+    assert config["models"]["digits_network"]["dropout"] == [0.0, 0.0]
+
+
+def two_lines(**more):
+    return {
+        "build": ["mine"],
+        "datasets": {"mine": {"file": "mine.csv", "target": "y"} | more},
+        "models": SHIPPED["models"],
+    }
+
+
+def test_a_file_and_a_target_are_enough(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = copy.deepcopy(two_lines())
+    validate(config)
+    mine = config["datasets"]["mine"]
+    assert mine["models"] == ["least_squares", "ridge", "lasso"] and mine["reference"] == "least_squares"
+    assert mine["splits"] == {"test_share": 0.25, "seeds": {"first": 1, "last": 100}, "block_size": 1000}
+    with pytest.raises(InputError, match=r"datasets.mine.file is 'mine.csv', and there is no such file in /"):
+        take_files(config, {}.get, are_here=True)
+    (tmp_path / "mine.csv").write_bytes(b"1" * 3_000_000)
+    config = copy.deepcopy(two_lines(max_megabytes=1))
+    validate(config)
+    take_files(config, {"mine.csv": DIGEST}.get, are_here=True)
+    mine = config["datasets"]["mine"]
+    assert (
+        mine["sources"] == [{"file": "mine.csv"}] and mine["sha256"] == DIGEST and mine["max_megabytes"] == 3
     )
+    # What is written in full is the same setting.
+    again = copy.deepcopy(config)
+    validate(again)
+    assert again == config
+
+
+def test_models_that_need_no_description_are_described():
+    config = two_lines()
+    config["models"] = {"own": {"kind": "linear"}}
+    validate(config)
+    assert config["models"]["lasso"]["penalties"] == {"number": 100, "smallest": 0.001, "standardize": True}
+    assert set(config["models"]) == {"own", "least_squares", "ridge", "lasso"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"sources": [{"file": "a"}]}, "datasets.mine has the keys file and sources: take one of them."),
+        ({"file": ""}, "datasets.mine.file must not be empty."),
+        ({"splits": 3}, "datasets.mine.splits has to be a block of keys, not 3."),
+    ],
+)
+def test_a_short_block_that_is_wrong(more, said):
+    assert refusal(two_lines(**more)) == f"In the config, {said}"
 
 
 @pytest.mark.parametrize(
@@ -698,13 +806,7 @@ def blocks_of(node, path="config"):
         yield from blocks_of(node.get(word), f"{path}[]")
 
 
-SCHEMA_TREE = schema()
 BLOCKS = dict(blocks_of(SCHEMA_TREE))
-
-
-def referred(node):
-    name = node.get("$ref", "").removeprefix("#/$defs/")
-    return SCHEMA_TREE["$defs"][name] | node if name else node
 
 
 @pytest.mark.parametrize("path", BLOCKS)
@@ -734,26 +836,24 @@ def test_schema_describes_every_key(path):
             assert re.fullmatch(r"[A-Z][^\n]+\.", description.strip()), (path, key)
 
 
-def test_schema_requires_every_key():
+def test_every_key_is_required_or_has_a_default():
     optional = {}
     for path, block in BLOCKS.items():
-        optional[path] = set(block.get("properties", {})) - set(block.get("required", []))
+        with_default = {
+            key for key, node in block.get("properties", {}).items() if DEFAULTS & referred(node).keys()
+        }
+        assert not with_default & set(block.get("required", [])), path
+        optional[path] = set(block.get("properties", {})) - set(block.get("required", [])) - with_default
     # These are required by the rules that tell the kinds of source and of model apart.
+    source = {"file", "url", "wheel", "npm", "wheel_sha256", "member"}
     assert {path: keys for path, keys in optional.items() if keys} == {
-        "config.source": {"file", "url", "wheel", "npm", "wheel_sha256", "member"},
+        "config.csv": {"file", "sources"},
+        "config.source": source,
         "config.source_file": {"file"},
         "config.source_url": {"url"},
         "config.source_wheel": {"wheel"},
         "config.source_npm": {"npm"},
-        "config.images_source": {
-            "file",
-            "url",
-            "suffix",
-            "wheel",
-            "npm",
-            "wheel_sha256",
-            "member",
-        },
+        "config.images_source": source | {"suffix"},
         "config.images_file": {"file"},
         "config.images_url": {"url", "suffix"},
     }
@@ -768,9 +868,9 @@ def test_shipped_file_shows_every_key():
     definitions = SCHEMA_TREE["$defs"]
     assert set(SHIPPED) == set(SCHEMA_TREE["required"])
     for dataset in SHIPPED["datasets"].values():
-        assert set(dataset) == set(definitions[dataset["format"]]["required"])
+        assert set(dataset) == set(definitions[dataset["format"]]["properties"]) - {"file"}
         splits = definitions[{"csv": "splits", "images": "given_splits"}[dataset["format"]]]
-        assert set(dataset["splits"]) == set(splits["required"])
+        assert set(dataset["splits"]) == set(splits["properties"])
     formats = {dataset["format"] for dataset in SHIPPED["datasets"].values()}
     assert formats == set(definitions["dataset"]["properties"]["format"]["enum"])
     for model in SHIPPED["models"].values():

@@ -367,7 +367,7 @@ def test_the_predictions_of_the_first_split_stand_out(results, drawn, seeds, blo
     (shown,) = points(axes)
     np.testing.assert_array_equal(shown, np.column_stack([made.actual[0], made.predicted[0]]))
     mae = np.abs(made.actual[0] - made.predicted[0]).mean()
-    assert axes.get_title(loc="left") == f"some model, test rows of split seed {seeds[0]}: MAE {mae:.1f}"
+    assert axes.get_title(loc="left") == f"some model, test rows of split seed {seeds[0]}: MAE {mae:#.4g}"
     # The points are those of no other split.
     assert not any(np.array_equal(made.predicted[0], other) for other in made.predicted[1:])
     spans = [one for one in axes.collections if isinstance(one, LineCollection)]
@@ -563,7 +563,7 @@ def test_the_comparison_has_the_best_model_on_top(results, drawn, seeds, blocks)
         if len(one) == 1 and one[0, 1] in (0, 1, 2)
     ]
     np.testing.assert_allclose(np.concatenate(means), [[90, 0], [60, 1], [40, 2]])
-    assert [text.get_text() for text in axes.texts] == ["90.0", "60.0", "40.0"]
+    assert [text.get_text() for text in axes.texts] == ["90.00", "60.00", "40.00"]
     splits, order = len(seeds), ["null_model", "so_so", "best_one"]
     said = f"split seed {seeds[0]}" if splits == 1 else f"{splits} splits"
     assert axes.get_title(loc="left") == f"Test MAE, {said}"
@@ -610,7 +610,7 @@ def test_the_differences_are_those_to_the_reference_split_by_split(results, draw
     differences = {name: made.models[name] - made.models["best_one"] for name in order}
     means = [one for color in (GREY, BLUE) for one in points(axes, color) if len(one) == 1]
     np.testing.assert_allclose(np.concatenate(means), [[50, 0], [20, 1]])
-    assert [text.get_text() for text in axes.texts] == ["50.0", "20.0"]
+    assert [text.get_text() for text in axes.texts] == ["50.00", "20.00"]
     assert axes.get_title(loc="left") == "Test MAE minus that of best one, split by split"
     zero, *bars = axes.get_lines()
     assert list(zero.get_xdata()) == [0, 0]
@@ -682,7 +682,7 @@ def test_a_model_that_equals_the_reference_is_drawn_at_0(results, drawn, seeds, 
         at = len(others)
         twin = [one for one in points(axes, BLUE) if len(one) == 1 and one[0, 1] == at]
         np.testing.assert_array_equal(twin, [[[0, at]]])
-        assert axes.texts[-1].get_text() == "0.0"
+        assert axes.texts[-1].get_text() == "0.00"
         if len(seeds) > 1:
             bar = axes.get_lines()[-1]
             assert (list(bar.get_xdata()), list(bar.get_ydata())) == ([0, 0], [at, at])
@@ -697,8 +697,8 @@ def test_a_model_that_errs_alike_on_every_split_is_drawn(results, drawn, seeds, 
     tables = dict(zip(TABLES, made.compared(models, name="alike"), strict=True))
     made.draw("scores", **tables)
     made.draw("differences", **tables)
-    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["8.0", "5.0"]
-    assert [text.get_text() for text in drawn[1].axes[0].texts] == ["3.0"]
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["8.000", "5.000"]
+    assert [text.get_text() for text in drawn[1].axes[0].texts] == ["3.000"]
 
 
 @SOME

@@ -214,3 +214,18 @@ def test_what_is_wrong_is_said_in_one_line(prepared, tmp_path, text, settings, s
     assert "\n" not in message
     assert message.endswith(".")
     assert not (tmp_path / "table.parquet").exists()
+
+
+def test_many_rows_that_are_dropped_are_told(prepared, capsys, caplog):
+    """Of those with a target: nobody can use the others."""
+    rows = [f"{row},{'' if row < 3 else row * row},{row % 5},{'' if row > 17 else row}" for row in range(20)]
+    prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
+    warning = (
+        "3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing in 3 of them: "
+        "fill it, or leave the column out of the file."
+    )
+    assert capsys.readouterr().err == f"Warning: {warning}\n" and caplog.messages[0] == warning
+    caplog.clear()
+    rows[0:2] = ["0,1,2,3", "1,2,3,4"]
+    prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
+    assert capsys.readouterr().err == "" and not any("dropped" in text for text in caplog.messages)

@@ -131,7 +131,7 @@ def test_shows_every_model_and_every_figure(tmp_path):
         records = list(csv.DictReader(file))
     assert len(records) == 3
     for record in records:
-        assert f"{float(record['mae']):.2f}" in text
+        assert f"{float(record['mae']):.4f}" in text
     assert "null model (mean)" in text and "10 rows (of 12; 2 dropped for missing values)" in text
     assert len(arguments["figures"]) == 4
     images = [address for address in page.addresses if address.startswith("data:image/svg+xml;base64,")]
@@ -147,8 +147,8 @@ def test_shows_the_spread_of_several_splits(tmp_path):
     text = words(page)
     assert "sd" in page.texts and "mean over 3 splits" in text and "split seeds 1, 2, 5" in text
     for record in read_records(arguments["leaderboards"][0]):
-        spread = f"{record['mae_sd']:.2f} {record['mae_q05']:.1f} to {record['mae_q95']:.1f}"
-        assert f"{record['mae']:.2f} {spread} {record['splits_best']:.0f} of 3" in text
+        spread = f"{record['mae_sd']:.4f} {record['mae_q05']:.3f} to {record['mae_q95']:.3f}"
+        assert f"{record['mae']:.4f} {spread} {record['splits_best']:.0f} of 3" in text
 
 
 @pytest.mark.parametrize("reference", ["ols", "net"])
@@ -165,10 +165,10 @@ def test_shows_the_difference_of_each_model_to_the_reference(tmp_path, seeds, re
     assert len(records) == 2
     for record in records:
         expected = errors[record["model"]] - errors[reference]
-        shown = record["model"].replace("null_model", "null model (mean)") + f" {expected.mean():+.2f}"
+        shown = record["model"].replace("null_model", "null model (mean)") + f" {expected.mean():+.4f}"
         if len(seeds) > 1:
-            ends = f"{record['mae_difference_low']:+.1f} to {record['mae_difference_high']:+.1f}"
-            shown += f" {expected.std(ddof=1):.2f} {ends} {(expected < 0).sum()} of 3"
+            ends = f"{record['mae_difference_low']:+.3f} to {record['mae_difference_high']:+.3f}"
+            shown += f" {expected.std(ddof=1):.4f} {ends} {(expected < 0).sum()} of 3"
         assert shown in table
     # The reference has no line of its own.
     assert not re.search(rf"\b{reference} [-+]\d", table)
