@@ -117,11 +117,11 @@ def take_files(config: dict, digest: Callable[[str], str | None], are_here: bool
         if "file" not in dataset:
             continue
         path = dataset.pop("file")
-        found = digest(path)
+        found = None if Path(path).is_dir() else digest(path)
         if found is None and are_here and name in config["build"]:
             raise InputError(
-                f"In the config, datasets.{name}.file is {_shown(path)}, and there is no such file in {Path.cwd()}: write "
-                "its path from there, or from the root."
+                f"In the config, datasets.{name}.file is {_shown(path)}, and there is no such file in {Path.cwd()}, or it is a "
+                "folder: write the path of a file from there, or from the root."
             )
         dataset["sources"] = [{"file": path}]
         dataset.setdefault("sha256", found or "")

@@ -1,5 +1,6 @@
 """Writes files whole, and tells by their digests whether they are still what was written."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -13,6 +14,9 @@ from pathlib import Path
 # What the project remembers from run to run, in the folder that Snakemake runs in. It can be deleted
 # at any time when no run is going on.
 STATE = Path(".snakemake") / "lineup"
+
+# What the operating system says where a disk or a quota is full.
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 # A file that was touched this many seconds ago or less may be touched again within one tick of the
 # file system's clock, so its times say nothing yet.

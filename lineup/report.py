@@ -137,19 +137,19 @@ def section(
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
     lines = read_leaderboard(leaderboard, differences, settings["reference"], settings["null_model"])
-    # One number of digits for all errors of a table, so that they can be compared.
-    largest = max(abs(line[first]) for line in lines)
+    means = [line[first] for line in lines]
     return {
         "name": name,
         "settings": settings,
         "schema": read_schema(table),
         "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
         "leaderboard": lines,
+        "poor": lines[[line["model"] for line in lines].index(NULL_MODEL) + 1 :],
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, first),
         "metrics": metrics,
-        "digits": {metric: decimals(metric, largest, SIGNIFICANT) for metric in metrics},
+        "digits": {metric: decimals(metric, means, SIGNIFICANT) for metric in metrics},
         "figures": [one for one in drawn if Path(one["path"]).parent == results],
         "models": {
             model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -118,6 +119,19 @@ def source_of(paths: list[str]) -> str:
     return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else str(first)
 
 
+def warn_of_poor_models(ranked: list[dict], metric: str, logger: logging.Logger) -> None:
+    """Warns, in the log and on the terminal, of each model that is no better than the null model."""
+    null = next(record[metric] for record in ranked if record["model"] == NULL_MODEL)
+    for record in ranked:
+        if record["model"] != NULL_MODEL and signed(record[metric], metric) >= signed(null, metric):
+            warning = (
+                f"{record['model']} is no better than the null model, which predicts the same for every row: its mean "
+                f"{metric} is {record[metric]:.4g}, and {null:.4g} that of the null model. Look at its settings."
+            )
+            logger.warning(warning)
+            print(f"Warning: {warning}", file=sys.stderr)
+
+
 def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:
     """Gives each model its files, of which all have as many."""
     blocks = len(paths) // len(models)
@@ -161,7 +175,7 @@ def compare(
         table: The prepared table.
         splits: The B blocks of splits.
         model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
-        predictions: Where the rows to test on are given, its predictions in that order; else empty.
+        predictions: Its predictions in that order where the rows to test on are given; else empty.
         scores: Parquet file to write, see ``write_scores``.
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
         differences_csv: CSV file to write, see ``paired_differences``.
@@ -172,7 +186,6 @@ def compare(
     """
     design, drawn = read_design(table), read_splits(splits)
     metrics = list(METRICS[design.task])
-
     null = null_predictions(design, drawn, null_model)
     files = by_model_name(models, model_scores)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
@@ -197,5 +210,6 @@ def compare(
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)
-    for record in ranked:
-        logger.info("%-24s %s %.5g", record["model"], METRICS[design.task][metrics[0]], record[metrics[0]])
+    warn_of_poor_models(ranked, metrics[0], logger)
+    for one in ranked:
+        logger.info("%-24s %s %.5g", one["model"], METRICS[design.task][metrics[0]], one[metrics[0]])

@@ -1,6 +1,7 @@
 """Scores the predictions that the models make for the test rows."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,14 +19,16 @@ HIGHER_IS_BETTER = {"r2", "accuracy"}
 DECIMALS = {"r2": 3, "accuracy": 4, "log_loss": 4}
 
 
-def decimals(metric: str, largest: float, significant: int) -> int:
-    """Says how many digits after the point to show of values of a metric, up to the largest of them in absolute value.
+def decimals(metric: str, values: Sequence[float], significant: int) -> int:
+    """Says how many digits after the point to show of values of a metric that stand beside each other.
 
-    Those in the unit of the target, which may be millionths or millions, have so many significant digits.
+    Of those in the unit of the target, which may be millionths or millions, the median has so many significant digits: a
+    model that is far off does not take the digits of the others.
     """
     if metric in DECIMALS:
         return DECIMALS[metric]
-    return max(0, significant - 1 - math.floor(math.log10(largest))) if largest > 0 else 0
+    typical = float(np.median(np.abs(values)))
+    return max(0, significant - 1 - math.floor(math.log10(typical))) if typical > 0 else significant
 
 
 def signed(values: np.ndarray, metric: str) -> np.ndarray:

@@ -91,7 +91,7 @@ def drop_missing(table: pa.Table, target: str, missing_target: str, missing_feat
     return complete
 
 
-def tell_of_dropped_rows(table: pa.Table, target: str, kept: int, logger: logging.Logger) -> None:
+def tell_of_dropped_rows(table: pa.Table, target: str, kept: int, raw: str, logger: logging.Logger) -> None:
     """Warns, in the log and on the terminal, if many rows that have a target are dropped for missing features."""
     with_target = table.filter(pc.invert(pc.is_null(table[target], nan_is_null=True)))
     dropped = with_target.num_rows - kept
@@ -103,7 +103,7 @@ def tell_of_dropped_rows(table: pa.Table, target: str, kept: int, logger: loggin
     }
     worst = max(missing, key=missing.__getitem__)
     warning = (
-        f"{dropped} of the {with_target.num_rows} rows with a target are dropped, because a feature is missing; "
+        f"In {raw}, {dropped} of the {with_target.num_rows} rows with a target are dropped, because a feature is missing; "
         f"column {worst!r} is missing in {missing[worst]} of them: fill it, or leave the column out of the file."
     )
     logger.warning(warning)
@@ -168,9 +168,28 @@ def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
         )
 
 
+def first_word(values: pa.ChunkedArray) -> tuple[int, object]:
+    """Finds the first value that is no number, and its row, from 1."""
+    for row, value in enumerate(values.to_pylist(), start=1):
+        try:
+            if value is None or (isinstance(value, str) and float(value) is not None):
+                continue
+        except ValueError:
+            pass
+        return row, value
+    return 1, values[0].as_py()
+
+
 def check_target(table: pa.Table, target: str, raw: str) -> None:
     """Raises an InputError if a table, read from a file ``raw``, has no target of numbers."""
     if target not in table.column_names:
+        (first, *others) = table.column_names
+        separator = next((mark for mark in (";", "\t", "|") if mark in first and not others), None)
+        if separator:
+            raise InputError(
+                f"{raw} has one column, named {first!r}, whose parts stand between {separator!r}: save the file with commas "
+                "between its columns."
+            )
         raise InputError(
             f"{raw} has no column {target!r}, the target: its columns are {', '.join(table.column_names)}."
         )
@@ -179,8 +198,10 @@ def check_target(table: pa.Table, target: str, raw: str) -> None:
             f"Column {target!r}, the target, is empty in every row of {raw}: name another target."
         )
     if not (pa.types.is_integer(table[target].type) or pa.types.is_floating(table[target].type)):
+        row, value = first_word(table[target])
         raise InputError(
-            f"Column {target!r}, the target of a regression, holds {table[target].type} values and not numbers: name another target."
+            f"Column {target!r}, the target of a regression, holds {value!r} in row {row}, which is no number: correct it, leave "
+            "it empty if it is missing, or name another target."
         )
 
 
@@ -212,14 +233,13 @@ def preprocess(
     table = read_csv(raw)
     check_target(table, target, raw)
     complete = drop_missing(table, target, missing_target, missing_features)
-    tell_of_dropped_rows(table, target, complete.num_rows, logger)
+    tell_of_dropped_rows(table, target, complete.num_rows, raw, logger)
     refuse_infinity(target, complete[target])
     coded = [
         one for name in complete.column_names if name != target for one in code_column(name, complete[name])
     ]
     names = [description["name"] for description, _ in coded] + [target]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
             f"Coding the factors makes two columns named {repeated[0]!r}: rename one in the file."
         )

@@ -152,13 +152,13 @@ def plot_scores(
         {model_label(model, null_model): points for model, points in values.items()}
     )
     splits = len(next(iter(named.values())))
-    largest = largest_mean(values)
+    means = means_of(values)
     bars, bar = read_bars(leaderboard, f"{metric}_low", f"{metric}_high", null_model), "95 % interval"
     if not bars and splits >= OUTLINE:
         bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
         bar = "90 % of the splits"
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, largest, SIGNIFICANT))
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT))
     where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
     what = with_unit(f"{name} on the test rows", target_unit)
     axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
@@ -199,11 +199,11 @@ def plot_differences(
     bars = read_bars(
         differences, f"{metric}_difference_low", f"{metric}_difference_high", null_model, other=reference
     )
-    largest = largest_mean(values)
+    means = means_of(values)
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
     bar = "95 % interval of the mean" + (", corrected" if task == "regression" else "")
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, largest, SIGNIFICANT))
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT))
     better = "above" if metric in HIGHER_IS_BETTER else "below"
     what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
@@ -213,9 +213,9 @@ def plot_differences(
     save_figure(figure, svg, png)
 
 
-def largest_mean(values: dict[str, np.ndarray]) -> float:
-    """Gives the largest mean of the models in absolute value; numbers beside each other have digits by that."""
-    return max(abs(float(points.mean())) for points in values.values())
+def means_of(values: dict[str, np.ndarray]) -> list[float]:
+    """Gives the mean of each model; numbers beside each other have digits by these."""
+    return [float(points.mean()) for points in values.values()]
 
 
 def model_label(name: str, null_model: str) -> str:

@@ -55,7 +55,7 @@ def plot_predictions(model: str, predictions: list[str], table: str, unit: str, 
         axes.legend(loc="upper left")
     mae = np.abs(predicted[first] - actual[first]).mean()
     axes.set_title(
-        f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.{decimals('mae', mae, 4)}f}"
+        f"{label(model)}, test rows of split seed {seed[0]}: MAE {mae:.{decimals('mae', [mae], 4)}f}"
     )
     axes.set_xlabel(with_unit(f"actual {target}", unit))
     axes.set_ylabel(with_unit(f"predicted {target}", unit))

@@ -33,19 +33,29 @@ def machine() -> str:
         return platform.node()
 
 
+def is_absence(error: OSError) -> bool:
+    """Tells whether an error says that a file is gone."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+
 def write(path: Path, value: dict) -> None:
     """Writes a lease or a claim, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_text(json.dumps(value), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(value))
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 
 def read(path: Path) -> dict | None:
-    """Reads a lease or a claim, or gives None if it is gone."""
+    """Reads a lease or a claim, or gives None if it is gone, or damaged as by a loss of power."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        if is_absence(error):
             return None
         raise
 
@@ -65,7 +75,7 @@ def age(path: Path, probe: Path) -> float | None:
         touch(probe)
         return modified(probe) - before
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        if is_absence(error):
             return None
         raise
 

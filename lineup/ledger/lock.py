@@ -21,7 +21,7 @@ from pathlib import Path
 
 import lineup.ledger.lease as lease
 from lineup.errors import InputError
-from lineup.files import STATE, guards, remove_parts
+from lineup.files import FULL, STATE, guards, remove_parts
 from lineup.ledger.lease import CLAIM, RUN, check_right, leave
 from lineup.ledger.submissions import PATIENCE, cancel, watch
 
@@ -49,10 +49,13 @@ def begin_run(results: str | Path) -> None:
         _refuse(f"process {lock.read() or 'unknown'}")
     # First be seen, then look: of two that start together, one at least sees the other.
     mine, alive = _new_folder()
+    ended = threading.Event()
+    threading.Thread(target=_renew, args=[mine / "lease", ended], daemon=True).start()
     try:
         others = [run for run in RUNS.glob("[!.]*") if run.name != mine.name]
         for run in others:
             _wait_until_gone(run, mine / "lease", alone is True)
+        _check_place(mine)
         for run in others:
             # From here on no job of that run puts a file in place.
             (run / "lease").unlink(missing_ok=True)
@@ -60,11 +63,12 @@ def begin_run(results: str | Path) -> None:
             cancel(run)
         if others:
             _wait_for_jobs()
+            _check_place(mine)
             remove_parts(results)
             for run in others:
                 shutil.rmtree(run, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(mine, ignore_errors=True)
+        _leave_folder(mine, ended)
         raise
     lock.truncate(0)
     lock.write(str(os.getpid()))
@@ -72,8 +76,7 @@ def begin_run(results: str | Path) -> None:
     _held.extend([lock, alive])
     os.environ[RUN] = str(mine)
     os.environ.pop(CLAIM, None)
-    atexit.register(shutil.rmtree, mine, ignore_errors=True)
-    threading.Thread(target=_renew, args=[mine / "lease"], daemon=True).start()
+    atexit.register(_leave_folder, mine, ended)
 
 
 def is_running() -> bool:
@@ -125,33 +128,62 @@ def _new_folder() -> tuple[Path, TextIOWrapper]:
     """Makes the folder of this run, which appears with its lease in it, and takes the lock in it."""
     name = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     hidden, mine = (RUNS / f".{name}").absolute(), (RUNS / name).absolute()
-    (hidden / "claims").mkdir(parents=True)
-    alive = (hidden / "lock").open("w", encoding="utf-8")
-    locks = _locked(alive, fcntl.LOCK_EX) is True
-    (hidden / "probe").touch()
-    about = {"machine": lease.machine(), "host": platform.node(), "process": os.getpid(), "locks": locks}
-    lease.write(hidden / "lease", about)
-    hidden.rename(mine)
+    try:
+        (hidden / "claims").mkdir(parents=True)
+        alive = (hidden / "lock").open("w", encoding="utf-8")
+        locks = _locked(alive, fcntl.LOCK_EX) is True
+        (hidden / "probe").touch()
+        about = {"machine": lease.machine(), "host": platform.node(), "process": os.getpid(), "locks": locks}
+        lease.write(hidden / "lease", about)
+        hidden.rename(mine)
+    except BaseException as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise InputError(
+                f"The disk is full ({error.strerror}): free some space, then run again."
+            ) from error
+        raise
     return mine, alive
+
+
+def _leave_folder(mine: Path, ended: threading.Event) -> None:
+    """Removes the folder of this run; that its lease is gone then says nothing of another run."""
+    ended.set()
+    shutil.rmtree(mine, ignore_errors=True)
+
+
+def _check_place(mine: Path) -> None:
+    """Raises an InputError if another run has taken the place of this one, which stood still for too long."""
+    if lease.read(mine / "lease") is None:
+        _refuse("one that began meanwhile")
 
 
 def _wait_until_gone(run: Path, probe: Path, locks: bool) -> None:
     """Raises an InputError if another run is going on; waits where only time can tell."""
-    about, begun = lease.read(run / "lease"), time.monotonic()
+    about = lease.read(run / "lease")
     if about is None or _is_dead(about, locks):
         return
-    first = lease.modified(run / "lease")
-    while (age := lease.age(run / "lease", probe)) is not None and age <= lease.LEASE:
-        with suppress(FileNotFoundError):
-            if lease.modified(run / "lease") != first:
-                _refuse(f"process {about['process']} on {about['host']}")
-        if time.monotonic() - begun > lease.BEAT and begun:
+    begun, first, told = time.monotonic(), None, False
+    while (watched := time.monotonic() - begun) <= lease.LEASE:
+        age = lease.age(run / "lease", probe)
+        # However old it looks, it is watched for a while: a file server may have been away from both runs.
+        if age is None or (age > lease.LEASE and watched > 2 * lease.BEAT):
+            return
+        try:
+            now = lease.modified(run / "lease")
+        except OSError as error:
+            if lease.is_absence(error):
+                return
+            raise
+        if now != (first := first or now):
+            _refuse(f"process {about['process']} on {about['host']}")
+        if watched > lease.BEAT and not told:
             print(
-                f"A run on {about['host']} has not been heard of for {age:.0f} s. This one begins when it has not for "
-                f"{lease.LEASE:.0f} s.",
+                f"A run on {about['host']} has not been heard of for {max(age, 0):.0f} s. This one begins when it has not "
+                f"for {lease.LEASE:.0f} s.",
                 file=sys.stderr,
             )
-            begun = float("inf")
+            told = True
         time.sleep(lease.BEAT / 5)
 
 
@@ -161,8 +193,11 @@ def _may_live(run: Path, locks: bool) -> bool:
     if about is None or _is_dead(about, locks):
         return False
     clock = STATE / "clock"
-    clock.touch()
-    age = lease.age(run / "lease", clock)
+    try:
+        clock.touch()
+        age = lease.age(run / "lease", clock)
+    except OSError:  # a full disk, or a folder that cannot be written to
+        return True
     return age is not None and age <= lease.LEASE
 
 
@@ -171,20 +206,19 @@ def _is_dead(about: dict, locks: bool) -> bool:
     return locks and about["locks"] and about["machine"] == lease.machine()
 
 
-def _renew(file: Path) -> None:
-    """Keeps a lease fresh, and ends the run if another has taken its place, as after a long standstill."""
-    while True:
-        time.sleep(lease.BEAT)
+def _renew(file: Path, ended: threading.Event) -> None:
+    """Keeps a lease fresh until the run has ended, and ends it if another has taken its place, as after a standstill."""
+    while not ended.wait(lease.BEAT):
         try:
             lease.touch(file)
-        except FileNotFoundError:
-            print(
-                "Error: Another run took the place of this one, which stood still for too long.",
-                file=sys.stderr,
-            )
-            os._exit(1)
-        except OSError:
-            continue  # a full disk, or a file server that is away for a while
+        except OSError as error:
+            # Else it is a full disk, or a file server that is away for a while.
+            if lease.is_absence(error) and not ended.is_set():
+                print(
+                    "Error: Another run took the place of this one, which stood still for too long.",
+                    file=sys.stderr,
+                )
+                os._exit(1)
 
 
 def _refuse(who: str) -> None:
@@ -198,6 +232,7 @@ def _end_with(alive: TextIOWrapper) -> None:
     with suppress(OSError):
         fcntl.flock(alive, fcntl.LOCK_SH)
         os._exit(143)
+    watch()  # a lock that cannot be waited for
 
 
 def _wait_for_jobs() -> None:

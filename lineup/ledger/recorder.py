@@ -1,6 +1,5 @@
 """What every job does around its work: write its log and its record, and say what is wrong in one sentence."""
 
-import errno
 import logging
 import resource
 import signal
@@ -12,13 +11,11 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from lineup.errors import InputError
-from lineup.files import file_digest, remove_parts_of, stamp
+from lineup.files import FULL, file_digest, remove_parts_of, stamp
 from lineup.ledger.code import code_of
 from lineup.ledger.lock import follow_run
 from lineup.ledger.records import RECORD, altered, write_record
 from lineup.ledger.specification import files_of, listed
-
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager

@@ -72,25 +72,33 @@ def _claim(run: Path, jobs: list[str], attempt: int) -> None:
         leave("a later try of it has begun")
     about = {"token": token, "order": order, "host": platform.node(), "process": os.getpid()}
     os.environ[CLAIM] = f"{claim} {token}"
-    with suppress(FileNotFoundError):  # of a run that is gone
+    try:
         lease.write(claim, about)
-        if (lease.age(run / "lease", claim) or 0) > lease.LEASE:
-            leave("its run is gone")
+    except OSError as error:
+        if not lease.is_absence(error):
+            raise
+        leave("its run is gone")
+    if (lease.age(run / "lease", claim) or 0) > lease.LEASE:
+        leave("its run is gone")
 
 
 def watch() -> None:
     """Ends this process, a job, as soon as its run is gone or another process has its job."""
     run = Path(os.environ[RUN])
     probe = Path(os.environ[CLAIM].rsplit(" ", 1)[0]) if CLAIM in os.environ else run / "probe"
+    late = 0
     while True:
         try:
             check_right()
             age = lease.age(run / "lease", probe)
         except SystemExit:
             os._exit(143)
-        except OSError:  # a file server that is away for a while
+        except OSError:
             age = 0
-        if age is None or age > lease.LEASE:
+        # A file server that was away for a while may have been asked by this process first: the run then has time to
+        # touch its lease before the next looks.
+        late = late + 1 if age is not None and age > lease.LEASE else 0
+        if age is None or late > 2:
             os._exit(143)
         time.sleep(lease.BEAT)
 

@@ -163,8 +163,14 @@ def test_the_file_says_the_same_of_text_outside_ascii(prepared, tmp_path):
 # What is refused: the text of the file, the settings, and what the sentence has to say.
 REFUSED = {
     "no such target": ("a,b\n1,2\n", {}, ["no column 'y'", "a, b"]),
-    "a target of text": ("a,y\n1,x\n2,z\n", {}, ["Column 'y'", "string"]),
-    "a target of true and false": ("a,y\n1,true\n2,false\n", {}, ["Column 'y'", "bool"]),
+    "a target of text": ("a,y\n1,x\n2,z\n", {}, ["Column 'y'", "'x' in row 1"]),
+    "a target of true and false": ("a,y\n1,true\n2,false\n", {}, ["Column 'y'", "True in row 1"]),
+    "a word in a target of numbers": (
+        "a,y\n1,2\n2,?\n",
+        {},
+        ["Column 'y'", "'?' in row 2", "leave it empty"],
+    ),
+    "semicolons": ("a;y\n1;2\n2;3\n", {}, ["one column, named 'a;y'", "between ';'", "commas"]),
     "a target with no values": ("a,y\n1,\n2,\n", {}, ["Column 'y'", "empty in every row"]),
     "a header only": ("a,y\n", {}, ["Column 'y'", "empty in every row"]),
     "an empty file": ("", {}, ["raw.csv", "Empty CSV file"]),
@@ -216,12 +222,12 @@ def test_what_is_wrong_is_said_in_one_line(prepared, tmp_path, text, settings, s
     assert not (tmp_path / "table.parquet").exists()
 
 
-def test_many_rows_that_are_dropped_are_told(prepared, capsys, caplog):
+def test_many_rows_that_are_dropped_are_told(prepared, tmp_path, capsys, caplog):
     """Of those with a target: nobody can use the others."""
     rows = [f"{row},{'' if row < 3 else row * row},{row % 5},{'' if row > 17 else row}" for row in range(20)]
     prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
     warning = (
-        "3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing in 3 of them: "
+        f"In {tmp_path / 'raw.csv'}, 3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing in 3 of them: "
         "fill it, or leave the column out of the file."
     )
     assert capsys.readouterr().err == f"Warning: {warning}\n" and caplog.messages[0] == warning
