@@ -128,7 +128,7 @@ CHANGES = [
     Change("a comment in a .smk file", append("workflow/rules/lasso.smk", PARAGRAPH), NOTHING),
     Change(
         "the memory that a rule asks for",
-        edit("workflow/rules/lasso.smk", ("mem_mb=growing(2000)", "mem_mb=growing(3000)")),
+        edit("workflow/rules/lasso.smk", ("mem_mb=growing(2000, 30)", "mem_mb=growing(3000, 30)")),
         NOTHING,
     ),
     Change(

@@ -16,6 +16,8 @@ from support.tree import ROOT, contents
 from support.waiting import PATIENCE
 from support.warm import SHARED, Folder, Warm
 
+from lineup.ledger.libraries import VARIABLES
+
 # The plugins for clusters stand apart, because Snakemake loads each one that it finds at every start.
 PLUGINS = ROOT / ".venv" / "cluster"
 
@@ -57,9 +59,13 @@ class Run:
 _settings = tempfile.TemporaryDirectory(prefix="settings-")
 
 
+# A training in the process of the tests sets some of the variables that count in a specification.
+_unset = {name for names in VARIABLES.values() for name in names} - os.environ.keys()
+
+
 def environment(**more):
-    """Gives the environment for a run: that of the tests, without settings for snakemake."""
-    left = ("SNAKEMAKE", SHARED)
+    """Gives the environment for a run: that which the tests began with, without settings for snakemake."""
+    left = ("SNAKEMAKE", SHARED, *_unset)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
     return kept | {"XDG_CONFIG_DIRS": "/nonexistent", "XDG_CONFIG_HOME": _settings.name} | more
 
