@@ -4,7 +4,7 @@ import copy
 import difflib
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from lineup.errors import InputError
+from lineup.files import Digests
 from lineup.kinds import add_to, kinds, kinds_for, problems
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
@@ -102,22 +103,22 @@ def _set_defaults(block: dict, node: dict, tree: dict) -> None:
             _set_defaults(block[key], inner, tree)
 
 
-def take_files(config: dict, digest: Callable[[str], str | None], are_here: bool) -> None:
+def take_files(config: dict, cache: Path, are_here: bool) -> None:
     """Makes a source with a digest of each ``file`` of a dataset, in place.
 
     Args:
         config: The config, checked.
-        digest: Gives the SHA-256 of a file, or None if it is missing.
+        cache: Where to keep the digests from run to run, apart from those of results, which are many.
         are_here: Whether the files of the datasets to build have to be on this machine.
 
     Raises:
         InputError: If one is missing.
     """
-    for name, dataset in config["datasets"].items():
-        if "file" not in dataset:
-            continue
+    with_file = {name: dataset for name, dataset in config["datasets"].items() if "file" in dataset}
+    digests = Digests(cache) if with_file else None
+    for name, dataset in with_file.items():
         path = dataset.pop("file")
-        found = None if Path(path).is_dir() else digest(path)
+        found = None if Path(path).is_dir() else digests.of(path)
         if found is None and are_here and name in config["build"]:
             raise InputError(
                 f"In the config, datasets.{name}.file is {_shown(path)}, and there is no such file in {Path.cwd()}, or it is a "
@@ -127,6 +128,8 @@ def take_files(config: dict, digest: Callable[[str], str | None], are_here: bool
         dataset.setdefault("sha256", found or "")
         if found:
             dataset["max_megabytes"] = max(dataset["max_megabytes"], Path(path).stat().st_size / 1e6)
+    if digests:
+        digests.save()
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:

@@ -1,5 +1,14 @@
-"""The error that a user can mend."""
+"""The error that a user can mend, and the warning of what looks wrong."""
+
+import logging
+import sys
 
 
 class InputError(Exception):
     """Something the user gave is wrong. The message says what, where, and what to do."""
+
+
+def warn(logger: logging.Logger, text: str) -> None:
+    """Warns where people look: in the log of a job and on the terminal."""
+    logger.warning("%s", text)
+    print(f"Warning: {text}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals, poor_models
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
@@ -144,7 +144,7 @@ def section(
         "schema": read_schema(table),
         "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
         "leaderboard": lines,
-        "poor": lines[[line["model"] for line in lines].index(NULL_MODEL) + 1 :],
+        "poor": poor_models(lines, first, NULL_MODEL),
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, first),

@@ -176,6 +176,7 @@ def ask_again_for_jobs(workflow: Workflow) -> None:
 
     async def check_active_jobs(jobs: list[SubmittedJobInfo]) -> AsyncIterator[SubmittedJobInfo]:
         active = set()
+        reported.clear()  # of jobs that are gone, whose ids may come again
         async for job in check(jobs):
             active.add(id(job))
             yield job

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -11,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.scores import METRICS, score_columns, signed
+from lineup.comparison.scores import METRICS, poor_models, score_columns, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import Design, Splits, read_design, read_splits, read_tables, write_table
+from lineup.errors import warn
 from lineup.files import name_of, replacing
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
@@ -120,16 +120,14 @@ def source_of(paths: list[str]) -> str:
 
 
 def warn_of_poor_models(ranked: list[dict], metric: str, logger: logging.Logger) -> None:
-    """Warns, in the log and on the terminal, of each model that is no better than the null model."""
+    """Warns of each model that is no better than the null model."""
     null = next(record[metric] for record in ranked if record["model"] == NULL_MODEL)
-    for record in ranked:
-        if record["model"] != NULL_MODEL and signed(record[metric], metric) >= signed(null, metric):
-            warning = (
-                f"{record['model']} is no better than the null model, which predicts the same for every row: its mean "
-                f"{metric} is {record[metric]:.4g}, and {null:.4g} that of the null model. Look at its settings."
-            )
-            logger.warning(warning)
-            print(f"Warning: {warning}", file=sys.stderr)
+    for record in poor_models(ranked, metric, NULL_MODEL):
+        warn(
+            logger,
+            f"{record['model']} is no better than the null model, which predicts the same for every row: its mean {metric} is "
+            f"{record[metric]:.4g}, and {null:.4g} that of the null model. Look at its settings.",
+        )
 
 
 def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:

@@ -36,6 +36,12 @@ def signed(values: np.ndarray, metric: str) -> np.ndarray:
     return -values if metric in HIGHER_IS_BETTER else values
 
 
+def poor_models(records: list[dict], metric: str, null_model: str) -> list[dict]:
+    """Picks the records of a leaderboard whose models are no better than the one named, the null model."""
+    null = next(signed(record[metric], metric) for record in records if record["model"] == null_model)
+    return [one for one in records if one["model"] != null_model and signed(one[metric], metric) >= null]
+
+
 def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
     """Computes the scores of S splits.
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from lineup.data.tables import SCHEMA_KEY, write_table
-from lineup.errors import InputError
+from lineup.errors import InputError, warn
 
 # ASSUME: where more than this share of the rows is dropped for missing features, the rest may be another sample.
 MANY = 0.1
@@ -102,12 +101,11 @@ def tell_of_dropped_rows(table: pa.Table, target: str, kept: int, raw: str, logg
         for name in with_target.column_names
     }
     worst = max(missing, key=missing.__getitem__)
-    warning = (
+    warn(
+        logger,
         f"In {raw}, {dropped} of the {with_target.num_rows} rows with a target are dropped, because a feature is missing; "
-        f"column {worst!r} is missing in {missing[worst]} of them: fill it, or leave the column out of the file."
+        f"column {worst!r} is missing in {missing[worst]} of them: fill it, or leave the column out of the file.",
     )
-    logger.warning(warning)
-    print(f"Warning: {warning}", file=sys.stderr)
 
 
 def code_column(name: str, values: pa.ChunkedArray) -> list[tuple[dict, pa.ChunkedArray]]:

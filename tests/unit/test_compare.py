@@ -22,7 +22,13 @@ from lineup.comparison.leaderboard import (
     paired_differences,
 )
 from lineup.comparison.scores import METRICS as METRICS_OF
-from lineup.comparison.scores import classification_scores, score_columns, write_evaluation
+from lineup.comparison.scores import (
+    classification_scores,
+    decimals,
+    poor_models,
+    score_columns,
+    write_evaluation,
+)
 from lineup.data.splits import given_splits
 from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_table, write_splits, write_table
 
@@ -453,3 +459,28 @@ def test_scores_of_classes_are_those_of_scikit_learn():
             log_loss(actual[split], probabilities[split], labels=range(4))
         )
     assert len(set(scores["log_loss"])) == 3
+
+
+def test_models_that_are_no_better_than_the_null_model():
+    """Nor one that is as good as it; of a metric where higher is better, the lower ones."""
+    records = [
+        {"model": name, "mae": mae} for name, mae in (("a", 1.0), ("b", 2.0), ("null", 2.0), ("c", 3.0))
+    ]
+    assert [one["model"] for one in poor_models(records, "mae", "null")] == ["b", "c"]
+    records = [{"model": name, "accuracy": share} for name, share in (("a", 0.9), ("null", 0.5), ("c", 0.4))]
+    assert [one["model"] for one in poor_models(records, "accuracy", "null")] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"),
+    [
+        ([222.9, 238.1, 246.5, 337.0], 2),
+        ([1.2e-6, 1.3e-6, 3.7e-6], 10),
+        ([5e6, 6e6, 7e6], 0),
+        ([0.86, 0.87, 3.1, 9_999_989.0], 4),
+        ([0.0, 0.0, 1.0], 5),
+    ],
+)
+def test_errors_have_digits_by_the_typical_one(values, digits):
+    """A model that is far off does not take the digits of the others."""
+    assert decimals("mae", values, 5) == digits and decimals("accuracy", values, 5) == 4

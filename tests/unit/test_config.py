@@ -1,6 +1,7 @@
 """The check of the config: what it refuses, in which words, and what it accepts."""
 
 import copy
+import hashlib
 import json
 import os
 import re
@@ -628,14 +629,16 @@ def test_a_file_and_a_target_are_enough(tmp_path, monkeypatch):
     assert mine["models"] == ["least_squares", "ridge", "lasso"] and mine["reference"] == "least_squares"
     assert mine["splits"] == {"test_share": 0.25, "seeds": {"first": 1, "last": 100}, "block_size": 1000}
     with pytest.raises(InputError, match=r"datasets.mine.file is 'mine.csv', and there is no such file in /"):
-        take_files(config, {}.get, are_here=True)
+        take_files(config, tmp_path / "digests", are_here=True)
     (tmp_path / "mine.csv").write_bytes(b"1" * 3_000_000)
     config = copy.deepcopy(two_lines(max_megabytes=1))
     validate(config)
-    take_files(config, {"mine.csv": DIGEST}.get, are_here=True)
+    take_files(config, tmp_path / "digests", are_here=True)
     mine = config["datasets"]["mine"]
     assert (
-        mine["sources"] == [{"file": "mine.csv"}] and mine["sha256"] == DIGEST and mine["max_megabytes"] == 3
+        mine["sources"] == [{"file": "mine.csv"}]
+        and mine["sha256"] == hashlib.sha256(b"1" * 3_000_000).hexdigest()
+        and mine["max_megabytes"] == 3
     )
     # What is written in full is the same setting.
     again = copy.deepcopy(config)

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, take_files, validate
 from lineup.errors import InputError
-from lineup.files import STATE, Digests
+from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import follow_no_run
@@ -28,9 +28,7 @@ if port.is_submitted(workflow):
 
 try:
     validate(config, workflow.configfiles)
-    digests = Digests(STATE / "digests.json")
-    take_files(config, digests.of, are_here=not port.is_submitted(workflow))
-    digests.save()
+    take_files(config, STATE / "files.json", are_here=not port.is_submitted(workflow))
 except InputError as error:
     raise WorkflowError(str(error))
 
