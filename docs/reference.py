@@ -1,6 +1,6 @@
-"""Writes docs/config.md from the schema of the config, and docs/outputs.md from the rules.
+"""Writes docs/config.md from the schema of the config, docs/outputs.md and the groups of the profiles from the rules.
 
-Of each page, what stands outside the two marks is written by hand, and stays.
+Of each page, what stands outside the two marks is written by hand, and stays; so is what stands around the groups.
 """
 
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.api import SnakemakeApi
+from snakemake.rules import Rule
 from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,18 +212,23 @@ def config_page() -> str:
     return page
 
 
-def rule_outputs() -> dict[str, list[str]]:
-    """Asks Snakemake for the path of each output but the records, with the names of the rules that write it."""
-    found = {}
+def rules() -> list[Rule]:
+    """Asks Snakemake for the rules."""
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(resource_settings=ResourceSettings(), snakefile=ROOT / "Snakefile")
-        for rule in workflow._workflow.rules:
-            for output in rule.output:
-                if output.startswith("results/manifest/"):
-                    continue
-                # A wildcard stands there with the names that it may take, as {dataset,hitters}.
-                path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(output))
-                found.setdefault(path, []).append(rule.name)
+        return list(workflow._workflow.rules)
+
+
+def rule_outputs() -> dict[str, list[str]]:
+    """Lists the path of each output but the records, with the names of the rules that write it."""
+    found = {}
+    for rule in rules():
+        for output in rule.output:
+            if output.startswith("results/manifest/"):
+                continue
+            # A wildcard stands there with the names that it may take, as {dataset,hitters}.
+            path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(output))
+            found.setdefault(path, []).append(rule.name)
     return found
 
 
@@ -243,6 +249,18 @@ def outputs_page() -> str:
     return page
 
 
+def groups() -> str:
+    """Writes the groups in which a cluster gets the small jobs, for a profile: a line for each rule."""
+    found = {"data": r"preprocess\w*|split", "report": r"plot_\w+|compare|report"}
+    lines = [
+        f"  {name}: {group}\n"
+        for group, pattern in found.items()
+        for name in dict.fromkeys(rule.name for rule in rules())
+        if re.fullmatch(pattern, name)
+    ]
+    return "groups:\n" + "".join(lines)
+
+
 def pages() -> dict[Path, str]:
     """Gives the text of each page: what stands outside its marks, and between them what is written anew."""
     texts = {}
@@ -253,6 +271,15 @@ def pages() -> dict[Path, str]:
     return texts
 
 
+def profiles() -> dict[Path, str]:
+    """Gives the text of each profile, with the groups written anew."""
+    written = groups()
+    return {
+        path: re.sub(r"^groups:\n(  .*\n)+", written, path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for path in sorted((ROOT / "profiles").glob("*/profile.yaml"))
+    }
+
+
 if __name__ == "__main__":
-    for path, text in pages().items():
+    for path, text in (pages() | profiles()).items():
         path.write_text(text, encoding="utf-8")

@@ -150,11 +150,9 @@ def name_of_submissions(workflow: Workflow) -> str | None:
 
 
 def end_submissions_with_run(workflow: Workflow) -> None:
-    """Has SIGTERM cancel the jobs, as Ctrl-C does, where Snakemake would wait for them; and failed jobs remove no file.
-
-    A job that finds another one in its place fails, and what Snakemake beside it would remove is the other's. What is
-    left half-made needs no removing: it has no record.
-    """
+    """Has SIGTERM cancel the jobs, as Ctrl-C does, where Snakemake would wait for them; and failed jobs remove no file."""
+    # A job that finds another one in its place fails, and what Snakemake beside it would remove is the other's. What is
+    # left half-made needs no removing: it has no record.
     workflow.execution_settings.keep_incomplete = True
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 

@@ -63,6 +63,34 @@ def test_a_script_is_a_screen_long_and_imports_no_other(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
 
 
+def code_lines(node, lines):
+    """Counts the lines of a function or class and of its docstring, without empty ones."""
+    text = node.body[0]
+    told = len([line for line in ast.get_docstring(node).splitlines() if line])
+    own = lines[node.lineno - 1 : text.lineno - 1] + lines[text.end_lineno : node.end_lineno]
+    return told, len([line for line in own if line])
+
+
+@pytest.mark.parametrize(
+    "path", [*MODULES.values(), *(ROOT / "scripts").glob("*.py")], ids=lambda path: path.stem
+)
+def test_functions_and_docstrings_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.splitlines()]
+    described = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node)
+    ]
+    counts = {node.name: code_lines(node, lines) for node in described}
+    assert [name for name, (told, own) in counts.items() if told >= own > 1] == []
+    functions = [node for node in described if isinstance(node, ast.FunctionDef)]
+    assert [
+        node.name for node in functions if node.end_lineno - node.lineno >= 60 + counts[node.name][0]
+    ] == []
+    assert len(lines) <= 300 or path.name == "config.py"
+
+
 def test_every_folder_of_the_package_is_a_room():
     folders = {
         path.name for path in (ROOT / "lineup").iterdir() if path.is_dir() and path.name != "__pycache__"

@@ -15,23 +15,13 @@ def wilson_interval(accuracy: float, rows: int) -> tuple[float, float]:
 
 
 def corrected_interval(differences: np.ndarray, test_rows: int, train_rows: int) -> tuple[float, float]:
-    """Computes a confidence interval for the mean difference of two models over random splits.
+    """Computes a confidence interval for the mean of differences of two models on S > 1 random splits, shape (S,).
 
-    The splits share training rows, so their differences are not independent, and the usual
-    variance ``s^2 / S`` is too small. This one is ``(1 / S + test rows / training rows) s^2``, with
-    Student's t of S - 1 degrees of freedom: the corrected resampled t-test of Nadeau and Bengio,
-    "Inference for the Generalization Error", Machine Learning 52 (2003), section 4.2. The correction
-    is an approximation that its authors recommend, not an exact result.
-
-    Args:
-        differences: The differences on S > 1 splits, shape (S,).
-        test_rows: Number of test rows of a split.
-        train_rows: Number of training rows of a split.
-
-    Returns:
-        Both ends.
+    Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003), section 4.2.
     """
     splits = len(differences)
+    # Splits share training rows, so the usual variance, s^2 / S, is too small. The correction is an approximation that
+    # its authors recommend, not an exact result.
     error = differences.std(ddof=1) * np.sqrt(1 / splits + test_rows / train_rows)
     half = stdtrit(splits - 1, (1 + CONFIDENCE) / 2) * error
     return float(differences.mean() - half), float(differences.mean() + half)

@@ -22,21 +22,13 @@ MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#FFFFFF", "#F0A070"])
 
 @dataclass(frozen=True)
 class Predictions:
-    """The predictions of the first split, for t test rows and K classes.
+    """The predictions of the first split, for t test rows and K classes."""
 
-    Attributes:
-        seed: Seed of the split.
-        row: Row numbers in the table, shape (t,).
-        actual: Places of the classes, shape (t,).
-        predicted: Those of the most probable classes, shape (t,).
-        probabilities: Shape (t, K).
-    """
-
-    seed: int
-    row: np.ndarray
-    actual: np.ndarray
-    predicted: np.ndarray
-    probabilities: np.ndarray
+    seed: int  # seed of the split
+    row: np.ndarray  # row numbers in the table, shape (t,)
+    actual: np.ndarray  # places of the classes, shape (t,)
+    predicted: np.ndarray  # those of the most probable classes, shape (t,)
+    probabilities: np.ndarray  # shape (t, K)
 
 
 def read_predictions(path: str) -> Predictions:

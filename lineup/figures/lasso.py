@@ -27,21 +27,13 @@ NAMED_FEATURES = 40
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid searches of S splits: k penalties, from the largest down, and F folds.
+    """The grid searches of S splits: k penalties, from the largest down, and F folds."""
 
-    Attributes:
-        seeds: Seeds of the splits, shape (S,).
-        penalties: Shape (S, k).
-        errors: Mean absolute errors, as means over the held-out folds, shape (S, k).
-        chosen: The chosen penalties, shape (S,).
-        first: Mean absolute errors of the first split on each held-out fold, shape (k, F).
-    """
-
-    seeds: np.ndarray
-    penalties: np.ndarray
-    errors: np.ndarray
-    chosen: np.ndarray
-    first: np.ndarray
+    seeds: np.ndarray  # seeds of the splits, shape (S,)
+    penalties: np.ndarray  # shape (S, k)
+    errors: np.ndarray  # mean absolute errors, as means over the held-out folds, shape (S, k)
+    chosen: np.ndarray  # the chosen penalties, shape (S,)
+    first: np.ndarray  # mean absolute errors of the first split on each held-out fold, shape (k, F)
 
 
 def read_grid(paths: list[str]) -> Grid:

@@ -24,25 +24,15 @@ NAMED = 6  # jobs of a rule that are named one by one in a message
 
 @dataclass(frozen=True)
 class RecordedJob:
-    """A job of the manifest that the workflow still has.
+    """A job of the manifest that the workflow still has."""
 
-    Attributes:
-        name: Its rule and wildcards, as in ``fit_lasso trial.lasso``.
-        rule: Its rule.
-        record: The path of its record.
-        inputs: Digests of the files that it read.
-        reads: The files that it reads now.
-        outputs: The files that it wrote, with the record.
-        causes: Why it has to run again, in words; empty if it need not.
-    """
-
-    name: str
-    rule: str
-    record: str
-    inputs: dict[str, str]
-    reads: frozenset[str]
-    outputs: frozenset[str]
-    causes: list[str]
+    name: str  # its rule and wildcards, as in ``fit_lasso trial.lasso``
+    rule: str  # its rule
+    record: str  # the path of its record
+    inputs: dict[str, str]  # digests of the files that it read
+    reads: frozenset[str]  # the files that it reads now
+    outputs: frozenset[str]  # the files that it wrote, with the record
+    causes: list[str]  # why it has to run again, in words; empty if it need not
 
 
 def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]) -> list[str]:

@@ -11,15 +11,10 @@ from lineup.models.moments import standardization
 
 @dataclass(frozen=True)
 class LassoPath:
-    """Lasso fits at k penalties, in the units of the features as given.
+    """Lasso fits at k penalties, in the units of the features as given."""
 
-    Attributes:
-        coefficients: Shape (p, k).
-        intercepts: Shape (k,).
-    """
-
-    coefficients: np.ndarray
-    intercepts: np.ndarray
+    coefficients: np.ndarray  # shape (p, k)
+    intercepts: np.ndarray  # shape (k,)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predicts for features of shape (n, p): shape (n, k)."""
@@ -29,18 +24,8 @@ class LassoPath:
 def penalty_grid(X: np.ndarray, y: np.ndarray, number: int, smallest: float, standardize: bool) -> np.ndarray:
     """Computes the penalties to search, from the largest down.
 
-    The largest is ``max_j |x_j' (y - mean y)| / n``, the smallest penalty at which every
-    coefficient is zero (Friedman, Hastie and Tibshirani 2010, section 2.5).
-
-    Args:
-        X: Training features, shape (n, p).
-        y: Training target, shape (n,).
-        number: How many penalties.
-        smallest: The last penalty as a share of the first.
-        standardize: Whether the features are standardized for the largest penalty.
-
-    Returns:
-        The penalties, shape (number,), log-uniform.
+    The largest is ``max_j |x_j' (y - mean y)| / n``, the smallest at which every coefficient is zero (Friedman, Hastie
+    and Tibshirani 2010, section 2.5), with ``x_j`` standardized or not; ``smallest`` is a share of it.
 
     Raises:
         InputError: If the target does not vary with any feature.

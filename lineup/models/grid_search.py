@@ -42,10 +42,7 @@ def held_out_errors(
         y: Training targets, shape (S, m).
         held: The rows of each of the F held-out folds.
         coefficients: Of the fits without each fold at k penalties, shape (S, F or more, k, p).
-        intercepts: Shape (S, F or more, k).
-
-    Returns:
-        In the unit of the target, shape (S, F, k).
+        intercepts: Shape (S, F or more, k). The result has shape (S, F, k), and the unit of the target.
     """
     errors = np.empty((len(X), len(held), coefficients.shape[2]))
     for fold, rows in enumerate(held):

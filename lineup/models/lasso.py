@@ -42,8 +42,7 @@ def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np
         standardize: Whether the penalty is on the coefficients of the standardized features.
 
     Returns:
-        The coefficients of the standardized features, shape (S, F + 1, k, p), and the duality gaps
-        relative to the variance of the target, shape (S, F + 1, k).
+        Those coefficients, shape (S, F + 1, k, p), and duality gaps as shares of the target's variance, (S, F + 1, k).
     """
     weights = np.ones_like(found.scale) if standardize else 1 / found.scale
     flat = [part.reshape(-1, *part.shape[2:]) for part in (found.gram, found.correlation, weights)]
@@ -56,23 +55,15 @@ def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np
 
 @dataclass(frozen=True)
 class Search:
-    """The grid searches of S splits.
+    """The grid searches of S splits."""
 
-    Attributes:
-        penalties: The penalties, from the largest down, shape (S, k).
-        errors: Mean absolute errors on each held-out fold, shape (S, F, k), in the unit of the target.
-        chosen: Which penalty has the lowest mean error, the largest of several, shape (S,).
-        coefficients: Of the fits on all training rows, per unit of the feature, shape (S, k, p).
-        intercepts: Shape (S, k).
-        solved_again: For how many folds the solution was not within the tolerance and was found by
-            coordinate descent.
-    """
-
-    penalties: np.ndarray
+    penalties: np.ndarray  # the penalties, from the largest down, shape (S, k)
+    # Mean absolute errors on each held-out fold, shape (S, F, k), in the unit of the target.
     errors: np.ndarray
-    chosen: np.ndarray
-    coefficients: np.ndarray
-    intercepts: np.ndarray
+    chosen: np.ndarray  # which penalty has the lowest mean error, the largest of several, shape (S,)
+    coefficients: np.ndarray  # of the fits on all training rows, per unit of the feature, shape (S, k, p)
+    intercepts: np.ndarray  # shape (S, k)
+    # For how many folds the solution was not within the tolerance and was found by coordinate descent.
     solved_again: int
 
 

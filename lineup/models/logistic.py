@@ -38,29 +38,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Search:
-    """What the search of the penalty on one split gave, of G penalties, K classes and p features.
+    """What the search of the penalty on one split gave, of G penalties, K classes and p features."""
 
-    Attributes:
-        penalties: From the largest to the smallest, shape (G,).
-        log_loss: On the rows held out, shape (G,).
-        accuracy: On the rows held out, shape (G,).
-        nonzero: Number of coefficients that are not zero, shape (G,).
-        converged: Whether the solver reached its tolerance, shape (G,).
-        chosen: Place of the penalty with the lowest log loss.
-        coefficients: Of the fit on all training rows, per unit of the feature in the table, shape (K, p).
-        intercepts: Shape (K,).
-        probabilities: Predicted for the test rows, shape (t, K).
-    """
-
-    penalties: np.ndarray
-    log_loss: np.ndarray
-    accuracy: np.ndarray
-    nonzero: np.ndarray
-    converged: np.ndarray
-    chosen: int
+    penalties: np.ndarray  # from the largest to the smallest, shape (G,)
+    log_loss: np.ndarray  # on the rows held out, shape (G,)
+    accuracy: np.ndarray  # on the rows held out, shape (G,)
+    nonzero: np.ndarray  # number of coefficients that are not zero, shape (G,)
+    converged: np.ndarray  # whether the solver reached its tolerance, shape (G,)
+    chosen: int  # place of the penalty with the lowest log loss
+    # Of the fit on all training rows, per unit of the feature in the table, shape (K, p).
     coefficients: np.ndarray
-    intercepts: np.ndarray
-    probabilities: np.ndarray
+    intercepts: np.ndarray  # shape (K,)
+    probabilities: np.ndarray  # predicted for the test rows, shape (t, K)
 
 
 def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,21 +14,13 @@ def standardization(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Problems:
-    """The lasso problems of S splits: for each split one for each of F folds held out, and one for all rows.
+    """The lasso problems of S splits: for each split one for each of F folds held out, and one for all rows."""
 
-    Attributes:
-        centre: Means of the features and of the target, shape (S, F + 1, p + 1).
-        scale: Standard deviations of the features, 1 for a constant one, shape (S, F + 1, p).
-        gram: Correlations of the features, shape (S, F + 1, p, p).
-        correlation: Covariances of the standardized features with the target, shape (S, F + 1, p).
-        variance: Variances of the target, shape (S, F + 1).
-    """
-
-    centre: np.ndarray
-    scale: np.ndarray
-    gram: np.ndarray
-    correlation: np.ndarray
-    variance: np.ndarray
+    centre: np.ndarray  # means of the features and of the target, shape (S, F + 1, p + 1)
+    scale: np.ndarray  # standard deviations of the features, 1 for a constant one, shape (S, F + 1, p)
+    gram: np.ndarray  # correlations of the features, shape (S, F + 1, p, p)
+    correlation: np.ndarray  # covariances of the standardized features with the target, shape (S, F + 1, p)
+    variance: np.ndarray  # variances of the target, shape (S, F + 1)
 
 
 def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:

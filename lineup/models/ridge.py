@@ -39,21 +39,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Search:
-    """The grid searches of S splits.
+    """The grid searches of S splits."""
 
-    Attributes:
-        penalties: The k penalties, from the largest down, shape (S, k).
-        errors: Mean absolute errors on each of F held-out folds, shape (S, F, k), in the unit of the target.
-        chosen: Which penalty has the lowest mean error, the largest of several, shape (S,).
-        coefficients: Of the fits on all training rows, per unit of the feature, shape (S, k, p).
-        intercepts: Shape (S, k).
-    """
-
-    penalties: np.ndarray
+    penalties: np.ndarray  # the k penalties, from the largest down, shape (S, k)
+    # Mean absolute errors on each of F held-out folds, shape (S, F, k), in the unit of the target.
     errors: np.ndarray
-    chosen: np.ndarray
-    coefficients: np.ndarray
-    intercepts: np.ndarray
+    chosen: np.ndarray  # which penalty has the lowest mean error, the largest of several, shape (S,)
+    coefficients: np.ndarray  # of the fits on all training rows, per unit of the feature, shape (S, k, p)
+    intercepts: np.ndarray  # shape (S, k)
 
 
 def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:

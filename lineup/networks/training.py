@@ -25,20 +25,14 @@ ALONE = 2**24
 
 @dataclass(frozen=True)
 class Trained:
-    """What the training of M networks gave, as arrays: tensors are not handed on from process to process.
+    """What the training of M networks gave, as arrays: tensors are not handed on from process to process."""
 
-    Attributes:
-        weights: Their weights, stacked, by the names that they have in an ``MLP``.
-        curves: By epoch, see ``Training.curves``, each of shape (M, epochs), float32. They mean nothing
-            after the end of a training.
-        lasted: For how many epochs each was trained, shape (M,).
-        predicted: For the test rows numbers, shape (M, t), or the logits of K classes, shape (M, t, K),
-            float32.
-    """
-
-    weights: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]  # their weights, stacked, by the names that they have in an ``MLP``
+    # By epoch, see ``Training.curves``, each of shape (M, epochs), float32. They mean nothing after the end of a
+    # training.
     curves: dict[str, np.ndarray]
-    lasted: np.ndarray
+    lasted: np.ndarray  # for how many epochs each was trained, shape (M,)
+    # For the test rows numbers, shape (M, t), or the logits of K classes, shape (M, t, K), float32.
     predicted: np.ndarray
 
 
@@ -67,21 +61,13 @@ class Advance(lightning.Callback):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a training runs.
+    """Where a training runs."""
 
-    Attributes:
-        accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
-        cards: The GPUs that it may take, by number; empty on a CPU.
-        rank: Which of the processes that train together this is, from 0.
-        processes: How many there are.
-        nodes: On how many machines they run, as many on each.
-    """
-
-    accelerator: str = "cpu"
-    cards: tuple[int, ...] = ()
-    rank: int = 0
-    processes: int = 1
-    nodes: int = 1
+    accelerator: str = "cpu"  # ``cpu``, ``gpu`` or ``auto``, as Lightning has it
+    cards: tuple[int, ...] = ()  # the GPUs that it may take, by number; empty on a CPU
+    rank: int = 0  # which of the processes that train together this is, from 0
+    processes: int = 1  # how many there are
+    nodes: int = 1  # on how many machines they run, as many on each
 
 
 HERE = Place()
@@ -113,21 +99,13 @@ def trainer_at(place: Place, **options: object) -> lightning.Trainer:
 
 @dataclass(frozen=True)
 class Started:
-    """What a training of M networks begins with.
+    """What a training of M networks begins with."""
 
-    Attributes:
-        network: A network of their shape.
-        states: The first weights of each.
-        streams: The random stream of each.
-        trained_on: Row numbers, shape (M, n).
-        validated_on: Row numbers, shape (M, v).
-    """
-
-    network: MLP
-    states: list[dict[str, torch.Tensor]]
-    streams: list[np.random.Generator]
-    trained_on: np.ndarray
-    validated_on: np.ndarray
+    network: MLP  # A network of their shape
+    states: list[dict[str, torch.Tensor]]  # the first weights of each
+    streams: list[np.random.Generator]  # the random stream of each
+    trained_on: np.ndarray  # row numbers, shape (M, n)
+    validated_on: np.ndarray  # row numbers, shape (M, v)
 
 
 def start(rows: Rows, splits: Splits, settings: Settings) -> Started:

@@ -225,6 +225,21 @@ CHANGES = [
         NOTHING,
     ),
     Change(
+        "a kind's YAML: a description, and a default that every model states",
+        several(
+            edit("lineup/models/lasso.yaml", ("The grid of penalties,", "A grid of penalties,")),
+            edit("lineup/models/ridge.yaml", ("default: true", "default: false")),
+        ),
+        NOTHING,
+    ),
+    Change(
+        "a kind's YAML: a figure is left out of the report",
+        edit("lineup/models/lasso.yaml", ("[grid, path, selection, predictions]", "[grid, path, selection]")),
+        ["report"],
+        "input figures was",
+        planned=True,
+    ),
+    Change(
         "tables.py: how tables are written",
         edit("lineup/data/tables.py", ('compression="zstd"', 'compression="snappy"')),
         PREPARED,

@@ -67,7 +67,7 @@ def columns_in(folder, file):
 
 def test_pages_are_up_to_date(reference):
     handlers = logging.getLogger().handlers[:]
-    for path, text in reference.pages().items():
+    for path, text in (reference.pages() | reference.profiles()).items():
         assert path.read_text(encoding="utf-8") == text, f"{path} is out of date: run `make docs`"
     assert logging.getLogger().handlers == handlers
 
@@ -83,6 +83,15 @@ def test_a_page_keeps_what_is_written_by_hand(reference, tmp_path, monkeypatch):
     assert set(reference.pages().values()) == {
         f"before\n{reference.BEGIN}\nnew\n\n{reference.END}after\n",
     }
+
+
+def test_a_profile_gets_its_groups_and_keeps_the_rest(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(reference, "groups", lambda: "groups:\n  new: report\n")
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    file = tmp_path / "profiles" / "slurm" / "profile.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("jobs: 1\n\ngroups:\n  old: data\n  older: report\n\nretries: 2\n", encoding="utf-8")
+    assert reference.profiles() == {file: "jobs: 1\n\ngroups:\n  new: report\n\nretries: 2\n"}
 
 
 def keys_of(node, prefix=""):
