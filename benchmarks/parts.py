@@ -13,7 +13,7 @@ import yaml
 from sklearn.model_selection import train_test_split
 
 from benchmarks import lab
-from lineup.data.coding import preprocess
+from lineup.data.preparation import preprocess
 from lineup.data.splits import split
 from lineup.models import lasso
 from lineup.models.lasso import fit_lasso

@@ -32,6 +32,7 @@ BLOCKS = {
         "source_wheel",
         "source_npm",
     ],
+    "How the file of a dataset of format csv is written": ["reading"],
     "The splits of a dataset of format csv": ["splits"],
     "Published figures of a dataset of format csv": ["published"],
     "A dataset of format images": ["images"],

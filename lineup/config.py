@@ -103,13 +103,16 @@ def _set_defaults(block: dict, node: dict, tree: dict) -> None:
             _set_defaults(block[key], inner, tree)
 
 
-def take_files(config: dict, cache: Path, are_here: bool) -> None:
+def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
     """Makes a source with a digest of each ``file`` of a dataset, in place.
 
     Args:
         config: The config, checked.
         cache: Where to keep the digests from run to run, apart from those of results, which are many.
         are_here: Whether the files of the datasets to build have to be on this machine.
+
+    Returns:
+        The paths of those files, by dataset, where they have to be here.
 
     Raises:
         InputError: If one is missing.
@@ -130,6 +133,8 @@ def take_files(config: dict, cache: Path, are_here: bool) -> None:
             dataset["max_megabytes"] = max(dataset["max_megabytes"], Path(path).stat().st_size / 1e6)
     if digests:
         digests.save()
+    names = [name for name in with_file if are_here and name in config["build"]]
+    return {name: with_file[name]["sources"][0]["file"] for name in names}
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:

@@ -1,6 +1,6 @@
 """Turns the CSV file of a dataset into the table that every model sees."""
 
-from lineup.data.coding import preprocess
+from lineup.data.preparation import preprocess
 from lineup.ledger.recorder import job
 
 if __name__ == "__main__":
@@ -8,6 +8,7 @@ if __name__ == "__main__":
         preprocess(
             raw=snakemake.input.raw,
             output=snakemake.output.table,
+            file=snakemake.params.file,
             logger=logger,
             **snakemake.params.spec["settings"],
         )

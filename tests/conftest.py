@@ -21,7 +21,7 @@ from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
 from support.warm import SHARED, Folder
 
-from lineup.data.coding import preprocess
+from lineup.data.preparation import preprocess
 from lineup.data.splits import given_splits, split
 from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
 from lineup.errors import InputError
@@ -117,6 +117,8 @@ def hitters_settings():
         "task": "regression",
         "missing_target": "drop",
         "missing_features": "error",
+        "reading": {},
+        "columns": {},
     }
 
 
@@ -158,7 +160,7 @@ def prepare(logger):
             str(folder / name) for name in ("made.csv", "made_table.parquet", "made_splits.parquet")
         )
         pd.DataFrame(columns).to_csv(raw, index=False)
-        preprocess(raw, table, target, "regression", "drop", "error", logger)
+        preprocess(raw, table, target, "regression", "drop", "error", {}, {}, logger)
         split(table, splits, test_share, list(seeds), logger)
         return table, splits
 

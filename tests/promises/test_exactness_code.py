@@ -121,7 +121,7 @@ CHANGES = [
     ),
     Change(
         "an early job's code is edited, its result stays the same",
-        edit("lineup/data/coding.py", ("MAX_LEVELS = 100", "MAX_LEVELS = 99")),
+        edit("lineup/data/coding.py", ("days since 1970-01-01", "days since 1 January 1970")),
         PREPARED,
         "lineup/data/coding.py has changed",
     ),

@@ -1,5 +1,6 @@
 """The prepared table: its rows, its columns, their coding, and what is refused."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from lineup.data.coding import MAX_LEVELS, preprocess
+from lineup.data.columns import MOST_LEVELS
+from lineup.data.preparation import preprocess
 from lineup.data.tables import read_design, read_schema
 from lineup.errors import InputError
 
@@ -33,6 +35,8 @@ def prepared(tmp_path, logger):
             "task": "regression",
             "missing_target": "drop",
             "missing_features": "error",
+            "reading": {},
+            "columns": {},
         } | settings
         preprocess(raw=str(raw), output=str(output), logger=logger, **settings)
         return pq.read_table(output)
@@ -120,9 +124,11 @@ def test_a_text_column_of_one_value_is_no_feature(prepared):
     assert prepared("a,b,y\nx,1,2\nx,2,4\n").column_names == ["b", "y"]
 
 
-def test_as_many_levels_as_allowed(prepared):
-    rows = "".join(f"k{place:03},{place}\n" for place in range(MAX_LEVELS))
-    assert prepared("a,y\n" + rows).num_columns == MAX_LEVELS
+def test_as_many_levels_as_allowed(prepared, tmp_path):
+    rows = [f"k{place % MOST_LEVELS:03},{place}" for place in range(2 * MOST_LEVELS)]
+    assert prepared("\n".join(["a,y", *rows])).num_columns == MOST_LEVELS
+    with pytest.raises(InputError, match="no feature"):
+        prepared("\n".join(["a,y", *rows, "one more,1"]))
 
 
 def test_numbers_of_a_large_file_are_read_alike_from_first_to_last(prepared, tmp_path):
@@ -137,7 +143,7 @@ def test_numbers_of_a_large_file_are_read_alike_from_first_to_last(prepared, tmp
     assert table["a"][-1].as_py() == rows - 0.5
     assert pc.sum(table["y"]).as_py() == rows * (rows - 1) // 2
     lines[-1] = f",6,{rows - 1}"
-    with pytest.raises(InputError, match=f"'a' has 1 missing value, the first in row {rows} of"):
+    with pytest.raises(InputError, match=f"1 missing value in column 'a', the first in row {rows} of"):
         prepared("a,b,y\n" + "\n".join(lines) + "\n")
 
 
@@ -162,51 +168,153 @@ def test_the_file_says_the_same_of_text_outside_ascii(prepared, tmp_path):
 
 # What is refused: the text of the file, the settings, and what the sentence has to say.
 REFUSED = {
-    "no such target": ("a,b\n1,2\n", {}, ["no column 'y'", "a, b"]),
-    "a target of text": ("a,y\n1,x\n2,z\n", {}, ["Column 'y'", "'x' in row 1"]),
-    "a target of true and false": ("a,y\n1,true\n2,false\n", {}, ["Column 'y'", "True in row 1"]),
+    "no such target": ("a,b\n1,2\n3,4\n", {}, ["has no column 'y', the target", "a, b"]),
+    "a target with a slip": (
+        "a,Salary\n1,2\n3,4\n",
+        {"target": "Salry"},
+        ["'Salry'", "did you mean 'Salary'?"],
+    ),
+    "no such column": ("a,y\n1,2\n3,4\n", {"columns": {"b": "number"}}, ["no column 'b'", "a, y"]),
+    "a target of text": ("a,y\n1,x\n2,z\n", {}, ["'x' in column 'y', row 1", "has to be a number"]),
+    "a target of true and false": ("a,y\n1,true\n2,false\n", {}, ["'true' in column 'y', row 1"]),
     "a word in a target of numbers": (
-        "a,y\n1,2\n2,?\n",
+        "a,y\n1,2\n2,few\n",
         {},
-        ["Column 'y'", "'?' in row 2", "leave it empty"],
+        ["'few' in column 'y', row 2", "reading.missing"],
     ),
-    "semicolons": ("a;y\n1;2\n2;3\n", {}, ["one column, named 'a;y'", "between ';'", "commas"]),
-    "a target with no values": ("a,y\n1,\n2,\n", {}, ["Column 'y'", "empty in every row"]),
-    "a header only": ("a,y\n", {}, ["Column 'y'", "empty in every row"]),
-    "an empty file": ("", {}, ["raw.csv", "Empty CSV file"]),
-    "a short row": ("a,y\n1,2\n3\n", {}, ["raw.csv", "Row #3", "Expected 2 columns, got 1"]),
-    "a long row": ("a,y\n1,2\n3,4,5\n", {}, ["raw.csv", "Row #3", "Expected 2 columns, got 3"]),
-    "two columns of a name": ("a,b,a,y\n1,2,3,4\n", {}, ["raw.csv", "'a'", "rename"]),
-    "two columns of a name, coded": ('"A[z]",A,y\n1,x,3\n1,z,3\n', {}, ["'A[z]'", "rename"]),
-    "an infinite feature": ("a,y\n1,2\n2,3\ninf,4\n", {}, ["Column 'a'", "infinite in row 3"]),
-    "an infinite target": ("a,y\n1,2\n2,-inf\n", {}, ["Column 'y'", "infinite in row 2"]),
-    "too many levels": (
-        "a,y\n" + "".join(f"k{place},{place}\n" for place in range(MAX_LEVELS + 1)),
+    "a target that is told a category": (
+        "a,y\n1,2\n2,3\n",
+        {"columns": {"y": "category"}},
+        ["'y'", "'category'", "number"],
+    ),
+    "a target that is left out": (
+        "a,y\n1,2\n2,3\n",
+        {"columns": {"y": "ignore"}},
+        ["'y'", "'ignore'", "number"],
+    ),
+    "a target with no values": ("a,y\n1,\n2,\n", {}, ["no row left", "'y'", "in 2 of 2 rows"]),
+    "a header only": ("a,y\n", {}, ["no row below its header"]),
+    "an empty file": ("", {}, ["raw.csv is empty"]),
+    "only blanks": ("\n  \n\n", {}, ["raw.csv is empty"]),
+    "a short row": ("a,y\n1,2\n3\n", {}, ["1 values in line 3, and 2 columns"]),
+    "a long row": ("a,y\n1,2\n3,4,5\n4,5\n5,6\n", {}, ["3 values in line 3, and 2 columns"]),
+    "a long row of a file with spaces": (
+        "a y\n1 2\n3 4 5\n4 5\n5 6\n",
         {},
-        ["Column 'a'", f"{MAX_LEVELS + 1} levels"],
+        ["3 values in line 3, and 2 columns"],
     ),
-    "dates": ("day,y\n2020-01-01,2\n2021-01-01,3\n", {}, ["Column 'day'", "date32"]),
-    "times": ("t,y\n2020-01-01 10:00:00,2\n2020-01-01 11:00:00,3\n", {}, ["Column 't'", "timestamp"]),
-    "no row left": (
-        "a,b,y\n,1,2\n,,3\n",
-        {"missing_features": "drop"},
-        ["No row", "column 'a'", "in 2 of 2 rows"],
+    "a note below the table": ("a;y\n1;2\n3;4\nSource: a book\n", {}, ["1 values in line 4"]),
+    "two columns of a name": ("a,b,a,y\n1,2,3,4\n", {}, ["more than one column named 'a'", "rename"]),
+    "two columns of a name, coded": ('"A[z]",A,y\n1,x,3\n2,z,3\n1,z,4\n', {}, ["'A[z]'", "rename"]),
+    "fewer names than columns": (
+        "a,b\n1,2,3\n1,3,4\n1,3,5\n",
+        {"target": "b"},
+        ["2 names", "3 fields", "name each column"],
     ),
+    "an infinite feature": ("a,y\n1,2\n2,3\ninf,4\n", {}, ["infinite number in column 'a', row 3"]),
+    "an infinite target": ("a,y\n1,2\n2,-inf\n", {}, ["infinite number in column 'y', row 2"]),
+    "a number beyond all": ("a,y\n1e400,2\n2,3\n", {}, ["infinite number in column 'a', row 1"]),
+    "no row left": ("a,b,y\n,1,2\n1,,3\n", {"missing_features": "drop"}, ["no row left", "in 1 of 2 rows"]),
     "no feature": ("y\n1\n2\n", {}, ["no feature", "'y'"]),
     "only a text of one value": ("a,y\nx,1\nx,2\n", {}, ["no feature", "'y'"]),
+    "only a number of one value": ("a,y\n4,1\n4,2\n", {}, ["no feature", "'y'"]),
+    "only names": ("who,y\n" + "".join(f"n{row},{row}\n" for row in range(9)), {}, ["no feature"]),
+    "all columns left out": ("a,y\n1,2\n2,3\n", {"columns": {"a": "ignore"}}, ["no feature"]),
     "a target missing": (
         "a,y\n1,2\n2,\n3,\n",
         {"missing_target": "error"},
-        ["Column 'y' has 2 missing values", "row 2 of", "missing_target: drop"],
+        ["2 missing values in column 'y'", "row 2 of", "missing_target: drop"],
     ),
     "a feature missing": (
-        "a,b,y\n1,x,\n2,x,1\n3,,2\n4,,3\n5,x,3\n",
+        "a,b,y\n1,x,\n2,x,1\n3,,2\n4,,3\n5,x,3\n6,z,1\n",
         {},
-        ["Column 'b' has 2 missing values", "row 2 of", "missing_features: drop"],
+        ["2 missing values in column 'b'", "row 2 of", "missing_features: drop"],
     ),
-    "text that is not UTF-8": (b"a,y\n\xe9,2\nx,3\n", {}, ["Column 'a'", "UTF-8"]),
-    "a header that is not UTF-8": (b"\xe9,y\n1,2\n", {}, ["raw.csv", "header", "UTF-8"]),
-    "a quote that never ends": ('"a,y\n1,2\n', {}, ["raw.csv", "CSV"]),
+    "a word in a column that is told a number": (
+        "a,y\n1,2\nlow,3\n",
+        {"columns": {"a": "number"}},
+        ["'low' in column 'a', row 2", "has to be a number"],
+    ),
+    "a word in a column that is told a date": (
+        "a,y\n2020-01-01,2\nnow,3\n",
+        {"columns": {"a": "date"}},
+        ["'now' in column 'a', row 2", "has to be a date"],
+    ),
+    "a day that there is not, told a date": (
+        "a,y\n2020-01-01,2\n2020-02-30,3\n",
+        {"columns": {"a": "date"}},
+        ["'2020-02-30' in column 'a', row 2"],
+    ),
+    "a word in a column that is told true or false": (
+        "a,y\ntrue,2\nyes,3\n",
+        {"columns": {"a": "boolean"}},
+        ["'yes' in column 'a', row 2", "true or false"],
+    ),
+    "day and month either way": (
+        "a,y\n3/5/2020,2\n4/6/2021,3\n",
+        {},
+        ["'3/5/2020' in column 'a'", "day_first or month_first", "reading.dates"],
+    ),
+    "thousands or decimals": (
+        'a,y\n"1,234",2\n"2,345",3\n',
+        {},
+        ["'1,234' in column 'a'", "reading.decimal"],
+    ),
+    "thousands or decimals, with points": (
+        "a;y\n1.234;2\n2.345;3\n",
+        {},
+        ["'1.234' in column 'a'", "reading.decimal"],
+    ),
+    "thousands or decimals in the target": (
+        'a,y\n1,"1,234"\n2,"2,345"\n',
+        {},
+        ["'1,234' in column 'y'", "reading.decimal"],
+    ),
+    "two decimal marks": (
+        "a;b;y\n1,5;1.5;1,234\n2,5;2.25;2,345\n",
+        {},
+        ["'1,234' in column 'y'", "reading.decimal"],
+    ),
+    "Cyrillic of Windows": (
+        b"\xe8\xec\xff,y\n\xcc\xee\xf1\xea\xe2\xe0,2\n\xca\xe0\xe7\xe0\xed\xfc,3\n",
+        {},
+        ["not UTF-8", "reading.encoding"],
+    ),
+    "no such encoding": (
+        "a,y\n1,2\n3,4\n",
+        {"reading": {"encoding": "utf-9"}},
+        ["'utf-9'", "Python does not know"],
+    ),
+    "another encoding than told": (
+        b"a,y\n\xe9,2\nx,3\n",
+        {"reading": {"encoding": "utf-8"}},
+        ["no text in utf-8", "line 2", "0xe9", "reading.encoding"],
+    ),
+    "an Excel workbook": (b"PK\x03\x04" + bytes(40), {}, ["an Excel workbook", "as CSV"]),
+    "an old Excel workbook": (b"\xd0\xcf\x11\xe0" + bytes(40), {}, ["an old Excel workbook", "as CSV"]),
+    "a Parquet file": (b"PAR1" + bytes(40), {}, ["a Parquet file", "as CSV"]),
+    "bytes of zero": (b"a,y\n1,2\n" + bytes(1) + b"3,4\n" * 20, {}, ["bytes of 0"]),
+    "a packed file that is cut off": (
+        gzip.compress(b"a,y\n1,2\n3,4\n" * 99)[:-20],
+        {},
+        ["cannot be unpacked"],
+    ),
+    "a quote that never ends": ('"a,y\n1,2\n', {}, ["raw.csv"]),
+    "another separator than told": (
+        "a,y\n1,2\n3,4\n",
+        {"reading": {"separator": ";"}},
+        ["has no ';'", "separator"],
+    ),
+    "more lines left out than there are": (
+        "a,y\n1,2\n3,4\n",
+        {"reading": {"skip_lines": 9}},
+        ["raw.csv is empty"],
+    ),
+    "a header that is none": (
+        "a,y\n1,2\n3,4\n",
+        {"reading": {"header": False}},
+        ["no column 'y'", "column_1, column_2"],
+    ),
 }
 
 
@@ -217,9 +325,16 @@ def test_what_is_wrong_is_said_in_one_line(prepared, tmp_path, text, settings, s
     message = str(caught.value)
     for part in said:
         assert part in message
-    assert "\n" not in message
-    assert message.endswith(".")
+    assert "raw.csv" in message and "\n" not in message
+    assert message.endswith((".", "?"))
     assert not (tmp_path / "table.parquet").exists()
+
+
+def test_a_total_below_the_table_is_told(prepared, tmp_path):
+    prepared("who,a,y\nx,1,2\nz,2,1\nx,3,4\nx,9,4\nTotal,6,7\n")
+    assert read_schema(tmp_path / "table.parquet")["doubts"] == [
+        "The last row holds 'Total': if it sums up the others, delete it from the file."
+    ]
 
 
 def test_many_rows_that_are_dropped_are_told(prepared, tmp_path, capsys, caplog):
@@ -227,11 +342,12 @@ def test_many_rows_that_are_dropped_are_told(prepared, tmp_path, capsys, caplog)
     rows = [f"{row},{'' if row < 3 else row * row},{row % 5},{'' if row > 17 else row}" for row in range(20)]
     prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
     warning = (
-        f"In {tmp_path / 'raw.csv'}, 3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing in 3 of them: "
-        "fill it, or leave the column out of the file."
+        f"{tmp_path / 'raw.csv'}: 3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing "
+        "in 3 of them: fill it, or leave it out with columns: {b: ignore}."
     )
-    assert capsys.readouterr().err == f"Warning: {warning}\n" and caplog.messages[0] == warning
+    assert f"Warning: {warning}\n" in capsys.readouterr().err and warning in caplog.messages
+    assert warning.partition(": ")[2] in read_schema(tmp_path / "table.parquet")["doubts"]
     caplog.clear()
     rows[0:2] = ["0,1,2,3", "1,2,3,4"]
     prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
-    assert capsys.readouterr().err == "" and not any("dropped" in text for text in caplog.messages)
+    assert "dropped" not in capsys.readouterr().err and not any("dropped" in text for text in caplog.messages)

@@ -79,7 +79,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
     spare = {model["kind"] for name, model in config["models"].items() if name not in named}
     spare -= {config["models"][name]["kind"] for name in named}
     unnamed = {f"{what}_{kind}" for what in ("fit", "plot") for kind in spare}
-    assert planned == set(RULES) - {"verify"} - unnamed
+    assert planned == set(RULES) - {"verify", "describe"} - unnamed
 
 
 def test_dry_run_imports_no_heavy_package(fresh):
@@ -88,7 +88,7 @@ def test_dry_run_imports_no_heavy_package(fresh):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_what_it_takes(rule):
-    body, makes = RULES[rule], rule != "verify"
+    body, makes = RULES[rule], rule not in ("verify", "describe")
     for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):

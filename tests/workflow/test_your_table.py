@@ -2,6 +2,7 @@
 
 import os
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from support.data import small_csv
@@ -62,3 +63,83 @@ def test_a_change_of_the_file_is_a_change_of_the_data(mine):
     assert "Traceback" not in run.text
     file.write_bytes(before)
     assert mine.dry_run().jobs == []
+
+
+OFFICE = [
+    "Verkauf 2024",
+    "",
+    "Kunden-Nr;Datum;Region;Größe (m²);Preis;Filiale;<script>alert(1)</script>;../../x;Umsatz",
+]
+for row in range(90):
+    size, price = 20 + row * 37 % 91, 900 + row * 53 % 97
+    OFFICE.append(
+        f"{1000 + row};{1 + row % 28:02}.{1 + row % 12:02}.2024;{('Süd', '=cmd()', '$x_1$', chr(0x5D0))[row % 4]};"
+        f"{'?' if row == 7 else f'{size},5'};{price},25 €;{row % 9:03};{'ab'[row % 2]};{row % 5};"
+        f"{(size * price) // 1000}.{(size * price) % 1000:03},{row % 90 + 10}"
+    )
+
+
+@pytest.fixture
+def office(tmp_path):
+    """A table as offices have them, with names and values that mean something in HTML, shells, TeX and spreadsheets."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    (folder / "office.csv").write_bytes("\r\n".join(OFFICE).encode("utf-8"))
+    dataset = {
+        "file": "office.csv",
+        "target": "Umsatz",
+        "splits": {"seeds": [1, 2]},
+        "models": ["least_squares", "lasso"],
+    }
+    return Project(folder, ROOT, {"build": ["office"], "datasets": {"office": dataset}})
+
+
+def test_a_table_of_an_office_goes_through(office):
+    run = office.run(*PLAIN)
+    assert run.status == 0, run.text
+    told = "office.csv: Column 'Kunden-Nr' is left out, as an identifier"
+    log = (office.results / "logs" / "preprocess" / "office.log").read_text(encoding="utf-8")
+    page = (office.results / "report.html").read_text(encoding="utf-8")
+    assert f"Warning: {told}" in run.text and told in log and "Kunden-Nr&#39; is left out" in page
+    assert "<script>" not in page and "Traceback" not in run.text
+    coefficients = office.results / "office" / "models" / "least_squares" / "block_1" / "coefficients.parquet"
+    terms = set(pq.read_table(coefficients)["term"].to_pylist())
+    assert {
+        "(intercept)",
+        "Datum.days",
+        "Region[Süd]",
+        "Größe (m²)",
+        "Preis",
+        "Filiale[001]",
+        "../../x",
+    } <= terms
+    assert {"Datum.month[Feb]", "<script>alert(1)</script>[b]"} <= terms and not terms & {
+        "Kunden-Nr",
+        "Datum.hour",
+    }
+    again = Project(office.folder, ROOT, yaml.safe_load(yaml.safe_dump(office.config)))
+    again.config["datasets"]["office"]["columns"] = {"Filiale": "number"}
+    planned = again.dry_run()
+    assert "preprocess.office" in planned.jobs and "fetch.office" not in planned.jobs
+    assert "columns.Filiale was not set, is number" in planned.text
+
+
+def test_a_table_is_described_before_it_is_used(office):
+    run = office.run("--cores", "1", "describe", "--config", "file=office.csv", "target=Umsatz")
+    assert run.status == 0, run.text
+    for line in (
+        "    reading: {encoding: utf-8, header: true, separator: ;, skip_lines: 2, decimal: ','}",
+        "      Datum: date ",
+    ):
+        assert line in run.text
+    run = office.run("--cores", "1", "describe")
+    assert run.status == 1 and "Say which file: snakemake describe --config file=PATH" in run.text
+
+
+def test_a_name_that_is_not_in_the_file_is_told_before_anything_runs(office):
+    office.config["datasets"]["office"]["target"] = "Umsaz"
+    run = office.run(*PLAIN)
+    assert (
+        run.status == 1 and "office.csv has no column 'Umsaz', the target: did you mean 'Umsatz'?" in run.text
+    )
+    assert not run.jobs and "Traceback" not in run.text

@@ -6,6 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, take_files, validate
+from lineup.data.header import check_header
 from lineup.errors import InputError
 from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
@@ -26,9 +27,14 @@ if port.is_submitted(workflow):
     else:
         follow_no_run()
 
+# What `snakemake describe` is asked about is no part of the config.
+described = {key: config.pop(key) for key in ("file", "target") if isinstance(config.get(key), str)}
+
 try:
     validate(config, workflow.configfiles)
-    take_files(config, STATE / "files.json", are_here=not port.is_submitted(workflow))
+    files = take_files(config, STATE / "files.json", workflow.is_main_process)
+    for dataset, file in files.items():
+        check_header(file, config["datasets"][dataset])
 except InputError as error:
     raise WorkflowError(str(error))
 

@@ -50,8 +50,10 @@ rule preprocess:
     params:
         spec=spec(
             "preprocess",
-            dataset_settings("target", "task", "missing_target", "missing_features"),
+            dataset_settings("target", "task", "missing_target", "missing_features", "reading", "columns"),
         ),
+        # What messages call it. No result depends on it, see the ladder of fetch.
+        file=lambda wildcards, output: dataset_settings("sources")(wildcards)["sources"][0].get("file"),
     script:
         "../../scripts/preprocess.py"
 
@@ -130,3 +132,23 @@ rule split:
         spec=spec("split", split_settings),
     script:
         "../../scripts/split.py"
+
+
+rule describe:
+    """Look at a file of `--config file=...`, and write the block of the config that it would be read with."""
+    input:
+        manifest_checked,
+    log:
+        "results/logs/describe/describe.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        file=lambda wildcards: described.get("file"),
+        target=lambda wildcards: described.get("target"),
+    script:
+        "../../scripts/describe.py"

@@ -1,0 +1,111 @@
+"""Describes a file: the block of the config that it would be read with, with the reasons."""
+
+from pathlib import Path
+
+import pyarrow.compute as pc
+import yaml
+
+from lineup.data.columns import Column
+from lineup.data.header import ended
+from lineup.data.preparation import Read, prepare, read_columns
+from lineup.errors import InputError
+
+# Rows that are looked at, about: enough for what is common, and a matter of seconds for any file.
+MOST = 200_000
+
+UNKNOWN = "the_column_to_predict"
+
+
+def describe(file: str, target: str | None) -> str:
+    """Writes the block of a dataset, to be pasted into a config.
+
+    Args:
+        file: The file.
+        target: Name of the target; None if it is to be chosen.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    if not Path(file).is_file():
+        raise InputError(
+            f"There is no file {file!r} in {Path.cwd()}: write its path from there, or from the root."
+        )
+    doubts = []
+    try:
+        read = read_columns(file, target, {}, {}, MOST)
+        if target:
+            doubts = prepare(read, target, "drop", "drop").doubts
+    except InputError as error:
+        raise InputError(ended(f"{file} {error}")) from error
+    name = "".join(
+        letter if letter.isascii() and letter.isalnum() else "_"
+        for letter in Path(file).name.partition(".")[0]
+    )
+    name = f"table_{name}".lower() if not name[:1].isalpha() else name.lower()
+    rows = len(read.columns[0].values)
+    lines = [
+        f"# {file}: {'the first ' if rows >= MOST else ''}{rows} rows of {len(read.columns)} columns.",
+        *(f"# {doubt}" for doubt in [*read.doubts, *doubts]),
+        f"build: [{name}]",
+        "datasets:",
+        f"  {name}:",
+        f"    file: {_yaml(file)}",
+        f"    target: {_yaml(target) if target else UNKNOWN}{'' if target else _choices(read)}",
+        f"    reading: {_flow(_reading(read))}",
+        "    columns:",
+        *_aligned([_line(column) for column in read.columns if column.name != target]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _reading(read: Read) -> dict:
+    """Gives what was found out of how the file is written, as the config has it."""
+    found = {"encoding": read.dialect.encoding, "header": read.dialect.header}
+    if ord(read.dialect.separator) >= 32 or read.dialect.separator == "\t":
+        found["separator"] = read.dialect.separator
+    if read.dialect.quote != '"':
+        found["quote"] = read.dialect.quote
+    if read.dialect.skip > read.dialect.header:
+        found["skip_lines"] = read.dialect.skip - read.dialect.header
+    if read.decimal:
+        found["decimal"] = read.decimal
+    words = sorted({word for column in read.columns for word in column.words})
+    return found | ({"missing": words} if words else {})
+
+
+def _choices(read: Read) -> str:
+    numbers = [column.name for column in read.columns if column.kind == "number"]
+    return (
+        f"  # one of {', '.join(numbers[:20])}{' and others' if len(numbers) > 20 else ''}" if numbers else ""
+    )
+
+
+def _line(column: Column) -> tuple[str, str]:
+    """Writes the line of a column: what it is, and why."""
+    kind = {"empty": "ignore"}.get(column.kind, column.kind)
+    given = column.values.drop_null()
+    some = [
+        str(value).removesuffix(" 00:00:00")
+        for value in pc.unique(given.slice(0, 1000)).slice(0, 3).to_pylist()
+    ]
+    shown = ", ".join(text if len(text) <= 20 else f"{text[:19]}…" for text in some)
+    missing = f", {column.values.null_count} missing" if column.values.null_count else ""
+    left_out = "" if column.is_used else "left out: "
+    reason = f"{left_out}{column.reason}{missing}" + (f"; {shown}" if shown else "")
+    return f"      {_yaml(column.name)}: {kind}", " ".join(reason.split())
+
+
+def _aligned(lines: list[tuple[str, str]]) -> list[str]:
+    width = max((len(line) for line, _ in lines), default=0)
+    return [f"{line:<{min(width, 50)}}  # {reason}" for line, reason in lines]
+
+
+def _yaml(text: str) -> str:
+    """Writes a text as a scalar of YAML, on one line."""
+    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+
+
+def _flow(block: dict) -> str:
+    return yaml.safe_dump(
+        block, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6
+    ).strip()

@@ -1,0 +1,205 @@
+"""What may be wrong with the rows of a table, told before anything is fitted."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineup.data.coding import Coded
+from lineup.data.columns import Column
+
+# Numbers that stand for missing in many files.
+NEGATIVE = {-7, -8, -9, -77, -88, -99, -777, -888, -999, -9999, -99999}
+NINES = {sign * (10**digits - 1) for digits in range(2, 7) for sign in (1, -1)}
+
+# ASSUME: above this, two columns are the same but for rounding and unit.
+COPY, MONOTONE = 1 - 1e-9, 0.999
+# ASSUME: where the features leave less than this share of the variance of the target, they were made of it.
+EXACT = 1e-4
+# Checks of all pairs of columns, or of all features at once, take long for more.
+MOST_FEATURES = 500
+# ASSUME: rows that stand twice are told if there are so many, and so many times more than chance would give.
+SHARE_TWICE, PAIRS_TWICE, TIMES_CHANCE = 0.01, 2, 20
+
+
+def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray) -> list[str]:
+    """Says what may be wrong with the complete rows of a table.
+
+    Args:
+        columns: The columns that features are made of, with n rows.
+        coded: The features.
+        target: Name of the target.
+        answer: The target, length n.
+    """
+    y = answer.to_numpy().astype(float)
+    found = [sentence for column in columns for sentence in _doubts_of_column(column)]
+    if len(y) < 3 or not coded or len(coded) > MOST_FEATURES:
+        return found + _twice_rows(columns, y)
+    X = np.column_stack([values.to_numpy().astype(float) for _, values in coded])
+    names = [about["name"] for about, _ in coded]
+    return [
+        *found,
+        *_equal_columns(names, X),
+        *_leaks(columns, {about["name"]: about["column"] for about, _ in coded}, names, X, target, y),
+        *_twice_rows(columns, y),
+    ]
+
+
+def _doubts_of_column(column: Column) -> list[str]:
+    """Finds a column of one value, and numbers that stand for missing."""
+    values = column.values
+    if pc.count_distinct(values).as_py() == 1:
+        return [
+            f"Column {column.name!r} has one value, {values[0].as_py()!r}, in all rows: no model can use it."
+        ]
+    if column.kind != "number":
+        return []
+    word = sentinel(values.to_numpy().astype(float))
+    if word is None:
+        return []
+    count = int((values.to_numpy() == word).sum())
+    return [
+        f"Column {column.name!r} is {word:g} in {count} rows, which may stand for missing: if so, write reading: {{missing: "
+        f"['{word:g}']}}."
+    ]
+
+
+def sentinel(values: np.ndarray) -> float | None:
+    """Finds a number that stands for missing: the only negative ones, or one far off the rest that stands there twice."""
+    different, counts = np.unique(values, return_counts=True)
+    if len(different) < 4:
+        return None
+    negative = different[different < 0]
+    if 1 <= len(negative) <= 3 and set(negative) <= NEGATIVE:
+        return float(negative[np.argmax(counts[: len(negative)])])
+    for place, rest in ((0, different[1:]), (-1, different[:-1])):
+        gap = abs(different[place] - rest[place])
+        if different[place] in NINES and counts[place] >= 2 and gap > (rest[-1] - rest[0]) / 2:
+            return float(different[place])
+    return None
+
+
+def _equal_columns(names: list[str], X: np.ndarray) -> list[str]:
+    """Finds features that say the same."""
+    R, varying = _correlations(X)
+    first, second = np.nonzero(np.triu(np.abs(R) > COPY, 1))
+    return [
+        f"Columns {names[varying[a]]!r} and {names[varying[b]]!r} say the same: leave one of them out with columns: {{...: ignore}}."
+        for a, b in zip(first[:5], second[:5], strict=True)
+    ]
+
+
+def _correlations(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the correlations of the columns that vary, and says which these are."""
+    scale = np.abs(X).max(axis=0)
+    Z = X / np.where(scale > 0, scale, 1.0)
+    Z = Z - Z.mean(axis=0)
+    norms = np.linalg.norm(Z, axis=0)
+    varying = np.flatnonzero(norms > 1e-12 * len(X) ** 0.5)
+    Z = Z[:, varying] / norms[varying]
+    return Z.T @ Z, varying
+
+
+def _leaks(
+    columns: list[Column],
+    column_of: dict[str, str],
+    names: list[str],
+    X: np.ndarray,
+    target: str,
+    y: np.ndarray,
+) -> list[str]:
+    """Finds features that give the target away: a copy, one that rises with it, a category for each value, or a sum."""
+    if y.min() == y.max():
+        return []
+    found = {}
+    ranks = _ranks(y)
+    for name, x in zip(names, X.T, strict=True):
+        if len(np.unique(x)) < min(10, len(y)):
+            continue
+        if abs(_correlation(x, y)) > COPY:
+            found[column_of[name]] = "is a copy of it, in another unit perhaps"
+        elif abs(_correlation(_ranks(x), ranks)) > MONOTONE:
+            found[column_of[name]] = "rises or falls with it in nearly every row"
+    for column in columns:
+        if column.kind == "category" and _determines(column.values, y):
+            found[column.name] = "has one value of it for each level"
+    if not found and len(y) > 2 * len(names):
+        parts = _parts(names, X, y)
+        if parts:
+            listed = ", ".join(repr(part) for part in dict.fromkeys(column_of[name] for name in parts))
+            return [
+                f"Together, the columns {listed} give the target {target!r} exactly, as the parts of a sum do: if they are not "
+                f"known before it is, leave one out with columns: {{...: ignore}}."
+            ]
+    return [
+        f"Column {name!r} gives the target {target!r} away: it {how}. If it is not known before the target is, write columns: "
+        f"{{{name}: ignore}}."
+        for name, how in found.items()
+    ]
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = (part / max(np.abs(part).max(), np.finfo(float).tiny) for part in (x, y))
+    x, y = x - x.mean(), y - y.mean()
+    norm = np.linalg.norm(x) * np.linalg.norm(y)
+    return float(x @ y / norm) if norm > 0 else 0.0
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    """Ranks values, ties by their mean rank."""
+    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2)[place]
+
+
+def _determines(values: pa.ChunkedArray, y: np.ndarray) -> bool:
+    """Tells whether a category has one value of the target for each level, and rows enough to say so."""
+    levels = values.combine_chunks().dictionary_encode()
+    codes = levels.indices.to_numpy()
+    if not 2 <= len(levels.dictionary) < len(y) / 2:
+        return False
+    low, high = np.full(len(levels.dictionary), np.inf), np.full(len(levels.dictionary), -np.inf)
+    np.minimum.at(low, codes, y)
+    np.maximum.at(high, codes, y)
+    return bool((low == high).all())
+
+
+def _parts(names: list[str], X: np.ndarray, y: np.ndarray) -> list[str]:
+    """Names the features whose sum, with weights, is the target; empty if there are none."""
+    scale = np.abs(X).max(axis=0)
+    Z = X / np.where(scale > 0, scale, 1.0)
+    Z = Z - Z.mean(axis=0)
+    left = (y - y.mean()) / np.abs(y - y.mean()).max()
+    total = left @ left
+    goal = left - Z @ np.linalg.lstsq(Z, left, rcond=None)[0]
+    if goal @ goal >= EXACT * total:
+        return []
+    norms = np.linalg.norm(Z, axis=0)
+    taken, rest = [], left
+    # Orthogonal matching pursuit: the feature that has most to do with what is left comes next.
+    while rest @ rest >= EXACT * total and len(taken) < len(names):
+        gain = np.abs(Z.T @ rest) / np.where(norms > 0, norms, 1.0)
+        gain[taken] = -1.0
+        taken.append(int(gain.argmax()))
+        rest = left - Z[:, taken] @ np.linalg.lstsq(Z[:, taken], left, rcond=None)[0]
+    return [names[place] for place in sorted(taken)]
+
+
+def _twice_rows(columns: list[Column], y: np.ndarray) -> list[str]:
+    """Finds rows that stand there twice, more often than chance would have it."""
+    codes = [np.unique(y, return_inverse=True)[1]]
+    codes += [column.values.combine_chunks().dictionary_encode().indices.to_numpy() for column in columns]
+    key = np.zeros(len(y), dtype=np.int64)
+    chance = 1.0
+    for code in codes:
+        shares = np.bincount(code) / len(y)
+        chance *= float(shares @ shares)
+        key = np.unique(key * (int(code.max()) + 1) + code, return_inverse=True)[1].astype(np.int64)
+    counts = np.bincount(key)
+    again, pairs = int((counts - 1).sum()), float((counts * (counts - 1) / 2).sum())
+    expected = len(y) * (len(y) - 1) / 2 * chance
+    if again < SHARE_TWICE * len(y) or pairs < PAIRS_TWICE or pairs < TIMES_CHANCE * expected:
+        return []
+    return [
+        f"{again} of the {len(y)} rows repeat another one, far more than by chance: a split may train on the row that it "
+        "tests on. Leave copies out of the file."
+    ]

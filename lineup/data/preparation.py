@@ -1,0 +1,238 @@
+"""Turns the file of a dataset into the table that every model sees."""
+
+import json
+import logging
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineup.data.coding import Coded, code_column, refuse_infinity
+from lineup.data.columns import Column, Marks, type_columns
+from lineup.data.dialect import Dialect
+from lineup.data.doubts import doubts_of_rows
+from lineup.data.header import check_names, ended
+from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_text
+from lineup.data.tables import SCHEMA_KEY, write_table
+from lineup.errors import InputError, warn
+
+# ASSUME: where more than this share of the rows is dropped for missing features, the rest may be another sample.
+MANY = 0.1
+
+
+@dataclass(frozen=True)
+class Read:
+    """The columns of a file, as models are going to see them."""
+
+    columns: list[Column]
+    dialect: Dialect
+    decimal: str  # the decimal mark, empty where none shows it
+    doubts: list[str]  # what may be wrong, as sentences
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The complete rows of a file of n rows, coded."""
+
+    coded: Coded  # the features
+    answer: pa.ChunkedArray  # the target
+    rows: int  # n
+    doubts: list[str]  # what may be wrong, as sentences
+
+
+def read_columns(
+    path: str, target: str | None, reading: dict, told: dict[str, str], most: int | None = None
+) -> Read:
+    """Reads a file, and decides what its columns are.
+
+    Args:
+        path: The file.
+        target: Name of the target, which has to be a number; None if it is not known.
+        reading: What the config says of how the file is written.
+        told: What it says of the columns, by name.
+        most: How many rows to read, about; all if nothing is said.
+
+    Raises:
+        InputError: If the file cannot be read so. The sentence begins with what is wrong, for the caller to name the file.
+    """
+    text, dialect = read_text(path, reading, most)
+    check_names(text.column_names, target, told)
+    marks = Marks(reading.get("decimal", ""), reading.get("dates", "auto"), dialect.separator)
+    columns, decimal = type_columns(text, told | ({target: "number"} if target else {}), marks)
+    start = [
+        *text.column_names,
+        *(value for column in text.columns for value in pc.unique(column.slice(0, 1000)).to_pylist()),
+    ]
+    words = sorted(
+        {word for value in start for word in re.findall(r"[^\W\d_]{2,}", value or "") if not word.isascii()}
+    )
+    doubts = (
+        doubts_of_dialect(dialect, words[:3])
+        + doubt_of_last_row(text)
+        + [column.doubt for column in columns if column.doubt]
+    )
+    return Read(columns, dialect, decimal, doubts)
+
+
+def doubt_of_last_row(text: pa.Table) -> list[str]:
+    """Says that the last row sums up the others, if it says so."""
+    words = [str(column[-1].as_py()) for column in text.columns]
+    total = next(
+        (
+            word
+            for word in words
+            if re.fullmatch(r"(grand |sub)?totals?|sum|mean|average|summe|gesamt|suma", word, re.IGNORECASE)
+        ),
+        None,
+    )
+    return (
+        [f"The last row holds {total!r}: if it sums up the others, delete it from the file."] if total else []
+    )
+
+
+def prepare(read: Read, target: str, missing_target: str, missing_features: str) -> Prepared:
+    """Drops the rows with missing values, and codes the others.
+
+    Args:
+        read: The columns of a file.
+        target: Name of the target.
+        missing_target: ``drop`` or ``error``, for rows with no target.
+        missing_features: ``drop`` or ``error``, for the other rows with any value missing.
+
+    Raises:
+        InputError: If the rows or columns cannot be used. The sentence begins with what is wrong.
+    """
+    used = [column for column in read.columns if column.is_used]
+    kept = drop_missing(used, target, missing_target, missing_features)
+    rows = pc.sum(kept).as_py()
+    complete = {column.name: column.only(kept) for column in used}
+    answer = complete.pop(target).values
+    refuse_infinity(target, answer)
+    coded = [one for column in complete.values() for one in code_column(column)]
+    doubts = doubts_of_rows([*complete.values()], coded, target, answer)
+    coded = [(about, values) for about, values in coded if pc.count_distinct(values).as_py() > 1]
+    if not coded:
+        raise InputError(
+            f"has no feature that takes two values or more beside the target {target!r}: add columns"
+        )
+    names = [about["name"] for about, _ in coded] + [target]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(
+            f"gives two columns the name {repeated[0]!r} when its factors are coded: rename one in the file"
+        )
+    return Prepared(coded, answer, len(kept), [*doubt_of_dropped_rows(used, target, rows), *doubts])
+
+
+def drop_missing(columns: list[Column], target: str, missing_target: str, missing_features: str) -> pa.Array:
+    """Drops or refuses the rows with a missing value.
+
+    Args:
+        columns: The target and the features.
+        target: Name of the target.
+        missing_target: ``drop`` or ``error``, for rows with no target.
+        missing_features: ``drop`` or ``error``, for the other rows with any value missing.
+
+    Returns:
+        Which rows are left.
+
+    Raises:
+        InputError: If a value is missing where that is an error, or if no row is left.
+    """
+    kept = pa.chunked_array([pa.array([True] * len(columns[0].values))])
+    ordered = sorted(columns, key=lambda column: column.name != target)
+    for column in ordered:
+        key, what_to_do = (
+            ("missing_target", missing_target)
+            if column.name == target
+            else ("missing_features", missing_features)
+        )
+        missing = pc.is_null(column.values, nan_is_null=True).filter(kept)
+        count = pc.sum(missing).as_py() or 0
+        if count and what_to_do == "error":
+            row = pc.index(missing, True).as_py() + 1
+            raise InputError(
+                f"has {count} missing {'value' if count == 1 else 'values'} in column {column.name!r}, the first in row "
+                f"{row} of the rows that are left: fill it, or set {key}: drop in the config"
+            )
+        kept = pc.and_(kept, pc.invert(pc.is_null(column.values, nan_is_null=True)))
+    if not pc.any(kept).as_py():
+        emptiest = max(columns, key=lambda column: column.values.null_count)
+        raise InputError(
+            f"has no row left when those with missing values are dropped: look first at column {emptiest.name!r}, which is "
+            f"empty in {emptiest.values.null_count} of {len(kept)} rows"
+        )
+    return kept
+
+
+def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list[str]:
+    """Says that many rows with a target are dropped for missing features, if they are, and which column is to blame."""
+    given = next(pc.is_valid(column.values) for column in columns if column.name == target)
+    total = pc.sum(given).as_py()
+    if total - kept <= MANY * total:
+        return []
+    missing = {
+        column.name: total - pc.sum(pc.is_valid(column.values).filter(given)).as_py() for column in columns
+    }
+    worst = max(missing, key=missing.__getitem__)
+    return [
+        f"{total - kept} of the {total} rows with a target are dropped, because a feature is missing; column {worst!r} is missing "
+        f"in {missing[worst]} of them: fill it, or leave it out with columns: {{{worst}: ignore}}."
+    ]
+
+
+def preprocess(
+    raw: str,
+    output: str,
+    target: str,
+    task: str,
+    missing_target: str,
+    missing_features: str,
+    reading: dict,
+    columns: dict[str, str],
+    logger: logging.Logger,
+    file: str | None = None,
+) -> None:
+    """Writes the prepared table: complete rows, coded features, then the target.
+
+    The Parquet file says under the key ``lineup`` what each column is and what may be wrong, as JSON.
+
+    Args:
+        raw: The file of the dataset.
+        output: The Parquet file to write.
+        target: Name of the target.
+        task: The task, ``regression``.
+        missing_target: ``drop`` or ``error``.
+        missing_features: ``drop`` or ``error``.
+        reading: What the config says of how the file is written.
+        columns: What it says of its columns, by name.
+        logger: Where to report.
+        file: What people call the file; ``raw`` if nothing else.
+
+    Raises:
+        InputError: If the table cannot be prepared.
+    """
+    try:
+        read = read_columns(raw, target, reading, columns)
+        prepared = prepare(read, target, missing_target, missing_features)
+    except InputError as error:
+        raise InputError(ended(f"{file or raw} {error}")) from error
+    kept = len(prepared.answer)
+    doubts = read.doubts + prepared.doubts
+    schema = {
+        "task": task,
+        "target": {"name": target},
+        "features": [about for about, _ in prepared.coded],
+        "rows": {"read": prepared.rows, "dropped": prepared.rows - kept, "kept": kept},
+    } | ({"doubts": doubts} if doubts else {})
+    columns_of_table = {about["name"]: values for about, values in prepared.coded} | {target: prepared.answer}
+    metadata = {SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)}
+    write_table(pa.table(columns_of_table).replace_schema_metadata(metadata).combine_chunks(), output)
+    logger.info("Read as %s.", ", ".join(how_it_is_written(read.dialect, read.decimal)))
+    for column in read.columns:
+        logger.info("Column %r: %s, %s.", column.name, column.kind, column.reason)
+    logger.info(
+        "%d of %d rows kept, %d features, target %s.", kept, prepared.rows, len(prepared.coded), target
+    )
+    for doubt in doubts:
+        warn(logger, f"{file or raw}: {doubt}")
