@@ -245,7 +245,10 @@ def test_the_cut_of_the_splits_changes_no_result(tree, config, tmp_path):
 
 def bad_target(config):
     config["datasets"]["trial"]["target"] = "weight"
-    return "preprocess", "results/trial/raw.csv has no column 'weight', the target: its columns are width, "
+    return (
+        "preprocess",
+        f"{config['datasets']['trial']['sources'][0]['file']} has no column 'weight', the target: its columns are width, ",
+    )
 
 
 def bad_digest(config):

@@ -83,6 +83,12 @@ def dataset_settings(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
+def file_of(wildcards, output):
+    """Gives the file of a job's dataset, where it has no other source, for messages; None where it has."""
+    *others, last = config["datasets"][wildcards.dataset]["sources"]
+    return None if others else last.get("file")
+
+
 def blocks(dataset):
     """Lists the blocks of splits of a dataset: block k has the k-th lot of `block_size` seeds."""
     splits = config["datasets"][dataset]["splits"]

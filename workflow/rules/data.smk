@@ -52,8 +52,8 @@ rule preprocess:
             "preprocess",
             dataset_settings("target", "task", "missing_target", "missing_features", "reading", "columns"),
         ),
-        # What messages call it. No result depends on it, see the ladder of fetch.
-        file=lambda wildcards, output: dataset_settings("sources")(wildcards)["sources"][0].get("file"),
+        # No result depends on what messages call it, see the ladder of fetch.
+        file=file_of,
     script:
         "../../scripts/preprocess.py"
 
