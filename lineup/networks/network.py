@@ -127,6 +127,13 @@ class Members(torch.nn.Module):
         x = (x * weight.transpose(1, 2)).sum(dim=2, keepdim=True) + bias
         return x[: self.members, :, 0]
 
+    def rescale(self, centre: torch.Tensor, scale: torch.Tensor) -> None:
+        """Has the members, with one output, predict ``centre + scale`` times what they do now, both of shape (M,)."""
+        centre, scale = (self.pad(part[:, None, None]) for part in (centre, scale))
+        with torch.no_grad():
+            self.weights[-1].mul_(scale)
+            self.biases[-1].mul_(scale).add_(centre)
+
     def state(self) -> dict[str, torch.Tensor]:
         """Gives copies of the weights of the members, stacked, by the names that they have in an ``MLP``."""
         found = {"centre": self.centre[:, 0], "scale": self.scale[:, 0]}

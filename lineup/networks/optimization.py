@@ -1,6 +1,7 @@
 """The training of networks as Lightning takes it: losses, optimizers, steps, and which weights are kept."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lineup.networks.network import Members
 from lineup.torch_setup import lightning, torch
@@ -35,10 +36,24 @@ METRICS = {
     "absolute_error": ("mae", absolute_error),
     "cross_entropy": ("accuracy", hit),
 }
+# The power of the unit of the target that a loss has.
+POWERS = {"squared_error": 2, "absolute_error": 1}
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 # What a ``Training`` notes of its epochs, beside the weights and the state of the optimizer.
 NOTED = ("curves", "lasted", "_best_loss", "_best_epoch", "_going", "_best")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target of M networks as they are trained on it: less the centre, divided by the scale."""
+
+    centre: torch.Tensor  # shape (M,)
+    scale: torch.Tensor  # shape (M,)
+
+    def standardized(self, y: torch.Tensor) -> torch.Tensor:
+        """Standardizes targets, shape (M, n)."""
+        return (y - self.centre.to(y.device)[:, None]) / self.scale.to(y.device)[:, None]
 
 
 class Training(lightning.LightningModule):
@@ -56,6 +71,7 @@ class Training(lightning.LightningModule):
             None trains for all epochs.
         best: Whether the weights of the epoch with the lowest loss on the validation rows are kept.
         share: Which process this is, from 0, and how many share each batch row by row.
+        target: How the target is standardized while they are trained; None if it is not.
 
     Attributes:
         curves: For each epoch the means over the rows of the loss and of the metric that goes with it:
@@ -74,10 +90,14 @@ class Training(lightning.LightningModule):
         patience: int | None = None,
         best: bool = False,
         share: tuple[int, int] = (0, 1),
+        target: Target | None = None,
     ) -> None:
         super().__init__()
         self.members = members
         self.share = share
+        self.target = target
+        # From the units of the loss that is minimized, and of the error beside it, to those of the target.
+        self.units = [target.scale ** POWERS[loss], target.scale] if target else []
         self.loss = LOSSES[loss]
         self.metric = METRICS[loss]
         self.optimizer = OPTIMIZERS[optimizer]
@@ -100,11 +120,17 @@ class Training(lightning.LightningModule):
         mine = slice(rank, None, processes)
         x, y = (values[:, mine] for values in batch[:2])
         kept = [[layer[:, mine] for layer in layers] for layers in batch[2:]]
+        y = self.target.standardized(y) if self.target else y
         predicted = self.members(x, *kept)
         losses = self.loss(predicted, y, reduction="none")
         with torch.no_grad():
             metric, measure = self.metric
             sums = {"loss": losses.sum(dim=1), metric: measure(predicted, y).sum(dim=1)}
+            if self.target:
+                sums = {
+                    name: value * unit.to(value.device)
+                    for (name, value), unit in zip(sums.items(), self.units, strict=True)
+                }
             for metric, value in sums.items():
                 name = f"{stage}_{metric}"
                 self._sums[name] = self._sums[name] + value if name in self._sums else value

@@ -8,6 +8,7 @@ class Settings:
     """What lineup/models/mlp.yaml describes and a training hangs on; ``processes`` share each batch."""
 
     standardize: bool
+    standardize_target: bool
     hidden: list[int]
     dropout: list[float]
     loss: str

@@ -10,7 +10,7 @@ from lineup.data.tables import Splits
 from lineup.networks.batches import Batches, Rows, member_stream, validation_rows
 from lineup.networks.checkpoints import Checkpoints, Streams
 from lineup.networks.network import MLP, Members
-from lineup.networks.optimization import Training
+from lineup.networks.optimization import Target, Training
 from lineup.networks.settings import Settings
 from lineup.progress import Progress
 from lineup.torch_setup import LightningEnvironment, TorchElasticEnvironment, lightning, torch
@@ -106,13 +106,14 @@ class Started:
     streams: list[np.random.Generator]  # the random stream of each
     trained_on: np.ndarray  # row numbers, shape (M, n)
     validated_on: np.ndarray  # row numbers, shape (M, v)
+    target: Target | None  # what each has for 0 and for 1 in its target, if it is standardized
 
 
 def start(rows: Rows, splits: Splits, settings: Settings) -> Started:
     """Draws the first weights of a network for each split, and the rows that it is trained and validated on."""
     network = MLP(rows.X.shape[1], settings.hidden, settings.dropout, rows.classes or 1)
     network.scale.fill_(rows.scale)
-    states, streams, numbers, validating = [], [], [], []
+    states, streams, numbers, validating, targets = [], [], [], [], []
     for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
         first, stream = member_stream(settings.seed, int(seed))
         trained_on, validated_on = validation_rows(train_rows, test_rows, settings.validation, stream)
@@ -120,11 +121,16 @@ def start(rows: Rows, splits: Splits, settings: Settings) -> Started:
         network.reset_parameters()
         if settings.standardize:
             standardize(network, rows.take(trained_on)[0])
+        targets.append(moments(rows.take(trained_on)[1][:, None].to(torch.float64)))
         states.append({name: value.clone() for name, value in network.state_dict().items()})
         streams.append(stream)
         numbers.append(trained_on)
         validating.append(validated_on)
-    return Started(network, states, streams, np.array(numbers), np.array(validating))
+    target = None
+    if settings.standardize_target and not rows.classes:
+        centres, scales = (torch.cat(parts).to(torch.float32) for parts in zip(*targets, strict=True))
+        target = Target(centres, scales)
+    return Started(network, states, streams, np.array(numbers), np.array(validating), target)
 
 
 def train(
@@ -151,7 +157,7 @@ def train(
     """
     started = start(rows, splits, settings)
     members = Members(started.network, started.states, alone=is_alone(rows, settings))
-    module = module_of(members, settings, place)
+    module = module_of(members, settings, place, started.target)
     layers = list(zip(settings.hidden, settings.dropout, strict=True))
     advance = [Advance(progress, len(splits), settings.epochs)] if progress else []
     saving = [checkpoints.saving(splits.seeds, place.accelerator)] if checkpoints else []
@@ -183,7 +189,7 @@ def train(
     return trained(module, members, rows.take(splits.test)[0], settings.epochs)
 
 
-def module_of(members: Members, settings: Settings, place: Place) -> Training:
+def module_of(members: Members, settings: Settings, place: Place, target: Target | None) -> Training:
     """Makes what Lightning trains."""
     return Training(
         members,
@@ -193,6 +199,7 @@ def module_of(members: Members, settings: Settings, place: Place) -> Training:
         patience=None if settings.patience == "none" else settings.patience,
         best=settings.weights == "best",
         share=(place.rank, place.processes),
+        target=target,
     )
 
 
@@ -203,6 +210,8 @@ def trained(module: Training, members: Members, X: torch.Tensor, most: int) -> T
     """
     module.take_best()
     members.cpu().eval()
+    if module.target:
+        members.rescale(module.target.centre.cpu(), module.target.scale.cpu())
     with torch.no_grad():
         predicted = members(X).numpy()
     curves = {
@@ -246,8 +255,14 @@ def members_at_once(rows: Rows, trained_on: int, settings: Settings) -> int:
 
 def standardize(network: MLP, X: torch.Tensor) -> None:
     """Sets the centre and the scale of a network to the mean and the population standard deviation of X."""
-    X = X.to(torch.float32)
-    # Rounding can give a constant feature a standard deviation just above 0.
+    centre, scale = moments(X.to(torch.float32))
+    network.centre.copy_(centre)
+    network.scale.copy_(scale)
+
+
+def moments(X: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Computes the mean and the population standard deviation of each column of X, 1 for a constant one."""
+    # Rounding can give a constant column a standard deviation just above 0.
     constant = X.amin(dim=0) == X.amax(dim=0)
-    network.centre.copy_(torch.where(constant, X[0], X.mean(dim=0)))
-    network.scale.copy_(torch.where(constant, torch.ones_like(X[0]), X.std(dim=0, correction=0)))
+    centre = torch.where(constant, X[0], X.mean(dim=0))
+    return centre, torch.where(constant, torch.ones_like(X[0]), X.std(dim=0, correction=0))

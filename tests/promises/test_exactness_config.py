@@ -188,6 +188,20 @@ CHANGES = [
         planned=True,
     ),
     Change(
+        "reading: a word for missing",
+        data("reading", to={"missing": ["?"]}),
+        PREPARED,
+        "reading.missing was not set, is",
+        planned=True,
+    ),
+    Change(
+        "columns: one is left out",
+        data("columns", to={"width": "ignore"}),
+        PREPARED,
+        "columns.width was not set, is ignore",
+        planned=True,
+    ),
+    Change(
         "test_share", data("splits", "test_share", to=0.3), SPLIT, "test_share was 0.25, is 0.3", planned=True
     ),
     Change("seeds: one more", data("splits", "seeds", to=[3, 4, 6]), SPLIT, "seeds was", planned=True),
@@ -293,6 +307,13 @@ CHANGES = [
         model("net", "standardize", to=True),
         of("net"),
         "standardize was false, is true",
+        planned=True,
+    ),
+    Change(
+        "network: standardize_target",
+        model("net", "standardize_target", to=True),
+        of("net"),
+        "standardize_target was false, is true",
         planned=True,
     ),
     Change(

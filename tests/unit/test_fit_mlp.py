@@ -51,6 +51,7 @@ from lineup.torch_setup import lightning, torch
 # The network of the book. On a GPU the bits would be others.
 BOOK = {
     "standardize": False,
+    "standardize_target": False,
     "hidden": [50],
     "dropout": [0.4],
     "loss": "squared_error",
@@ -575,6 +576,60 @@ def test_the_book_does_not_standardize(book_fit):
     network = load_network(book_fit["weights"], 1)
     assert not network.centre.any()
     assert (network.scale == 1).all()
+
+
+UNITS = SHORT | {"standardize": True, "standardize_target": True, "epochs": 8}
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]], ids=["one", "several"])
+def test_the_target_is_standardized_by_the_rows_trained_on(fitted, prepare, tmp_path, loss, seeds):
+    """As scaling it by hand, with a network that is told nothing; all that is written is in its unit."""
+    chance = np.random.default_rng(5)
+    columns = {"a": chance.normal(size=60), "b": chance.normal(size=60)}
+    y = 3 * columns["a"] + chance.normal(size=60)
+    settings = UNITS | {"loss": loss, "weights": "best", "validation": 0.25, "patience": 3}
+    (tmp_path / "plain").mkdir()
+    table, splits = prepare(tmp_path, columns | {"y": 4e6 + 2e5 * y}, seeds=seeds)
+    paths = fitted(table, splits, settings)
+    found, design = read_table(paths["predictions"]), read_design(table)
+    rows = len(found["row"]) // len(seeds)
+    for place, (seed, train) in enumerate(zip(seeds, read_splits([splits]).train, strict=True)):
+        _, stream = member_stream(settings["seed"], seed)
+        trained_on, _ = validation_rows(train, train[:0], 0.25, stream)
+        centre, scale = design.y[trained_on].mean(), design.y[trained_on].std()
+        alone, alone_splits = prepare(
+            tmp_path / "plain", columns | {"y": (design.y - centre) / scale}, seeds=[seed]
+        )
+        by_hand = fitted(alone, alone_splits, settings | {"standardize_target": False})
+        mine = found["predicted"][place * rows : (place + 1) * rows]
+        expected = centre + scale * read_table(by_hand["predictions"])["predicted"]
+        np.testing.assert_allclose(mine, expected, rtol=0, atol=2e-4 * scale)
+        network = load_network(paths["weights"], seed)
+        X = torch.tensor(design.X, dtype=torch.float32)
+        np.testing.assert_allclose(
+            predict(network, X).numpy()[found["row"][place * rows : (place + 1) * rows]], mine, rtol=1e-6
+        )
+        curves, plain = read_table(paths["learning_curves"]), read_table(by_hand["learning_curves"])
+        one = curves["seed"] == seed
+        for name, unit in (("mae", scale), ("loss", scale**2 if loss == "squared_error" else scale)):
+            for stage in ("train", "valid"):
+                np.testing.assert_allclose(
+                    curves[f"{stage}_{name}"][one], unit * plain[f"{stage}_{name}"], rtol=1e-3
+                )
+    assert np.corrcoef(found["predicted"], found["actual"])[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e7])
+def test_a_target_of_any_size_is_learnt(fitted, prepare, tmp_path, unit):
+    chance = np.random.default_rng(6)
+    x = chance.normal(size=80)
+    table, splits = prepare(tmp_path, {"a": x, "y": unit * (5 + 2 * x + 0.1 * chance.normal(size=80))})
+    settings = UNITS | {"epochs": 60, "dropout": [0.0], "optimizer": "adam"}
+    assert read_table(fitted(table, splits, settings)["scores"])["r2"][0] > 0.9
+    assert (
+        read_table(fitted(table, splits, settings | {"standardize_target": False})["scores"])["r2"][0] < 0.9
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, 1 / 3, 7.3])

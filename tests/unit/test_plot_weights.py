@@ -16,7 +16,7 @@ from lineup.settings import typed
 from lineup.torch_setup import torch
 
 NETWORK = {
-    "standardize": False, "hidden": [], "dropout": [], "loss": "cross_entropy", "optimizer": "rmsprop",
+    "standardize": False, "standardize_target": False, "hidden": [], "dropout": [], "loss": "cross_entropy", "optimizer": "rmsprop",
     "learning_rate": 0.01, "batch_size": 64, "epochs": 1, "seed": 0, "validation": 0.2, "patience": "none",
     "weights": "last", "accelerator": "cpu", "precision": "32-true",
     "processes": 1, "threads": 1, "threads_per_network": 1,

@@ -153,6 +153,12 @@ def test_missing_values_are_dropped_where_the_config_says_so(prepared):
     assert table.to_pydict() == {"a": [1, 6], "b[z]": [0, 1], "y": [1, 6]}
 
 
+def test_what_is_not_a_number_is_missing(prepared):
+    """As C writes it, with a sign, and in any case."""
+    table = prepared("a,y\n1,1\n-nan,2\n+NaN,3\nnan,4\n5,5\n", missing_features="drop")
+    assert table.to_pydict() == {"a": [1, 5], "y": [1, 5]}
+
+
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(prepared):
     plain = prepared("a,y\n1,2\n3,4\n")
     assert prepared(b"\xef\xbb\xbf" + b"a,y\r\n1,2\r\n3,4\r\n") == plain

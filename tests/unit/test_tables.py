@@ -16,6 +16,7 @@ from lineup.data.tables import (
     Splits,
     lists,
     parquet_writer,
+    pixels,
     read_design,
     read_parts,
     read_schema,
@@ -207,3 +208,10 @@ def test_pandas_is_not_imported(hitters_table):
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+def test_pixels_of_a_part_of_a_column():
+    images = np.arange(60, dtype=np.uint8).reshape(10, 6)
+    whole = pa.array([image.tobytes() for image in images], pa.binary(6))
+    column = pa.chunked_array([whole.slice(2, 3), whole.slice(7, 2)])
+    np.testing.assert_array_equal(pixels(column), images[[2, 3, 4, 7, 8]])
