@@ -33,6 +33,7 @@ BLOCKS = {
         "source_npm",
     ],
     "How the file of a dataset of format csv is written": ["reading"],
+    "Missing values of a dataset of format csv": ["imputation"],
     "The splits of a dataset of format csv": ["splits"],
     "Published figures of a dataset of format csv": ["published"],
     "A dataset of format images": ["images"],

@@ -117,6 +117,8 @@ def hitters_settings():
         "task": "regression",
         "missing_target": "drop",
         "missing_features": "error",
+        "imputation": None,
+        "rare_levels": 1,
         "reading": {},
         "columns": {},
     }
@@ -155,12 +157,25 @@ def prepare(logger):
     """Gives a function that writes the prepared table and the splits of columns made up for a test."""
     import pandas as pd
 
-    def write(folder, columns, seeds=(1,), target="y", test_share=0.25):
+    def write(folder, columns, seeds=(1,), target="y", test_share=0.25, rare_levels=1, imputation=None):
+        missing_features = "impute" if imputation else "error"
         raw, table, splits = (
             str(folder / name) for name in ("made.csv", "made_table.parquet", "made_splits.parquet")
         )
         pd.DataFrame(columns).to_csv(raw, index=False)
-        preprocess(raw, table, target, "regression", "drop", "error", {}, {}, logger)
+        preprocess(
+            raw,
+            table,
+            target,
+            "regression",
+            "drop",
+            missing_features,
+            imputation,
+            rare_levels,
+            {},
+            {},
+            logger,
+        )
         split(table, splits, test_share, list(seeds), logger)
         return table, splits
 

@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from lineup.data.columns import Column
 from lineup.errors import InputError
 
+RARE = "1 for levels with fewer than {} training rows, else 0"
+
 Coded = list[tuple[dict, pa.ChunkedArray]]  # for each feature, its description for the schema and its values
 
 
@@ -16,7 +18,7 @@ def code_column(column: Column) -> Coded:
     """Codes a column: numbers as they are, a category as one 0/1 column a level but the first, a date by its parts.
 
     Args:
-        column: The column, with no value missing.
+        column: The column. What is missing stays missing in all that is made of it.
 
     Raises:
         InputError: If a number is infinite.
@@ -25,11 +27,18 @@ def code_column(column: Column) -> Coded:
         refuse_infinity(column.name, column.values)
         return [_feature(column.name, column.values, column, "number")]
     if column.kind == "boolean":
-        return [_feature(column.name, pc.cast(column.values, pa.int8()), column, "true is 1, false is 0")]
+        return [
+            _feature(
+                column.name, pc.cast(column.values, pa.int8()), column, "true is 1, false is 0", level="true"
+            )
+        ]
     if column.kind == "date":
         return _code_date(column)
     return _code_levels(
-        column, column.name, column.values, sorted(pc.unique(column.values).to_pylist(), key=_rank)
+        column,
+        column.name,
+        column.values,
+        sorted(pc.unique(column.values.drop_null()).to_pylist(), key=_rank),
     )
 
 
@@ -74,7 +83,7 @@ def _code_date(column: Column) -> Coded:
         ("month", pc.month(dates), calendar.month_abbr),
         ("weekday", pc.day_of_week(dates), calendar.day_abbr),
     ):
-        present = sorted(pc.unique(numbers).to_pylist())
+        present = sorted(pc.unique(numbers.drop_null()).to_pylist())
         words = pc.take(pa.array([names[place] for place in range(len(names))]), numbers)
         coded += _code_levels(column, f"{column.name}.{part}", words, [names[place] for place in present])
     hours = pc.add(pc.hour(dates), pc.divide(pc.cast(pc.minute(dates), pa.float64()), 60.0))
@@ -84,9 +93,47 @@ def _code_date(column: Column) -> Coded:
 
 def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
     """Raises an InputError if a column holds an infinite number."""
-    finite = np.isfinite(values.to_numpy().astype(float))
-    if not finite.all():
-        row = int(np.argmin(finite)) + 1
+    infinite = np.isinf(values.to_numpy().astype(float))
+    if infinite.any():
+        row = int(np.argmax(infinite)) + 1
         raise InputError(
             f"holds an infinite number in column {name!r}, row {row} of the rows that are left: correct it or leave it empty"
         )
+
+
+def indicator(column: Column) -> tuple[dict, pa.ChunkedArray]:
+    """Codes where a column is missing."""
+    missing = pc.cast(pc.is_null(column.values, nan_is_null=True), pa.int8())
+    return _feature(f"{column.name}[missing]", missing, column, "1 where it is missing, else 0")
+
+
+def with_rare_levels(coded: Coded, rare: int) -> Coded:
+    """Adds to each factor that may have rare levels a feature for all of them together, which each split fills in.
+
+    Args:
+        coded: The features of a column.
+        rare: A level with fewer training rows is rare.
+    """
+    levels = [(about, values) for about, values in coded if "level" in about]
+    if rare == 1 and not any(values.null_count for _, values in levels):
+        return coded
+    for about, _ in levels:
+        about["factor"] = about["name"].removesuffix(f"[{about['level']}]")
+    found = []
+    for factor in dict.fromkeys(about["factor"] for about, _ in levels):
+        mine = [(about, values) for about, values in levels if about["factor"] == factor]
+        counts = [pc.sum(values).as_py() or 0 for _, values in mine]
+        counts.append(pc.count(mine[0][1]).as_py() - sum(counts))  # the baseline
+        # ASSUME: a level with ten times as many rows is rare in no training set.
+        if min(counts) < 10 * rare and rare > 1:
+            taken = {about["level"] for about, _ in mine} | {mine[0][0].get("baseline")}
+            name = next(word for word in ("other", "rare", "pooled", "few") if word not in taken)
+            about = {"name": f"{factor}[{name}]", "column": mine[0][0]["column"], "factor": factor}
+            about["coding"] = RARE.format(rare)
+            found.append((about, pa.chunked_array([np.zeros(len(mine[0][1]), dtype=np.int8)])))
+    return coded + found
+
+
+def is_pooled(about: dict) -> bool:
+    """Tells whether a feature, by its description, is that of the rare levels of a factor together."""
+    return "factor" in about and "level" not in about

@@ -7,11 +7,14 @@ import yaml
 
 from lineup.data.columns import Column
 from lineup.data.header import ended
-from lineup.data.preparation import Read, prepare, read_columns
+from lineup.data.preparation import Missing, Read, prepare, read_columns
 from lineup.errors import InputError
 
 # Rows that are looked at, about: enough for what is common, and a matter of seconds for any file.
 MOST = 200_000
+
+# What is done with missing values where nothing is said.
+AS_DEFAULT = Missing("drop", "drop", None, 5)
 
 UNKNOWN = "the_column_to_predict"
 
@@ -34,7 +37,7 @@ def describe(file: str, target: str | None) -> str:
     try:
         read = read_columns(file, target, {}, {}, MOST)
         if target:
-            doubts = prepare(read, target, "drop", "drop").doubts
+            doubts = prepare(read, target, AS_DEFAULT).doubts
     except InputError as error:
         raise InputError(ended(f"{file} {error}")) from error
     name = "".join(

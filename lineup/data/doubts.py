@@ -1,10 +1,12 @@
 """What may be wrong with the rows of a table, told before anything is fitted."""
 
+from functools import reduce
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.coding import Coded
+from lineup.data.coding import Coded, is_pooled
 from lineup.data.columns import Column
 
 # Numbers that stand for missing in many files.
@@ -22,7 +24,7 @@ SHARE_TWICE, PAIRS_TWICE, TIMES_CHANCE = 0.01, 2, 20
 
 
 def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray) -> list[str]:
-    """Says what may be wrong with the complete rows of a table.
+    """Says what may be wrong with the rows of a table; where several columns are looked at together, with the complete rows.
 
     Args:
         columns: The columns that features are made of, with n rows.
@@ -30,8 +32,11 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
         target: Name of the target.
         answer: The target, length n.
     """
-    y = answer.to_numpy().astype(float)
     found = [sentence for column in columns for sentence in _doubts_of_column(column)]
+    complete = reduce(pc.and_, (pc.is_valid(column.values) for column in columns), pc.is_valid(answer))
+    columns = [column.only(complete) for column in columns]
+    coded = [(about, values.filter(complete)) for about, values in coded if not is_pooled(about)]
+    y = answer.filter(complete).to_numpy().astype(float)
     if len(y) < 3 or not coded or len(coded) > MOST_FEATURES:
         return found + _twice_rows(columns, y)
     X = np.column_stack([values.to_numpy().astype(float) for _, values in coded])
@@ -46,7 +51,12 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
 
 def _doubts_of_column(column: Column) -> list[str]:
     """Finds a column of one value, and numbers that stand for missing."""
-    values = column.values
+    values = column.values.drop_null()
+    if column.values.null_count > 0.5 * len(column.values):
+        return [
+            f"Column {column.name!r} is missing in {column.values.null_count} of {len(column.values)} rows: to leave it out, write "
+            f"columns: {{{column.name}: ignore}}."
+        ]
     if pc.count_distinct(values).as_py() == 1:
         return [
             f"Column {column.name!r} has one value, {values[0].as_py()!r}, in all rows: no model can use it."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.coding import Coded, code_column, refuse_infinity
+from lineup.data.coding import Coded, code_column, indicator, is_pooled, refuse_infinity, with_rare_levels
 from lineup.data.columns import Column, Marks, type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_rows
@@ -32,8 +32,20 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """What to do with missing values and rare levels, as the config says it."""
+
+    target: str  # drop or error, for rows with no target
+    features: str  # drop, error or impute, where another value is missing
+    imputation: (
+        dict | None
+    )  # numbers: median or mean; indicators: true or false; None where nothing is imputed
+    rare_levels: int  # a level with fewer training rows is rare
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """The complete rows of a file of n rows, coded."""
+    """The rows of a file of n rows that are used, coded."""
 
     coded: Coded  # the features
     answer: pa.ChunkedArray  # the target
@@ -91,27 +103,32 @@ def doubt_of_last_row(text: pa.Table) -> list[str]:
     )
 
 
-def prepare(read: Read, target: str, missing_target: str, missing_features: str) -> Prepared:
-    """Drops the rows with missing values, and codes the others.
+def prepare(read: Read, target: str, missing: Missing) -> Prepared:
+    """Drops the rows with missing values, or leaves these to be filled split by split, and codes the columns.
 
     Args:
         read: The columns of a file.
         target: Name of the target.
-        missing_target: ``drop`` or ``error``, for rows with no target.
-        missing_features: ``drop`` or ``error``, for the other rows with any value missing.
+        missing: What to do with missing values and rare levels.
 
     Raises:
         InputError: If the rows or columns cannot be used. The sentence begins with what is wrong.
     """
     used = [column for column in read.columns if column.is_used]
-    kept = drop_missing(used, target, missing_target, missing_features)
+    kept = drop_missing(used, target, missing)
     rows = pc.sum(kept).as_py()
-    complete = {column.name: column.only(kept) for column in used}
-    answer = complete.pop(target).values
+    left = {column.name: column.only(kept) for column in used}
+    answer = left.pop(target).values
     refuse_infinity(target, answer)
-    coded = [one for column in complete.values() for one in code_column(column)]
-    doubts = doubts_of_rows([*complete.values()], coded, target, answer)
-    coded = [(about, values) for about, values in coded if pc.count_distinct(values).as_py() > 1]
+    coded = [
+        (about, values)
+        for column in left.values()
+        for about, values in with_rare_levels(code_column(column), missing.rare_levels)
+        if pc.count_distinct(values).as_py() > 1 or is_pooled(about)
+    ]
+    gaps = [column for column in left.values() if column.values.null_count]
+    if missing.imputation and missing.imputation["indicators"]:
+        coded += [indicator(column) for column in gaps]
     if not coded:
         raise InputError(
             f"has no feature that takes two values or more beside the target {target!r}: add columns"
@@ -121,17 +138,20 @@ def prepare(read: Read, target: str, missing_target: str, missing_features: str)
         raise InputError(
             f"gives two columns the name {repeated[0]!r} when its factors are coded: rename one in the file"
         )
-    return Prepared(coded, answer, len(kept), [*doubt_of_dropped_rows(used, target, rows), *doubts])
+    doubts = [
+        *doubt_of_dropped_rows(used, target, rows),
+        *doubts_of_rows([*left.values()], coded, target, answer),
+    ]
+    return Prepared(coded, answer, len(kept), doubts)
 
 
-def drop_missing(columns: list[Column], target: str, missing_target: str, missing_features: str) -> pa.Array:
+def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.ChunkedArray:
     """Drops or refuses the rows with a missing value.
 
     Args:
         columns: The target and the features.
         target: Name of the target.
-        missing_target: ``drop`` or ``error``, for rows with no target.
-        missing_features: ``drop`` or ``error``, for the other rows with any value missing.
+        missing: What to do with missing values.
 
     Returns:
         Which rows are left.
@@ -141,21 +161,22 @@ def drop_missing(columns: list[Column], target: str, missing_target: str, missin
     """
     kept = pa.chunked_array([pa.array([True] * len(columns[0].values))])
     ordered = sorted(columns, key=lambda column: column.name != target)
-    for column in ordered:
+    for column in ordered if missing.features != "impute" else ordered[:1]:
         key, what_to_do = (
-            ("missing_target", missing_target)
+            ("missing_target", missing.target)
             if column.name == target
-            else ("missing_features", missing_features)
+            else ("missing_features", missing.features)
         )
-        missing = pc.is_null(column.values, nan_is_null=True).filter(kept)
-        count = pc.sum(missing).as_py() or 0
+        absent = pc.is_null(column.values, nan_is_null=True)
+        left = absent.filter(kept)
+        count = pc.sum(left).as_py() or 0
         if count and what_to_do == "error":
-            row = pc.index(missing, True).as_py() + 1
+            others = "drop or impute" if key == "missing_features" else "drop"
             raise InputError(
                 f"has {count} missing {'value' if count == 1 else 'values'} in column {column.name!r}, the first in row "
-                f"{row} of the rows that are left: fill it, or set {key}: drop in the config"
+                f"{pc.index(left, True).as_py() + 1} of the rows that are left: fill it, or set {key}: {others} in the config"
             )
-        kept = pc.and_(kept, pc.invert(pc.is_null(column.values, nan_is_null=True)))
+        kept = pc.and_(kept, pc.invert(absent))
     if not pc.any(kept).as_py():
         emptiest = max(columns, key=lambda column: column.values.null_count)
         raise InputError(
@@ -177,7 +198,7 @@ def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list
     worst = max(missing, key=missing.__getitem__)
     return [
         f"{total - kept} of the {total} rows with a target are dropped, because a feature is missing; column {worst!r} is missing "
-        f"in {missing[worst]} of them: fill it, or leave it out with columns: {{{worst}: ignore}}."
+        f"in {missing[worst]} of them: set missing_features: impute, or leave it out with columns: {{{worst}: ignore}}."
     ]
 
 
@@ -188,12 +209,14 @@ def preprocess(
     task: str,
     missing_target: str,
     missing_features: str,
+    imputation: dict | None,
+    rare_levels: int,
     reading: dict,
     columns: dict[str, str],
     logger: logging.Logger,
     file: str | None = None,
 ) -> None:
-    """Writes the prepared table: complete rows, coded features, then the target.
+    """Writes the prepared table: coded features, then the target.
 
     The Parquet file says under the key ``lineup`` what each column is and what may be wrong, as JSON.
 
@@ -202,8 +225,10 @@ def preprocess(
         output: The Parquet file to write.
         target: Name of the target.
         task: The task, ``regression``.
-        missing_target: ``drop`` or ``error``.
-        missing_features: ``drop`` or ``error``.
+        missing_target: See ``Missing``, as the next three.
+        missing_features: See there.
+        imputation: See there.
+        rare_levels: See there.
         reading: What the config says of how the file is written.
         columns: What it says of its columns, by name.
         logger: Where to report.
@@ -214,7 +239,7 @@ def preprocess(
     """
     try:
         read = read_columns(raw, target, reading, columns)
-        prepared = prepare(read, target, missing_target, missing_features)
+        prepared = prepare(read, target, Missing(missing_target, missing_features, imputation, rare_levels))
     except InputError as error:
         raise InputError(ended(f"{file or raw} {error}")) from error
     kept = len(prepared.answer)
@@ -225,6 +250,9 @@ def preprocess(
         "features": [about for about, _ in prepared.coded],
         "rows": {"read": prepared.rows, "dropped": prepared.rows - kept, "kept": kept},
     } | ({"doubts": doubts} if doubts else {})
+    if any(values.null_count or is_pooled(about) for about, values in prepared.coded):
+        # What each split learns from its training rows.
+        schema["learned"] = {"rare_levels": rare_levels, "numbers": (imputation or {}).get("numbers")}
     columns_of_table = {about["name"]: values for about, values in prepared.coded} | {target: prepared.answer}
     metadata = {SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)}
     write_table(pa.table(columns_of_table).replace_schema_metadata(metadata).combine_chunks(), output)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lineup.data.imputation import Factor, Unlearned
 from lineup.files import replacing
 
 
@@ -52,6 +53,7 @@ class Design:
         target: Name of the target.
         classes: Names of the K classes, for a classification; else empty.
         scale: What a model divides the features by: 255 for pixels, else 1.
+        unlearned: What of X hangs on the training rows of a split; None if nothing does.
     """
 
     features: list[str]
@@ -60,6 +62,13 @@ class Design:
     target: str
     classes: list[str] = field(default_factory=list)
     scale: float = 1.0
+    unlearned: Unlearned | None = None
+
+    def coded(self, train: np.ndarray, *sides: np.ndarray) -> list[np.ndarray]:
+        """Gives the features of rows of S splits, (S, r, p) for each side (S, r), with what their training rows (S, m) say."""
+        if self.unlearned is None:
+            return [self.X[rows] for rows in sides]
+        return self.unlearned.code(self.X, train, *sides)
 
     @property
     def task(self) -> str:
@@ -171,12 +180,34 @@ def read_design(path: str | Path) -> Design:
         return _read_images(path, schema)
     columns = read_table(path)
     features = [feature["name"] for feature in schema["features"]]
+    X = np.column_stack([columns[name] for name in features]).astype(np.float64)
+    missing = np.isnan(X)
     return Design(
         features=features,
-        X=np.column_stack([columns[name] for name in features]).astype(np.float64),
+        X=np.where(missing, 0.0, X) if missing.any() else X,
         y=columns[schema["target"]["name"]].astype(np.float64),
         target=schema["target"]["name"],
+        unlearned=_unlearned(X, missing, schema) if "learned" in schema else None,
     )
+
+
+def _unlearned(X: np.ndarray, missing: np.ndarray, schema: dict) -> Unlearned:
+    """Finds what of the features of a table hangs on the training rows of a split."""
+    rare, gaps, parts = schema["learned"]["rare_levels"], {}, {}
+    for place, feature in enumerate(schema["features"]):
+        if "factor" in feature:
+            parts.setdefault(feature["factor"], []).append(place)
+        elif missing[:, place].any():
+            gaps[place] = missing[:, place]
+    factors = []
+    for places in parts.values():
+        levels = [place for place in places if "level" in schema["features"][place]]
+        other = next((place for place in places if "level" not in schema["features"][place]), None)
+        codes = (X[:, levels] == 1) @ np.arange(1, len(levels) + 1)
+        codes[missing[:, levels[0]]] = len(levels) + 1
+        if other is not None or missing[:, levels[0]].any():
+            factors.append(Factor(codes, np.array(levels), other))
+    return Unlearned(gaps, factors, schema["learned"]["numbers"], rare)
 
 
 def _read_images(path: str | Path, schema: dict) -> Design:

@@ -174,7 +174,7 @@ def plot_path(model: str, path: str, best: float, table: str, unit: str, svg: st
     """
     columns, schema, rows = read_table(path), read_schema(table), read_table(table)
     features = [feature["name"] for feature in schema["features"]]
-    scale = np.array([rows[name].astype(float).std() for name in features])
+    scale = np.array([np.nanstd(rows[name].astype(float)) for name in features])
     penalties = columns["penalty"].reshape(-1, len(features))[:, 0]
     coefficients = columns["coefficient"].reshape(-1, len(features)) * scale
     figure, axes = new_figure()

@@ -85,21 +85,21 @@ class ChosenFits:
         self.slopes, self.intercepts, self.predicted = [], [], []
 
     def add(
-        self, chunk: Splits, coefficients: np.ndarray, intercepts: np.ndarray, chosen: np.ndarray
+        self, X: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray, chosen: np.ndarray
     ) -> None:
         """Takes the fits of the next chunk of c splits.
 
         Args:
-            chunk: The splits.
+            X: Features of the test rows, shape (c, t, p).
             coefficients: Of the fits on all training rows at k penalties, shape (c, k, p).
             intercepts: Shape (c, k).
             chosen: Which penalty was chosen, shape (c,).
         """
-        each = np.arange(len(chunk))
+        each = np.arange(len(X))
         slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
         self.slopes.append(slopes)
         self.intercepts.append(constants)
-        self.predicted.append((self.design.X[chunk.test] @ slopes[:, :, None])[:, :, 0] + constants[:, None])
+        self.predicted.append((X @ slopes[:, :, None])[:, :, 0] + constants[:, None])
 
     def write(self, predictions: str, scores: str, coefficients: str) -> None:
         """Writes the three tables, see ``write_evaluation`` and ``write_coefficients``."""

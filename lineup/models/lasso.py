@@ -144,10 +144,11 @@ def fit_lasso(
     fits, again = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
-            found = search(design.X[chunk.train], design.y[chunk.train], settings)
+            X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
+            found = search(X, design.y[chunk.train], settings)
             if chunk.seeds[0] == drawn.seeds[0]:
                 write_path(int(chunk.seeds[0]), design.features, found, path)
-            fits.add(chunk, found.coefficients, found.intercepts, found.chosen)
+            fits.add(X_test, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             again += found.solved_again
             progress.advance(len(chunk))

@@ -32,9 +32,15 @@ def fit_linear(
         logger: Where to report.
     """
     design, drawn = read_design(table), read_splits([splits])
-    fits = [least_squares(design.X[train], design.y[train]) for train in drawn.train]
+    fits, predicted = [], []
+    for chunk in drawn.chunks(drawn.train.shape[1] * len(design.features)):
+        X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
+        found = [least_squares(*rows) for rows in zip(X, design.y[chunk.train], strict=True)]
+        slopes, intercepts = (np.array(part) for part in zip(*found, strict=True))
+        predicted.append((X_test @ slopes[:, :, None])[:, :, 0] + intercepts[:, None])
+        fits += found
     slopes, intercepts = (np.array(part) for part in zip(*fits, strict=True))
-    predicted = (design.X[drawn.test] @ slopes[:, :, None])[:, :, 0] + intercepts[:, None]
+    predicted = np.concatenate(predicted)
     write_evaluation(design, drawn, predicted, predictions, scores)
     write_coefficients(drawn, design.features, slopes, intercepts, coefficients)
     logger.info("Least squares fitted on %d splits.", len(drawn))

@@ -123,8 +123,9 @@ def fit_ridge(
     fits, at_end = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks((number + 1) * (2 * features**2 + 2 * k * features) + rows * features):
-            found = search(design.X[chunk.train], design.y[chunk.train], settings)
-            fits.add(chunk, found.coefficients, found.intercepts, found.chosen)
+            X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
+            found = search(X, design.y[chunk.train], settings)
+            fits.add(X_test, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             at_end += int(np.isin(found.chosen, (0, k - 1)).sum())
             progress.advance(len(chunk))

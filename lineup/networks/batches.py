@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,28 +16,48 @@ class Rows:
     """Features and targets as the networks see them.
 
     Attributes:
-        X: Shape (n, p), float32; of images the pixels, uint8, which a network scales by the batch.
+        X: Shape (n, p), float32; of images the pixels, uint8, which a network scales by the batch. Where they are coded for
+            each of M networks, shape (M, n, p).
         y: Shape (n,): numbers, float32, or places of classes, int64.
         scale: What a network divides the features by.
         classes: Number of classes K, 0 for a regression.
+        design: The table, where a part of the coding is learned from the training rows; else None.
     """
 
     X: torch.Tensor
     y: torch.Tensor
     scale: float = 1.0
     classes: int = 0
+    design: Design | None = None
 
     @classmethod
     def of(cls, design: Design) -> "Rows":
         """Takes the rows of a prepared table."""
         X = design.X if design.X.dtype == np.uint8 else design.X.astype(np.float32)
         y = design.y if design.classes else design.y.astype(np.float32)
-        return cls(torch.from_numpy(X), torch.from_numpy(y), design.scale, len(design.classes))
+        coded = design if design.unlearned else None
+        return cls(torch.from_numpy(X), torch.from_numpy(y), design.scale, len(design.classes), coded)
 
-    def take(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Takes rows by their numbers, in an array of any shape."""
+    @property
+    def features(self) -> int:
+        """The number of features p."""
+        return self.X.shape[-1]
+
+    def coded_for(self, train: np.ndarray) -> "Rows":
+        """Codes the rows for M networks, by the training rows of each, shape (M, m)."""
+        if self.design is None:
+            return self
+        everything = np.tile(np.arange(len(self.y)), (len(train), 1))
+        (X,) = self.design.coded(train, everything)
+        return replace(self, X=torch.from_numpy(X.astype(np.float32)))
+
+    def take(self, rows: np.ndarray, member: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Takes rows by their numbers: of each of M networks, shape (M, r), or of one of them, shape (r,)."""
         chosen = torch.from_numpy(rows.astype(np.int64))
-        return self.X[chosen], self.y[chosen]
+        if self.X.ndim == 2:
+            return self.X[chosen], self.y[chosen]
+        members = torch.arange(len(chosen))[:, None] if member is None else member
+        return self.X[members, chosen], self.y[chosen]
 
 
 class Batches:

@@ -111,17 +111,19 @@ class Started:
 
 def start(rows: Rows, splits: Splits, settings: Settings) -> Started:
     """Draws the first weights of a network for each split, and the rows that it is trained and validated on."""
-    network = MLP(rows.X.shape[1], settings.hidden, settings.dropout, rows.classes or 1)
+    network = MLP(rows.features, settings.hidden, settings.dropout, rows.classes or 1)
     network.scale.fill_(rows.scale)
     states, streams, numbers, validating, targets = [], [], [], [], []
-    for seed, train_rows, test_rows in zip(splits.seeds, splits.train, splits.test, strict=True):
+    for member, (seed, train_rows, test_rows) in enumerate(
+        zip(splits.seeds, splits.train, splits.test, strict=True)
+    ):
         first, stream = member_stream(settings.seed, int(seed))
         trained_on, validated_on = validation_rows(train_rows, test_rows, settings.validation, stream)
         torch.default_generator.manual_seed(first)
         network.reset_parameters()
         if settings.standardize:
-            standardize(network, rows.take(trained_on)[0])
-        targets.append(moments(rows.take(trained_on)[1][:, None].to(torch.float64)))
+            standardize(network, rows.take(trained_on, member)[0])
+        targets.append(moments(rows.take(trained_on, member)[1][:, None].to(torch.float64)))
         states.append({name: value.clone() for name, value in network.state_dict().items()})
         streams.append(stream)
         numbers.append(trained_on)
@@ -155,6 +157,7 @@ def train(
         InputError: If no row would be left to train on.
         SystemExit: With status 143 if a signal stopped the training.
     """
+    rows = rows.coded_for(splits.train)
     started = start(rows, splits, settings)
     members = Members(started.network, started.states, alone=is_alone(rows, settings))
     module = module_of(members, settings, place, started.target)
@@ -229,7 +232,7 @@ def is_alone(rows: Rows, settings: Settings) -> bool:
 
 def number_of_weights(rows: Rows, hidden: list[int]) -> int:
     """Counts the weights and biases of a network."""
-    sizes = [rows.X.shape[1], *hidden, rows.classes or 1]
+    sizes = [rows.features, *hidden, rows.classes or 1]
     return sum(before * after + after for before, after in pairwise(sizes))
 
 
@@ -244,11 +247,12 @@ def members_at_once(rows: Rows, trained_on: int, settings: Settings) -> int:
     if is_alone(rows, settings):
         return 1
     units = sum(settings.hidden)
-    features = rows.X.shape[1]
+    features = rows.features
     # Weights, gradients, two moments and the best so far; the rows of an epoch; which units are kept,
     # drawn as words of two bytes; and what a batch goes through, forth and back.
     held = 5 * 4 * number_of_weights(rows, settings.hidden)
     held += trained_on * (rows.X.element_size() * features + 3 * units)
+    held += 12 * len(rows.y) * features if rows.design else 0  # the table, coded for each
     held += settings.batch_size * 4 * (features + 6 * units)
     return max(1, min(MEMBERS, MEMORY // held))
 

@@ -188,6 +188,20 @@ CHANGES = [
         planned=True,
     ),
     Change(
+        "imputation, where nothing is imputed",
+        data("imputation", "numbers", to="mean"),
+        ["report"],
+        "imputation.numbers was median, is mean",
+        planned=True,
+    ),
+    Change(
+        "rare_levels",
+        data("rare_levels", to=3),
+        PREPARED,
+        "rare_levels was 1, is 3",
+        planned=True,
+    ),
+    Change(
         "reading: a word for missing",
         data("reading", to={"missing": ["?"]}),
         PREPARED,

@@ -41,7 +41,7 @@ def test_the_block_is_a_config_that_reads_the_file_alike(tmp_path, file, logger)
     tables = []
     for reading, columns in ((dataset["reading"], dataset["columns"]), ({}, {})):
         output = tmp_path / f"{len(tables)}.parquet"
-        preprocess(file, str(output), "sold", "regression", "drop", "drop", reading, columns, logger)
+        preprocess(file, str(output), "sold", "regression", "drop", "drop", None, 5, reading, columns, logger)
         tables.append(pq.read_table(output))
     assert tables[0].equals(tables[1]) and tables[0].num_rows == 5
 

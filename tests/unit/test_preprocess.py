@@ -35,6 +35,8 @@ def prepared(tmp_path, logger):
             "task": "regression",
             "missing_target": "drop",
             "missing_features": "error",
+            "imputation": None,
+            "rare_levels": 1,
             "reading": {},
             "columns": {},
         } | settings
@@ -349,7 +351,7 @@ def test_many_rows_that_are_dropped_are_told(prepared, tmp_path, capsys, caplog)
     prepared("\n".join(["a,b,c,y", *rows]), target="y", missing_target="drop", missing_features="drop")
     warning = (
         f"{tmp_path / 'raw.csv'}: 3 of the 18 rows with a target are dropped, because a feature is missing; column 'b' is missing "
-        "in 3 of them: fill it, or leave it out with columns: {b: ignore}."
+        "in 3 of them: set missing_features: impute, or leave it out with columns: {b: ignore}."
     )
     assert f"Warning: {warning}\n" in capsys.readouterr().err and warning in caplog.messages
     assert warning.partition(": ")[2] in read_schema(tmp_path / "table.parquet")["doubts"]

@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -122,6 +123,19 @@ def test_a_table_of_an_office_goes_through(office):
     planned = again.dry_run()
     assert "preprocess.office" in planned.jobs and "fetch.office" not in planned.jobs
     assert "columns.Filiale was not set, is number" in planned.text
+
+
+def test_gaps_are_filled_in_each_split(office):
+    office.config["datasets"]["office"]["missing_features"] = "impute"
+    run = office.run(*PLAIN, "--until", "compare")
+    assert run.status == 0, run.text
+    assert "90 of 90 rows kept" in (office.results / "logs" / "preprocess" / "office.log").read_text(
+        encoding="utf-8"
+    )
+    table = pq.read_table(office.results / "office" / "table.parquet")
+    assert table["Größe (m²)"].null_count == 1 and sum(table["Größe (m²)[missing]"].to_pylist()) == 1
+    predictions = office.results / "office" / "models" / "lasso" / "block_1" / "predictions.parquet"
+    assert np.isfinite(pq.read_table(predictions)["predicted"].to_numpy()).all()
 
 
 def test_a_table_is_described_before_it_is_used(office):

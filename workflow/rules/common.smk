@@ -83,6 +83,13 @@ def dataset_settings(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
+def table_settings(wildcards):
+    """Picks the settings of the table of a job's dataset; those of the imputation where there is one."""
+    keys = ["target", "task", "missing_target", "missing_features", "rare_levels", "reading", "columns"]
+    settings = dataset_settings(*keys, "imputation")(wildcards)
+    return settings | ({} if settings["missing_features"] == "impute" else {"imputation": None})
+
+
 def file_of(wildcards, output):
     """Gives the file of a job's dataset, where it has no other source, for messages; None where it has."""
     *others, last = config["datasets"][wildcards.dataset]["sources"]

@@ -50,7 +50,7 @@ rule preprocess:
     params:
         spec=spec(
             "preprocess",
-            dataset_settings("target", "task", "missing_target", "missing_features", "reading", "columns"),
+            table_settings,
         ),
         # No result depends on what messages call it, see the ladder of fetch.
         file=file_of,
