@@ -23,15 +23,16 @@ def null_predictions(design: Design, splits: Splits, null_model: str) -> np.ndar
     """Predicts the same for every test row of a split, by the mean, median or frequencies of its training targets alone.
 
     Returns:
-        Numbers, shape (S, t), or the probabilities of K classes, shape (S, t, K).
+        For all N test rows, split after split, numbers, shape (N,), or the probabilities of K classes, shape (N, K).
     """
-    tests = splits.test.shape[1]
     if null_model == "frequencies":
-        counts = [np.bincount(design.y[train], minlength=len(design.classes)) for train in splits.train]
-        frequencies = np.array(counts) / splits.train.shape[1]
-        return np.broadcast_to(frequencies[:, None], (len(splits), tests, len(design.classes)))
+        counts = [
+            np.bincount(design.y[train], minlength=len(design.classes)) / len(train) for train in splits.train
+        ]
+        return np.repeat(counts, splits.sizes()[1], axis=0)
     location = {"mean": np.mean, "median": np.median}[null_model]
-    return np.broadcast_to(location(design.y[splits.train], axis=1)[:, None], (len(splits), tests))
+    centres = np.concatenate([location(design.y[part.train], axis=1) for part in splits.parts()])
+    return np.repeat(centres, splits.sizes()[1])
 
 
 def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) -> list[dict]:
@@ -191,18 +192,18 @@ def compare(
     write_scores(by_model, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
-    rows = drawn.test.shape[1], drawn.train.shape[1]
+    train_rows, test_rows = (side.mean() for side in drawn.sizes())
     if predictions:
         hits = hits_of_models(by_model_name(models, predictions), len(drawn))
-        hits[NULL_MODEL] = hits_by_row(design.y[drawn.test], null.argmax(axis=2), len(drawn))
+        hits[NULL_MODEL] = hits_by_row(design.y[drawn.test].ravel(), null.argmax(axis=1), len(drawn))
         for one in ranked:
-            one["accuracy_low"], one["accuracy_high"] = wilson_interval(one["accuracy"], rows[0])
+            one["accuracy_low"], one["accuracy_high"] = wilson_interval(one["accuracy"], int(test_rows))
 
     def interval(model: str, other: str) -> tuple[float | None, float | None]:
         if predictions:
             return paired_interval(hits[model] - hits[other])
         difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
-        return corrected_interval(difference, *rows) if len(difference) > 1 else (None, None)
+        return corrected_interval(difference, test_rows, train_rows) if len(difference) > 1 else (None, None)
 
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)

@@ -90,30 +90,37 @@ def write_evaluation(
     Args:
         design: The prepared table.
         splits: The splits.
-        predicted: Predictions for their test rows, in their order: numbers, shape (S, t), or the
-            probabilities of K classes, shape (S, t, K).
+        predicted: Predictions for their N test rows, split after split: numbers, shape (N,), or the probabilities of K
+            classes, shape (N, K).
         predictions: Parquet file to write: ``seed``, ``row``, ``actual``, ``predicted``. For a
             classification the last two are places in the list of classes, and ``probabilities`` is
             the list of those of all classes, float32.
         scores: Parquet file to write: ``seed`` and a column for each metric.
     """
+    tests = np.concatenate(list(splits.test))
     columns = {
-        "seed": np.repeat(splits.seeds, splits.test.shape[1]),
-        "row": splits.test.ravel(),
-        "actual": design.y[splits.test].ravel(),
+        "seed": np.repeat(splits.seeds, splits.sizes()[1]),
+        "row": tests,
+        "actual": design.y[tests],
     }
     if design.classes:
         places = np.min_scalar_type(len(design.classes) - 1)
         columns["actual"] = columns["actual"].astype(places)
-        columns["predicted"] = predicted.argmax(axis=2).ravel().astype(places)
-        columns["probabilities"] = list_column(predicted.reshape(-1, len(design.classes)).astype(np.float32))
+        columns["predicted"] = predicted.argmax(axis=1).astype(places)
+        columns["probabilities"] = list_column(predicted.astype(np.float32))
     else:
-        columns["predicted"] = predicted.ravel()
+        columns["predicted"] = predicted
     write_table(columns, predictions)
     write_table(score_columns(design, splits, predicted), scores)
 
 
 def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores one model over S splits: the column ``seed`` and one for each metric."""
-    scores = classification_scores if design.classes else regression_scores
-    return {"seed": splits.seeds} | scores(design.y[splits.test], predicted)
+    """Scores one model over S splits, see ``write_evaluation``: the column ``seed`` and one for each metric."""
+    scores, found, start = classification_scores if design.classes else regression_scores, [], 0
+    for part in splits.parts():
+        end = start + part.test.size
+        found.append(
+            scores(design.y[part.test], predicted[start:end].reshape(*part.test.shape, *predicted.shape[1:]))
+        )
+        start = end
+    return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}

@@ -26,6 +26,7 @@ IDENTIFIER = re.compile(
 
 
 USED = {"number", "category", "date", "boolean"}  # what becomes a feature
+ROLES = ("group", "time", "split")  # what says how the rows are split
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Column:
     def is_used(self) -> bool:
         """Whether models see it."""
         return self.kind in USED
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it says how the rows are split."""
+        return self.kind in ROLES
 
     def only(self, kept: pa.ChunkedArray) -> "Column":
         """Gives the column with some of its rows."""
@@ -143,7 +149,18 @@ def _told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None, 
         return Column(name, kind, dates.values, "as told")
     if kind == "boolean":
         return Column(name, kind, _truths(name, _words(text)), "as told")
+    if kind == "time":
+        return _time(name, text, numbers, marks)
     return Column(name, kind, _words(text), "as told")
+
+
+def _time(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: Marks) -> Column:
+    """Reads a column of times: dates, or numbers such as years."""
+    numbers = numbers or read_numbers(text, marks.decimal)
+    if numbers and not numbers.words and not numbers.ambiguous:
+        return Column(name, "time", pc.cast(numbers.values, pa.float64()), "as told")
+    dates = _told(name, "date", text, None, marks)
+    return replace(dates, kind="time", values=pc.cast(pc.cast(dates.values, pa.int64()), pa.float64()))
 
 
 def _truths(name: str, words: pa.ChunkedArray) -> pa.ChunkedArray:

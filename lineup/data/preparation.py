@@ -51,6 +51,7 @@ class Prepared:
     answer: pa.ChunkedArray  # the target
     rows: int  # n
     doubts: list[str]  # what may be wrong, as sentences
+    roles: dict[str, Column]  # the columns that say how the rows are split, by what they say
 
 
 def read_columns(
@@ -116,6 +117,7 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
     """
     used = [column for column in read.columns if column.is_used]
     kept = drop_missing(used, target, missing)
+    roles = roles_of([column.only(kept) for column in read.columns if column.is_role])
     rows = pc.sum(kept).as_py()
     left = {column.name: column.only(kept) for column in used}
     answer = left.pop(target).values
@@ -142,7 +144,26 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         *doubt_of_dropped_rows(used, target, rows),
         *doubts_of_rows([*left.values()], coded, target, answer),
     ]
-    return Prepared(coded, answer, len(kept), doubts)
+    return Prepared(coded, answer, len(kept), doubts, roles)
+
+
+def roles_of(columns: list[Column]) -> dict[str, Column]:
+    """Gives the columns that say how the rows are split by what they say; raises an InputError if one cannot."""
+    roles = {}
+    for column in columns:
+        if column.kind in roles:
+            raise InputError(
+                f"has two columns told to be {column.kind!r}, {roles[column.kind].name!r} and {column.name!r}: name one of them"
+            )
+        missing = column.values.null_count
+        if missing:
+            row = pc.index(pc.is_null(column.values), True).as_py() + 1
+            raise InputError(
+                f"has {missing} missing {'value' if missing == 1 else 'values'} in column {column.name!r}, the first in row {row} of the rows that are left, "
+                f"which tells the {column.kind} of each row: fill it"
+            )
+        roles[column.kind] = column
+    return roles
 
 
 def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.ChunkedArray:
@@ -254,6 +275,9 @@ def preprocess(
         # What each split learns from its training rows.
         schema["learned"] = {"rare_levels": rare_levels, "numbers": (imputation or {}).get("numbers")}
     columns_of_table = {about["name"]: values for about, values in prepared.coded} | {target: prepared.answer}
+    if prepared.roles:
+        schema["roles"] = {kind: column.name for kind, column in prepared.roles.items()}
+        columns_of_table |= {column.name: column.values for column in prepared.roles.values()}
     metadata = {SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)}
     write_table(pa.table(columns_of_table).replace_schema_metadata(metadata).combine_chunks(), output)
     logger.info("Read as %s.", ", ".join(how_it_is_written(read.dialect, read.decimal)))

@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lineup.config import split_seeds
-from lineup.data.tables import Splits, read_schema, write_splits
+from lineup.data.tables import Splits, read_schema, read_table, write_splits
 from lineup.errors import InputError
+
+# The words of a column that says on which side a row is.
+SIDES = {"train": False, "test": True}
 
 
 def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
@@ -22,41 +25,182 @@ def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
     return Splits(np.array(seeds, dtype=np.int64), train=drawn[:, tests:], test=drawn[:, :tests])
 
 
+def draw_groups(groups: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
+    """Draws splits in which no group is on both sides: a share of the groups is tested on, as ``GroupShuffleSplit`` does.
+
+    Args:
+        groups: The group of each row, from 0 to G - 1, shape (n,).
+        test_share: Share of the groups to test on.
+        seeds: The seeds.
+    """
+    drawn = draw_splits(int(groups.max()) + 1, test_share, seeds)
+    tested = [np.isin(groups, test) for test in drawn.test]
+    return Splits.of(seeds, *_sides(tested))
+
+
+def draw_folds(rows: int, groups: np.ndarray | None, folds: int, seeds: list[int]) -> Splits:
+    """Draws repeated K-fold: split k tests on fold ``(k - 1) % folds`` of repeat ``(k - 1) // folds``.
+
+    A repeat is drawn with its own number as the seed, as ``KFold`` and, with groups, ``GroupKFold`` shuffle.
+    """
+    units = groups if groups is not None else np.arange(rows)
+    tested, known = [], {}
+    for seed in seeds:
+        repeat, fold = divmod(seed - 1, folds)
+        if repeat not in known:
+            shuffled = np.random.RandomState(repeat).permutation(int(units.max()) + 1)
+            known = {repeat: np.array_split(shuffled, folds)}
+        tested.append(np.isin(units, known[repeat][fold]))
+    return Splits.of(seeds, *_sides(tested))
+
+
+def roll_on(times: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
+    """Tests on later rows than it trains on: split 1 on the last share of the rows, split 2 on the share before, and so on.
+
+    Rows of the same time are on one side. Without such rows this is ``TimeSeriesSplit`` with a number of test rows, backwards.
+    """
+    order, size = np.argsort(times, kind="stable"), math.ceil(test_share * len(times))
+    ordered = times[order]
+
+    def edge(back: int) -> int:
+        # Moved down to where a new time begins.
+        place = len(times) - back * size
+        return int(np.searchsorted(ordered, ordered[place])) if 0 < place < len(times) else max(place, 0)
+
+    train = [order[: edge(seed)] for seed in seeds]
+    test = [order[edge(seed) : edge(seed - 1)] for seed in seeds]
+    return Splits.of(seeds, train, test)
+
+
+def follow_column(values: np.ndarray, seeds: list[int]) -> Splits:
+    """Tests on the rows that a column calls ``test``; or, of any other values, split k tests on the rows of the k-th value."""
+    words = np.array([str(value).strip().lower() for value in values])
+    if set(words) == SIDES.keys():
+        levels, tested = ["test"], [words == "test"]
+    else:
+        levels = sorted(set(words))
+        tested = [words == level for level in levels]
+    if max(seeds) > len(levels):
+        raise InputError(
+            f"The column that gives the splits makes {len(levels)} of them, and splits.seeds asks for number {max(seeds)}: set "
+            f"splits.seeds to {{first: 1, last: {len(levels)}}}."
+        )
+    return Splits.of(seeds, *_sides([tested[seed - 1] for seed in seeds]))
+
+
 def given_splits(train: int, test: int, seeds: list[int]) -> Splits:
     """Repeats the split that a dataset comes with, once for each seed: the rows to train on stand first in its table."""
     rows = np.tile(np.arange(train + test, dtype=np.int32), (len(seeds), 1))
     return Splits(np.array(seeds, dtype=np.int64), train=rows[:, :train], test=rows[:, train:])
 
 
+def _sides(tested: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Gives the training and the test rows of splits, in their order in the table."""
+    return [np.flatnonzero(~one) for one in tested], [np.flatnonzero(one) for one in tested]
+
+
 def split(
-    table: str, output: str, test_share: float | str, seeds: list[int] | dict, logger: logging.Logger
+    table: str,
+    output: str,
+    test_share: float | str,
+    seeds: list[int] | dict,
+    logger: logging.Logger,
+    method: str = "random",
+    folds: int | None = None,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
 
     Args:
-        table: The prepared table.
+        table: The prepared table, which says in which columns groups, times or given splits are.
         output: The Parquet file to write.
         test_share: Share of the rows to test on, as a number or as a fraction such as ``1/3``; or
             ``given``, where the table says which these are.
         seeds: The seeds, as a list or a range.
         logger: Where to report.
+        method: ``random``, ``k_fold``, ``time`` or ``column``.
+        folds: Number of folds of ``k_fold``.
 
     Raises:
-        InputError: If a side of the split would have fewer than two rows.
+        InputError: If a side of the split would have fewer than two rows, or the table lacks a column that is needed.
     """
     rows, seeds = pq.read_metadata(table).num_rows, list(split_seeds(seeds))
     if test_share == "given":
         sides = read_schema(table)["rows"]
         splits = given_splits(sides["train"], sides["test"], seeds)
     else:
-        share = float(Fraction(test_share))
-        tests = math.ceil(share * rows)
-        if min(tests, rows - tests) < 2:
-            raise InputError(
-                f"The splits need at least 2 rows on each side, and {rows} rows with a test share of {test_share} give "
-                f"{rows - tests} to train on and {tests} to test on: change splits.test_share, or use a larger table."
-            )
-        splits = draw_splits(rows, share, seeds)
+        splits = _draw(table, rows, test_share, seeds, method, folds)
+    trains, tests = splits.sizes()
     write_splits(splits, output)
-    sides = splits.train.shape[1], splits.test.shape[1]
-    logger.info("%d splits of %d rows: %d to train on, %d to test on.", len(seeds), rows, *sides)
+    sides = [_range(trains), _range(tests)]
+    logger.info("%d splits of %d rows: %s to train on, %s to test on.", len(seeds), rows, *sides)
+
+
+def _draw(
+    table: str, rows: int, test_share: float | str, seeds: list[int], method: str, folds: int | None
+) -> Splits:
+    """Draws splits by the method, and checks that each side has rows enough."""
+    share, groups = float(Fraction(test_share)), _column(table, "group")
+    if groups is not None:
+        groups = np.unique(groups, return_inverse=True)[1]
+    if min(seeds) < 1 and method != "random":
+        raise InputError(
+            f"With splits.method {method} the seeds number the splits, from 1 on: set splits.seeds to {{first: 1, last: 5}}, say."
+        )
+    if method == "column":
+        splits = follow_column(_column(table, "split", "column"), seeds)
+    elif method == "time":
+        splits = roll_on(_column(table, "time", "time"), share, seeds)
+    elif method == "k_fold":
+        units = rows if groups is None else int(groups.max()) + 1
+        if folds > units:
+            raise InputError(
+                f"splits.folds is {folds}, and there are {units} {'rows' if groups is None else 'groups'}: take fewer folds."
+            )
+        if min(seeds) < 1:
+            raise InputError(
+                "With splits.method k_fold the seeds number the folds, from 1 on: set splits.seeds.first to 1."
+            )
+        splits = draw_folds(rows, groups, folds, seeds)
+    elif groups is not None:
+        splits = draw_groups(groups, share, seeds)
+    else:
+        splits = draw_splits(rows, share, seeds)
+    if groups is not None and any(
+        np.isin(groups[test], groups[train]).any()
+        for train, test in zip(splits.train, splits.test, strict=True)
+    ):
+        raise InputError(
+            f"splits.method {method} has a group on both sides of a split: leave the group out of columns, or take random or k_fold."
+        )
+    trains, tests = splits.sizes()
+    if min(trains.min(), tests.min()) < 2:
+        worst = int(np.minimum(trains, tests).argmin())
+        raise InputError(
+            f"The splits need at least 2 rows on each side, and {rows} rows with {_in_words(method, test_share, folds)} give "
+            f"{trains[worst]} to train on and {tests[worst]} to test on: change splits.{_key(method)}, or use a larger table."
+        )
+    return splits
+
+
+def _in_words(method: str, test_share: float | str, folds: int | None) -> str:
+    return {"k_fold": f"{folds} folds", "column": "the splits of a column"}.get(
+        method, f"a test share of {test_share}"
+    )
+
+
+def _key(method: str) -> str:
+    return {"k_fold": "folds", "column": "seeds"}.get(method, "test_share")
+
+
+def _column(table: str, role: str, method: str | None = None) -> np.ndarray | None:
+    """Reads the column of a prepared table that has a role; None if there is none and no method needs it."""
+    name = read_schema(table).get("roles", {}).get(role)
+    if name is None and method:
+        raise InputError(
+            f"splits.method is {method}, and no column is named for it: write columns: {{NAME: {role}}} in the config."
+        )
+    return read_table(table, [name])[name] if name is not None else None
+
+
+def _range(sizes: np.ndarray) -> str:
+    return f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"

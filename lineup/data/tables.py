@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,18 @@ class Splits:
 
     Attributes:
         seeds: Seeds of the splits, shape (S,).
-        train: Row numbers of the training rows, shape (S, m).
-        test: Row numbers of the test rows, shape (S, t).
+        train: Row numbers of the training rows, shape (S, m); where their number differs, an array of S arrays.
+        test: Row numbers of the test rows, shape (S, t); likewise.
     """
 
     seeds: np.ndarray
     train: np.ndarray
     test: np.ndarray
+
+    @classmethod
+    def of(cls, seeds: np.ndarray, train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> "Splits":
+        """Makes splits of the rows of each."""
+        return cls(np.asarray(seeds, dtype=np.int64), _stacked(train), _stacked(test))
 
     def __len__(self) -> int:
         """Counts the splits."""
@@ -96,13 +102,37 @@ class Splits:
 
     def __getitem__(self, some: slice) -> "Splits":
         """Takes some of the splits."""
-        return Splits(self.seeds[some], self.train[some], self.test[some])
+        return Splits.of(self.seeds[some], self.train[some], self.test[some])
+
+    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Counts the training and the test rows of each split, shape (S,) both."""
+        return tuple(np.array([len(rows) for rows in side]) for side in (self.train, self.test))
+
+    def parts(self) -> Iterator["Splits"]:
+        """Cuts the splits into runs of equal size."""
+        sizes = np.stack(self.sizes())
+        changes = np.flatnonzero((sizes[:, 1:] != sizes[:, :-1]).any(axis=0)) + 1
+        for start, end in pairwise([0, *changes, len(self)]):
+            yield self[start:end]
 
     def chunks(self, numbers: int) -> Iterator["Splits"]:
-        """Cuts the splits so that the work on a chunk, with so many numbers of 8 bytes a split, takes ``CHUNK`` bytes or less."""
+        """Cuts the splits so that the work on a chunk, with so many numbers of 8 bytes a split, takes ``CHUNK`` bytes or less.
+
+        The splits of a chunk are of equal size.
+        """
         size = max(1, CHUNK // (8 * numbers))
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
+        for part in self.parts():
+            for start in range(0, len(part), size):
+                yield part[start : start + size]
+
+
+def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Stacks arrays of one length, and puts those of several into an array of arrays."""
+    if len({len(one) for one in rows}) <= 1:
+        return np.stack(list(rows)) if isinstance(rows, list) or rows.dtype == object else rows
+    stacked = np.empty(len(rows), dtype=object)
+    stacked[:] = list(rows)
+    return stacked
 
 
 def write_table(table: pa.Table | dict, path: str | Path) -> None:
@@ -245,20 +275,30 @@ def pixels(column: pa.ChunkedArray) -> np.ndarray:
 
 def write_splits(splits: Splits, path: str | Path) -> None:
     """Writes splits to a Parquet file: ``seed``, and the lists ``train`` and ``test`` of row numbers."""
-    sides = {
-        name: list_column(side.astype(np.int32))
-        for name, side in (("train", splits.train), ("test", splits.test))
+    sides = {"train": splits.train, "test": splits.test}
+    columns = {
+        name: pa.array(list(side), pa.list_(pa.int32()))
+        if side.dtype == object
+        else list_column(side.astype(np.int32))
+        for name, side in sides.items()
     }
-    write_table({"seed": pa.array(splits.seeds, pa.int64())} | sides, path)
+    write_table({"seed": pa.array(splits.seeds, pa.int64())} | columns, path)
 
 
 def read_splits(paths: Iterable[str | Path]) -> Splits:
     """Reads the splits of one or more files that ``write_splits`` wrote, in their order."""
     tables = [read_parquet(path) for path in paths]
-    return Splits(
-        seeds=np.concatenate([table["seed"].to_numpy() for table in tables]),
-        **{side: np.concatenate([lists(table[side]) for table in tables]) for side in ("train", "test")},
-    )
+    sides = [
+        [rows for table in tables for rows in _rows_of_splits(table[side])] for side in ("train", "test")
+    ]
+    return Splits.of(np.concatenate([table["seed"].to_numpy() for table in tables]), *sides)
+
+
+def _rows_of_splits(column: pa.ChunkedArray) -> Iterable[np.ndarray]:
+    """Gives the row numbers of each split of a column of lists."""
+    if pa.types.is_fixed_size_list(column.type):
+        return lists(column)
+    return [rows.values.to_numpy() for rows in column]
 
 
 def list_column(values: np.ndarray) -> pa.FixedSizeListArray:

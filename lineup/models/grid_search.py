@@ -103,6 +103,7 @@ class ChosenFits:
 
     def write(self, predictions: str, scores: str, coefficients: str) -> None:
         """Writes the three tables, see ``write_evaluation`` and ``write_coefficients``."""
-        predicted, slopes, intercepts = map(np.concatenate, (self.predicted, self.slopes, self.intercepts))
+        slopes, intercepts = map(np.concatenate, (self.slopes, self.intercepts))
+        predicted = np.concatenate([chunk.ravel() for chunk in self.predicted])
         write_evaluation(self.design, self.drawn, predicted, predictions, scores)
         write_coefficients(self.drawn, self.design.features, slopes, intercepts, coefficients)

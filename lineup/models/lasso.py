@@ -138,12 +138,12 @@ def fit_lasso(
     """
     design, drawn = read_design(table), read_splits([splits])
     number, k = settings.folds.number, settings.penalties.number
-    rows, features = drawn.train.shape[1], len(design.features)
-    check_folds("The lasso", rows, settings.folds)
+    rows, features = drawn.sizes()[0], len(design.features)
+    check_folds("The lasso", int(rows.min()), settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
     fits, again = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
-        for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + rows * features):
+        for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + int(rows.max()) * features):
             X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
             found = search(X, design.y[chunk.train], settings)
             if chunk.seeds[0] == drawn.seeds[0]:

@@ -33,11 +33,11 @@ def fit_linear(
     """
     design, drawn = read_design(table), read_splits([splits])
     fits, predicted = [], []
-    for chunk in drawn.chunks(drawn.train.shape[1] * len(design.features)):
+    for chunk in drawn.chunks(int(drawn.sizes()[0].max()) * len(design.features)):
         X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
         found = [least_squares(*rows) for rows in zip(X, design.y[chunk.train], strict=True)]
         slopes, intercepts = (np.array(part) for part in zip(*found, strict=True))
-        predicted.append((X_test @ slopes[:, :, None])[:, :, 0] + intercepts[:, None])
+        predicted.append(((X_test @ slopes[:, :, None])[:, :, 0] + intercepts[:, None]).ravel())
         fits += found
     slopes, intercepts = (np.array(part) for part in zip(*fits, strict=True))
     predicted = np.concatenate(predicted)

@@ -206,7 +206,7 @@ def fit_logistic(
         return found
 
     found = list(map_in_processes(work, range(len(drawn)), min(processes, len(drawn))))
-    write_evaluation(design, drawn, np.array([one.probabilities for one in found]), predictions, scores)
+    write_evaluation(design, drawn, np.concatenate([one.probabilities for one in found]), predictions, scores)
     write_coefficients_of_classes(design, drawn, found, coefficients)
     size = settings.penalties.number
     columns = {

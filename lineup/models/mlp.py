@@ -93,7 +93,7 @@ def train_all(
     accelerator = accelerator_for(settings.accelerator, settings.precision, gpus)
     alone = accelerator != "cpu" or settings.processes > 1
     workers = 1 if alone else max(1, min(threads // settings.threads_per_network, len(drawn)))
-    chunks = rounds(len(drawn), members_at_once(rows, drawn.train.shape[1], settings), workers)
+    chunks = rounds(drawn, members_at_once(rows, int(drawn.sizes()[0].max()), settings), workers)
     cards = take_cards(settings.processes, logger) if accelerator == "gpu" and mpi is None else ()
     if settings.processes > 1:
         task = files | {"settings": vars(settings), "chunks": chunks, "accelerator": accelerator}
@@ -110,23 +110,32 @@ def train_all(
     return found
 
 
-def rounds(splits: int, most: int, workers: int) -> list[tuple[int, int]]:
-    """Cuts splits into chunks, from the first of each to that after its last: few rounds of all workers, and equal ones."""
-    number = math.ceil(splits / (most * workers))
-    size = math.ceil(splits / (number * workers))
-    return [(start, min(start + size, splits)) for start in range(0, splits, size)]
+def rounds(splits: Splits, most: int, workers: int) -> list[tuple[int, int]]:
+    """Cuts splits into chunks, from the first of each to that after its last: few rounds of all workers, and equal ones.
+
+    The splits of a chunk are of equal size.
+    """
+    chunks, begin = [], 0
+    for part in splits.parts():
+        number = math.ceil(len(part) / (most * workers))
+        size = math.ceil(len(part) / (number * workers))
+        end = begin + len(part)
+        chunks += [(start, min(start + size, end)) for start in range(begin, end, size)]
+        begin = end
+    return chunks
 
 
 def predictions_of(design: Design, splits: Splits, found: list[Trained]) -> np.ndarray:
-    """Collects numbers or probabilities for the test rows; raises an InputError if a network predicts no numbers."""
-    predicted = np.concatenate([one.predicted for one in found]).astype(np.float64)
-    for seed, values in zip(splits.seeds, predicted, strict=True):
+    """Collects numbers or probabilities for all test rows; raises an InputError if a network predicts no numbers."""
+    by_split = [values for one in found for values in one.predicted]
+    predicted = np.concatenate(by_split).astype(np.float64)
+    for seed, values in zip(splits.seeds, by_split, strict=True):
         if not np.isfinite(values).all():
             raise InputError(
                 f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
                 "of the model in the config, set standardize: true, or choose another optimizer."
             )
-    return torch.from_numpy(predicted).softmax(dim=2).numpy() if design.classes else predicted
+    return torch.from_numpy(predicted).softmax(dim=1).numpy() if design.classes else predicted
 
 
 def write_weights(

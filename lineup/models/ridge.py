@@ -117,12 +117,14 @@ def fit_ridge(
     """
     design, drawn = read_design(table), read_splits([splits])
     number, k = settings.folds.number, settings.penalties.number
-    rows, features = drawn.train.shape[1], len(design.features)
-    check_folds("Ridge regression", rows, settings.folds)
+    rows, features = drawn.sizes()[0], len(design.features)
+    check_folds("Ridge regression", int(rows.min()), settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
     fits, at_end = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
-        for chunk in drawn.chunks((number + 1) * (2 * features**2 + 2 * k * features) + rows * features):
+        for chunk in drawn.chunks(
+            (number + 1) * (2 * features**2 + 2 * k * features) + int(rows.max()) * features
+        ):
             X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
             found = search(X, design.y[chunk.train], settings)
             fits.add(X_test, found.coefficients, found.intercepts, found.chosen)

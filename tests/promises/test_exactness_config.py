@@ -216,6 +216,20 @@ CHANGES = [
         planned=True,
     ),
     Change(
+        "splits: method",
+        data("splits", "method", to="k_fold"),
+        SPLIT,
+        "method was not set, is k_fold",
+        planned=True,
+    ),
+    Change(
+        "splits: folds, where there are none",
+        data("splits", "folds", to=5),
+        ["report"],
+        "splits.folds was 10, is 5",
+        planned=True,
+    ),
+    Change(
         "test_share", data("splits", "test_share", to=0.3), SPLIT, "test_share was 0.25, is 0.3", planned=True
     ),
     Change("seeds: one more", data("splits", "seeds", to=[3, 4, 6]), SPLIT, "seeds was", planned=True),

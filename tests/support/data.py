@@ -31,7 +31,7 @@ def small_dataset(csv, **changes):
         "title": "Strength of made-up beams",
         "target": "strength",
         "target_unit": "newton",
-        "splits": {"test_share": 0.25, "seeds": [3, 4], "block_size": 10},
+        "splits": {"method": "random", "folds": 10, "test_share": 0.25, "seeds": [3, 4], "block_size": 10},
         "models": ["plain", "lasso_one", "lasso_two", "net"],
         "reference": "plain",
         "published": [],

@@ -371,7 +371,7 @@ def test_the_null_model_of_classes_by_hand():
     design = Design(["a"], np.zeros((6, 1)), np.array([2, 0, 2, 2, 0, 2]), "y", ["x", "y", "z"])
     splits = Splits(np.array([5]), np.array([[0, 1, 2, 3]]), np.array([[4, 5]]))
     predicted = null_predictions(design, splits, "frequencies")
-    assert predicted.tolist() == [[[0.25, 0, 0.75]] * 2]
+    assert predicted.tolist() == [[0.25, 0, 0.75]] * 2
     scores = null_scores(design, splits, "frequencies")
     assert scores["accuracy"] == [0.5]
     assert scores["log_loss"] == pytest.approx([-(np.log(0.25) + np.log(0.75)) / 2], rel=ROUNDING)
@@ -404,7 +404,7 @@ def compared_classes(tmp_path, logger):
                 best = np.where(right, y[50:], (y[50:] + 1) % 3)
                 probabilities[0, np.arange(40), best] += 1
                 paths.append([str(tmp_path / f"{kind}_{name}_{seed}") for kind in ("predictions", "scores")])
-                write_evaluation(design, drawn, probabilities / 2, *paths[-1])
+                write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
         compare(str(tmp_path / "table"), splits, *lists, *made, list(files), "bad", "frequencies", logger)

@@ -627,7 +627,14 @@ def test_a_file_and_a_target_are_enough(tmp_path, monkeypatch):
     validate(config)
     mine = config["datasets"]["mine"]
     assert mine["models"] == ["least_squares", "ridge", "lasso"] and mine["reference"] == "least_squares"
-    assert mine["splits"] == {"test_share": 0.25, "seeds": {"first": 1, "last": 100}, "block_size": 1000}
+    defaults = {
+        "method": "random",
+        "folds": 10,
+        "test_share": 0.25,
+        "seeds": {"first": 1, "last": 100},
+        "block_size": 1000,
+    }
+    assert mine["splits"] == defaults
     with pytest.raises(InputError, match=r"datasets.mine.file is 'mine.csv', and there is no such file in /"):
         take_files(config, tmp_path / "digests", are_here=True)
     (tmp_path / "mine.csv").write_bytes(b"1" * 3_000_000)

@@ -58,7 +58,7 @@ def draw(tmp_path, digits):
         made.append(tmp_path / f"made{len(made)}")
         made[-1].mkdir()
         splits = read_splits([splits_of(1, 2)])
-        both = np.stack([found.probabilities, found.probabilities[::-1]])
+        both = np.concatenate([found.probabilities, found.probabilities[::-1]])
         predictions = str(made[-1] / "predictions.parquet")
         write_evaluation(read_design(table), splits, both, predictions, str(made[-1] / "scores.parquet"))
         paths = {

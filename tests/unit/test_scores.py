@@ -71,7 +71,11 @@ def test_the_tables_hold_the_predictions_of_every_split_in_their_order(tmp_path)
     )
     predicted = generator.normal(50, 10, (2, 3))
     write_evaluation(
-        design, splits, predicted, str(tmp_path / "predictions.parquet"), str(tmp_path / "scores.parquet")
+        design,
+        splits,
+        predicted.ravel(),
+        str(tmp_path / "predictions.parquet"),
+        str(tmp_path / "scores.parquet"),
     )
     table = pq.read_table(tmp_path / "predictions.parquet")
     assert table.schema.names == ["seed", "row", "actual", "predicted"]
@@ -92,5 +96,23 @@ def test_the_tables_hold_the_predictions_of_every_split_in_their_order(tmp_path)
 def test_predictions_for_another_number_of_splits_are_refused():
     design, _ = made_up()
     splits = Splits(np.arange(3), np.tile(np.arange(30), (3, 1)), np.tile(np.arange(30, 40), (3, 1)))
-    with pytest.raises(ValueError, match="broadcast"):
-        score_columns(design, splits, np.zeros((2, 10)))
+    with pytest.raises(ValueError, match="reshape"):
+        score_columns(design, splits, np.zeros(20))
+
+
+def test_splits_of_different_sizes_are_scored_one_by_one(tmp_path):
+    design, generator = made_up()
+    sizes = [10, 10, 4, 7, 10]
+    test = [generator.permutation(40)[:size] for size in sizes]
+    train = [np.setdiff1d(np.arange(40), rows) for rows in test]
+    splits = Splits.of(np.arange(5), train, test)
+    predicted = [generator.normal(50, 10, size) for size in sizes]
+    paths = [str(tmp_path / f"{name}.parquet") for name in ("predictions", "scores")]
+    write_evaluation(design, splits, np.concatenate(predicted), *paths)
+    table, scores = (pq.read_table(path) for path in paths)
+    assert table["seed"].to_pylist() == np.repeat(np.arange(5), sizes).tolist()
+    assert table["row"].to_pylist() == np.concatenate(test).tolist()
+    expected = [
+        mean_absolute_error(design.y[rows], values) for rows, values in zip(test, predicted, strict=True)
+    ]
+    np.testing.assert_allclose(scores["mae"].to_numpy(), expected, rtol=ROUNDING)

@@ -1,5 +1,6 @@
 """The splits: those of scikit-learn, in the order that it draws the rows in."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,20 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, TimeSeriesSplit, train_test_split
 
-from lineup.data.splits import draw_splits, split
-from lineup.data.tables import read_splits, write_table
+from lineup.data.splits import draw_folds, draw_groups, draw_splits, follow_column, roll_on, split
+from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, write_table
 from lineup.errors import InputError
 
 
 @pytest.fixture
 def table_of(tmp_path):
-    """Gives a function that writes a table of n rows."""
+    """Gives a function that writes a table of n rows, with columns that have roles in the splits."""
 
-    def write(rows):
+    def write(rows, **roles):
         path = str(tmp_path / f"table{rows}.parquet")
-        write_table({"y": np.arange(float(rows))}, path)
+        schema = {"roles": {role: role for role in roles}} if roles else {}
+        table = pa.table({"y": np.arange(float(rows))} | roles)
+        write_table(table.replace_schema_metadata({SCHEMA_KEY: json.dumps(schema)}), path)
         return path
 
     return write
@@ -144,3 +147,120 @@ def test_two_rows_a_side_are_enough(tmp_path, table_of, logger):
     drawn = read_splits([tmp_path / "splits.parquet"])
     assert len(drawn) == 1
     assert sorted([*drawn.train[0], *drawn.test[0]]) == [0, 1, 2, 3]
+
+
+# Other splits than random ones
+
+GROUPS = np.random.default_rng(0).integers(0, 23, 150)
+
+
+def same(mine, expected):
+    """Compares splits with pairs of training and test rows, in any order."""
+    pairs = list(expected)
+    assert len(mine) == len(pairs)
+    for train, test, (their_train, their_test) in zip(mine.train, mine.test, pairs, strict=True):
+        np.testing.assert_array_equal(np.sort(train), np.sort(their_train))
+        np.testing.assert_array_equal(np.sort(test), np.sort(their_test))
+
+
+@pytest.mark.parametrize("share", [0.25, 1 / 3, 0.6])
+def test_groups_are_those_of_scikit_learn(share):
+    seeds, rows = list(range(30)), np.arange(len(GROUPS))
+    expected = [
+        next(GroupShuffleSplit(1, test_size=share, random_state=seed).split(rows, groups=GROUPS))
+        for seed in seeds
+    ]
+    mine = draw_groups(GROUPS, share, seeds)
+    same(mine, expected)
+    assert len(set(mine.sizes()[1])) > 3
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(20, 4), (23, 5), (150, 10)])
+def test_folds_are_those_of_scikit_learn(rows, folds):
+    """The seeds number the folds, repeat after repeat; a repeat tests on each row once."""
+    mine = draw_folds(rows, None, folds, list(range(1, 3 * folds + 1)))
+    for repeat in range(3):
+        some = slice(repeat * folds, (repeat + 1) * folds)
+        assert sorted(np.concatenate(list(mine.test[some]))) == list(range(rows))
+        shuffled = KFold(folds, shuffle=True, random_state=repeat).split(np.arange(rows))
+        # Ours take their rows from the same shuffle, fold by fold.
+        same(mine[some], shuffled)
+
+
+def test_folds_of_groups_are_those_of_scikit_learn():
+    mine = draw_folds(len(GROUPS), GROUPS, 5, list(range(1, 11)))
+    for repeat in range(2):
+        expected = GroupKFold(5, shuffle=True, random_state=repeat).split(np.arange(150), groups=GROUPS)
+        same(mine[slice(5 * repeat, 5 * repeat + 5)], expected)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_time_rolls_as_in_scikit_learn(share):
+    """Backwards: the first split tests on the last rows."""
+    chance = np.random.default_rng(1)
+    times = chance.permutation(60).astype(float)
+    order = np.argsort(times)
+    size = round(60 * share)
+    expected = [
+        (order[train], order[test]) for train, test in TimeSeriesSplit(4, test_size=size).split(order)
+    ]
+    same(roll_on(times, share, [4, 3, 2, 1]), expected)
+    same(roll_on(times, share, [1]), expected[3:])
+
+
+def test_rows_of_one_time_are_on_one_side():
+    times = np.array([1, 1, 2, 2, 2, 3, 3, 4.0])
+    found = roll_on(times, 0.25, [1, 2, 3])
+    assert [times[test].tolist() for test in found.test] == [[3, 3, 4], [2, 2, 2], []]
+    for train, test in zip(found.train[:2], found.test[:2], strict=True):
+        assert times[train].max() < times[test].min()
+
+
+def test_a_column_gives_the_splits():
+    sides = np.array(["train", "Test", "train", "test ", "train", "train"])
+    same(follow_column(sides, [1]), [([0, 2, 4, 5], [1, 3])])
+    parts = np.array(["b", "a", "a", "c", "b", "c"])
+    same(follow_column(parts, [1, 3]), [([0, 3, 4, 5], [1, 2]), ([0, 1, 2, 4], [3, 5])])
+
+
+DAYS = np.arange(40.0)
+# The columns with roles, the settings, and what the sentence says.
+REFUSED = {
+    "no time": ({}, {"method": "time"}, ["no column is named for it", "NAME: time"]),
+    "no split": ({}, {"method": "column"}, ["no column is named for it", "NAME: split"]),
+    "too many parts": ({"split": ["a", "b"] * 20}, {"method": "column", "seeds": [1, 2, 3]}, ["makes 2", "last: 2"]),
+    "too long a time": ({"time": DAYS}, {"method": "time", "seeds": [1, 2, 3, 4]}, ["at least 2 rows", "0 to train on"]),
+    "too many folds": ({}, {"method": "k_fold", "folds": 41}, ["folds is 41", "40 rows"]),
+    "too many folds of groups": ({"group": [0, 1] * 20}, {"method": "k_fold", "folds": 3}, ["folds is 3", "2 groups"]),
+    "a seed of 0": ({}, {"method": "k_fold", "folds": 3, "seeds": [0, 1]}, ["number the splits, from 1 on"]),
+    "groups and time": ({"group": [0, 1] * 20, "time": DAYS}, {"method": "time"}, ["group on both sides"]),
+    "one group": ({"group": [0] * 40}, {}, ["at least 2 rows", "0 to train on and 40 to test on"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("roles", "settings", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_split_is_said(tmp_path, table_of, logger, roles, settings, said):
+    output = tmp_path / "splits.parquet"
+    with pytest.raises(InputError) as caught:
+        split(
+            table_of(40, **roles),
+            str(output),
+            **{"test_share": 0.25, "seeds": [1], "logger": logger} | settings,
+        )
+    assert all(part in str(caught.value) for part in said), caught.value
+    assert not output.exists() and "\n" not in str(caught.value)
+
+
+def test_splits_of_different_sizes_are_written_and_read(tmp_path, table_of, logger):
+    output = str(tmp_path / "splits.parquet")
+    split(table_of(150, group=GROUPS), output, 0.25, list(range(1, 9)), logger)
+    again, mine = read_splits([output]), draw_groups(GROUPS, 0.25, list(range(1, 9)))
+    same(again, zip(mine.train, mine.test, strict=True))
+    sizes = np.stack(again.sizes())
+    parts = list(again.parts())
+    assert sum(map(len, parts)) == 8 and 1 < len(parts) <= 8
+    assert all(part.train.ndim == 2 and part.train.dtype == np.int32 for part in parts)
+    np.testing.assert_array_equal(np.concatenate([np.stack(part.sizes()) for part in parts], axis=1), sizes)
+    both = read_splits([output, output])
+    assert len(both) == 16 and isinstance(both[3:5], Splits)
+    assert [len(chunk) for chunk in again.chunks(10**9)] == [1] * 8

@@ -75,7 +75,7 @@ for row in range(90):
     size, price = 20 + row * 37 % 91, 900 + row * 53 % 97
     OFFICE.append(
         f"{1000 + row};{1 + row % 28:02}.{1 + row % 12:02}.2024;{('Süd', '=cmd()', '$x_1$', chr(0x5D0))[row % 4]};"
-        f"{'?' if row == 7 else f'{size},5'};{price},25 €;{row % 9:03};{'ab'[row % 2]};{row % 5};"
+        f"{'?' if row == 7 else f'{size},5'};{price},25 €;{row * row % 9:03};{'ab'[row % 2]};{row % 5};"
         f"{(size * price) // 1000}.{(size * price) % 1000:03},{row % 90 + 10}"
     )
 
@@ -136,6 +136,55 @@ def test_gaps_are_filled_in_each_split(office):
     assert table["Größe (m²)"].null_count == 1 and sum(table["Größe (m²)[missing]"].to_pylist()) == 1
     predictions = office.results / "office" / "models" / "lasso" / "block_1" / "predictions.parquet"
     assert np.isfinite(pq.read_table(predictions)["predicted"].to_numpy()).all()
+
+
+METHODS = {
+    "groups": (
+        {"Filiale": "group"},
+        {"seeds": {"first": 1, "last": 6}},
+        "in groups of Filiale|groups of Filiale is held out",
+    ),
+    "time": (
+        {"Datum": "time"},
+        {"method": "time", "test_share": 0.2, "seeds": [1, 2]},
+        "by <b>Datum</b>, and trains on all",
+    ),
+    "folds": (
+        {},
+        {"method": "k_fold", "folds": 4, "seeds": {"first": 1, "last": 4}},
+        "folds of 4-fold cross-validation",
+    ),
+}
+
+
+@pytest.mark.parametrize(("columns", "splits", "said"), METHODS.values(), ids=METHODS)
+def test_splits_of_each_method_go_through_all_models(office, columns, splits, said):
+    """Their sizes differ from split to split, also where networks are trained side by side."""
+    network = {"kind": "mlp", "hidden": [4], "epochs": 2, "accelerator": "cpu"}
+    office.config["models"] = {"net": network}
+    dataset = office.config["datasets"]["office"]
+    dataset |= {"columns": columns, "splits": splits, "models": ["least_squares", "ridge", "lasso", "net"]}
+    dataset |= {"missing_features": "impute"}
+    run = office.run(*PLAIN)
+    assert run.status == 0, run.text
+    table = pq.read_table(office.results / "office" / "table.parquet")
+    drawn = pq.read_table(office.results / "office" / "splits" / "block_1.parquet")
+    sizes = {len(test) for test in drawn["test"].to_pylist()}
+    assert len(sizes) > 1 or ("method" in splits and splits["method"] == "time")
+    for train, test in zip(drawn["train"].to_pylist(), drawn["test"].to_pylist(), strict=True):
+        for column, role in columns.items():
+            values = table[column].to_numpy()
+            if role == "group":
+                assert not set(values[train]) & set(values[test])
+            else:
+                assert max(values[train]) < min(values[test])
+    for model in dataset["models"]:
+        predictions = pq.read_table(
+            office.results / "office" / "models" / model / "block_1" / "predictions.parquet"
+        )
+        assert predictions["row"].to_pylist() == [row for test in drawn["test"].to_pylist() for row in test]
+    page = (office.results / "report.html").read_text(encoding="utf-8")
+    assert any(part in page for part in said.split("|"))
 
 
 def test_a_table_is_described_before_it_is_used(office):

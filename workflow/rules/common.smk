@@ -123,7 +123,11 @@ def split_settings(wildcards):
         )
     first = (int(wildcards.block) - 1) * splits["block_size"]
     seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
-    return {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
+    method = splits.get("method", "random")
+    settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
+    if method == "random":
+        return settings
+    return settings | {"method": method} | ({"folds": splits["folds"]} if method == "k_fold" else {})
 
 
 def model_settings(*left_out):
