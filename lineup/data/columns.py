@@ -213,7 +213,7 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
             words,
             f"{len(levels)} different values in {count} rows",
             f"Column {name!r} is left out: it has {len(levels)} different values in {count} rows. If it is a factor, write "
-            f"columns: {{{_yaml(name)}: category}}.",
+            f"columns: {{{quoted(name)}: category}}.",
         )
     reason, doubt = f"{len(levels)} levels", ""
     if (
@@ -247,13 +247,13 @@ def _number(name: str, text: pa.ChunkedArray, numbers: Numbers) -> Column:
                 values,
                 f"{different} different whole numbers, and a name that identifiers have",
                 f"Column {name!r} is left out, as an identifier: {different} of its {len(given)} whole numbers are different. "
-                f"If it is a number, write columns: {{{_yaml(name)}: number}}.",
+                f"If it is a number, write columns: {{{quoted(name)}: number}}.",
             )
         if dense and len(given) >= 10:
             doubt += " " if doubt else ""
             doubt += (
                 f"Column {name!r} numbers the rows, as an identifier does: to leave it out, write columns: "
-                f"{{{_yaml(name)}: ignore}}."
+                f"{{{quoted(name)}: ignore}}."
             )
     return Column(name, "number", values, reason, doubt, tuple(numbers.words))
 
@@ -266,11 +266,11 @@ def _words_in_doubt(name: str, words: dict[str, int], what: str, other: str) -> 
     count = sum(words.values())
     return (
         f"In column {name!r}, of {what}, {shown} {'counts' if count == 1 else f'count in {count} rows'} as missing: if that is right, "
-        f"add it to reading.missing, else write columns: {{{_yaml(name)}: {other}}}."
+        f"add it to reading.missing, else write columns: {{{quoted(name)}: {other}}}."
     )
 
 
-def _yaml(name: str) -> str:
+def quoted(name: str) -> str:
     """Writes a name as a key of YAML."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name) and name.lower() not in (
         "y", "n", "yes", "no", "on", "off", "true", "false", "null",

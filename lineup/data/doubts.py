@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.coding import Coded, is_pooled
-from lineup.data.columns import Column
+from lineup.data.columns import Column, quoted
 
 # Numbers that stand for missing in many files.
 NEGATIVE = {-7, -8, -9, -77, -88, -99, -777, -888, -999, -9999, -99999}
@@ -40,11 +40,14 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
     if len(y) < 3 or not coded or len(coded) > MOST_FEATURES:
         return found + _twice_rows(columns, y)
     X = np.column_stack([values.to_numpy().astype(float) for _, values in coded])
-    names = [about["name"] for about, _ in coded]
+    names, column_of = (
+        [about["name"] for about, _ in coded],
+        {about["name"]: about["column"] for about, _ in coded},
+    )
     return [
         *found,
-        *_equal_columns(names, X),
-        *_leaks(columns, {about["name"]: about["column"] for about, _ in coded}, names, X, target, y),
+        *_equal_columns(names, column_of, X),
+        *_leaks(columns, column_of, names, X, target, y),
         *_twice_rows(columns, y),
     ]
 
@@ -55,7 +58,7 @@ def _doubts_of_column(column: Column) -> list[str]:
     if column.values.null_count > 0.5 * len(column.values):
         return [
             f"Column {column.name!r} is missing in {column.values.null_count} of {len(column.values)} rows: to leave it out, write "
-            f"columns: {{{column.name}: ignore}}."
+            f"columns: {{{quoted(column.name)}: ignore}}."
         ]
     if pc.count_distinct(values).as_py() == 1:
         return [
@@ -88,13 +91,20 @@ def sentinel(values: np.ndarray) -> float | None:
     return None
 
 
-def _equal_columns(names: list[str], X: np.ndarray) -> list[str]:
-    """Finds features that say the same."""
+def _equal_columns(names: list[str], column_of: dict[str, str], X: np.ndarray) -> list[str]:
+    """Finds columns of which features say the same."""
     R, varying = _correlations(X)
-    first, second = np.nonzero(np.triu(np.abs(R) > COPY, 1))
+    pairs = [
+        (names[varying[a]], names[varying[b]])
+        for a, b in zip(*np.nonzero(np.triu(np.abs(R) > COPY, 1)), strict=True)
+    ]
+    found = {}
+    for first, second in pairs:
+        if column_of[first] != column_of[second]:
+            found.setdefault((column_of[first], column_of[second]), (first, second))
     return [
-        f"Columns {names[varying[a]]!r} and {names[varying[b]]!r} say the same: leave one of them out with columns: {{...: ignore}}."
-        for a, b in zip(first[:5], second[:5], strict=True)
+        f"{first!r} and {second!r} say the same: to leave one of them out, write columns: {{{quoted(column)}: ignore}}."
+        for (_, column), (first, second) in list(found.items())[:5]
     ]
 
 
@@ -135,14 +145,14 @@ def _leaks(
     if not found and len(y) > 2 * len(names):
         parts = _parts(names, X, y)
         if parts:
-            listed = ", ".join(repr(part) for part in dict.fromkeys(column_of[name] for name in parts))
+            blamed = list(dict.fromkeys(column_of[name] for name in parts))
             return [
-                f"Together, the columns {listed} give the target {target!r} exactly, as the parts of a sum do: if they are not "
-                f"known before it is, leave one out with columns: {{...: ignore}}."
+                f"Together, the columns {', '.join(map(repr, blamed))} give the target {target!r} exactly, as the parts of a sum do: if "
+                f"they are not known before it is, write columns: {{{', '.join(f'{quoted(name)}: ignore' for name in blamed)}}}."
             ]
     return [
         f"Column {name!r} gives the target {target!r} away: it {how}. If it is not known before the target is, write columns: "
-        f"{{{name}: ignore}}."
+        f"{{{quoted(name)}: ignore}}."
         for name, how in found.items()
     ]
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.coding import Coded, code_column, indicator, is_pooled, refuse_infinity, with_rare_levels
-from lineup.data.columns import Column, Marks, type_columns
+from lineup.data.columns import Column, Marks, quoted, type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_rows
 from lineup.data.header import check_names, ended
@@ -219,7 +219,7 @@ def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list
     worst = max(missing, key=missing.__getitem__)
     return [
         f"{total - kept} of the {total} rows with a target are dropped, because a feature is missing; column {worst!r} is missing "
-        f"in {missing[worst]} of them: set missing_features: impute, or leave it out with columns: {{{worst}: ignore}}."
+        f"in {missing[worst]} of them: set missing_features: impute, or leave it out with columns: {{{quoted(worst)}: ignore}}."
     ]
 
 
