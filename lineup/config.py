@@ -51,18 +51,22 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
     """Checks a config and the files it was read from, and fills in the defaults of what it leaves out, in place.
 
     Raises:
-        InputError: If anything is wrong. The message is one sentence that names the key.
+        InputError: If anything is wrong. The message has a line for each problem, a sentence that names the key.
     """
     for file in files:
         _refuse_duplicate_keys(Path(file))
     tree = schema()
     _set_formats(config)
     errors = sorted(StrictValidator(tree).iter_errors(config), key=_place)
-    if errors:
-        raise InputError(_sentence(errors[0]))
+    # What is wrong with one block often breaks several rules, and what is wrong inside it others.
+    problems = {tuple(map(str, error.absolute_path)): _sentence(error) for error in reversed(errors)}
+    outermost = [path for path in problems if not any(path[:end] in problems for end in range(len(path)))]
+    if outermost:
+        raise InputError("\n".join(problems[path] for path in reversed(outermost)))
     _fill_in(config, tree)
-    for key, problem in _problems_across_keys(config):
-        raise InputError(_ended(f"In the config, {key} {problem}"))
+    problems = [_ended(f"In the config, {key} {problem}") for key, problem in _problems_across_keys(config)]
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def schema() -> dict:

@@ -353,7 +353,6 @@ BAD = [
     ),
     (put("datasets/mnist/classes", ["0"]), "datasets.mnist.classes needs at least 2 entries."),
     (put("datasets/mnist/classes", ["0", "1", "0"]), "datasets.mnist.classes has '0' twice."),
-    (put("datasets/mnist/classes", [0, 1]), "datasets.mnist.classes[0] has to be text, not 0."),
     (
         put("datasets/mnist/splits/test_share", 0.2),
         "datasets.mnist.splits.test_share has to be given, not 0.2.",
@@ -376,16 +375,6 @@ BAD = [
         "datasets.mnist.sources[0].suffix is not a known key: the only key is file.",
     ),
     # Which models do which task.
-    (
-        put("datasets/mnist/models/0", "lasso"),
-        "datasets.mnist.models[0] names the model 'lasso', which is of kind lasso and does a regression, not a "
-        "classification: take one of kind logistic or mlp.",
-    ),
-    (
-        put(f"{DATA}/models/0", "multinomial_lasso"),
-        "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic and does a "
-        f"classification, not a regression: take one of kind {one_of(kinds_for('regression'))}.",
-    ),
     (
         put("datasets/mnist/models/2", "network"),
         "datasets.mnist.models[2] names the model 'network', whose loss is squared_error, and a classification needs "
@@ -517,13 +506,49 @@ BAD = [
     (put("build", ["hitters", "hitters"]), "build has 'hitters' twice."),
     (put(f"{DATA}/models", ["lasso", "network", "lasso"]), "datasets.hitters.models has 'lasso' twice."),
     (put(f"{SPLITS}/seeds", [1, 2, 1]), "datasets.hitters.splits.seeds has 1 twice."),
-    # Of several mistakes, the outermost.
-    (lambda config: config.update(build=[], datasets=None), "build needs at least 1 entry."),
+]
+
+
+# Several mistakes are told at once, the outermost first, and what follows from one is not.
+MANY = [
+    (
+        lambda config: config.update(build=[], datasets=None),
+        ["build needs at least 1 entry.", "datasets has to be a block of keys, not empty."],
+    ),
     (
         lambda config: config["datasets"]["hitters"].update(splits=None, sources=[{"file": 1}]),
-        "datasets.hitters.splits has to be a block of keys, not empty.",
+        [
+            "datasets.hitters.splits has to be a block of keys, not empty.",
+            "datasets.hitters.sources[0].file has to be text, not 1.",
+        ],
+    ),
+    (
+        put("datasets/mnist/classes", [0, 1]),
+        [f"datasets.mnist.classes[{place}] has to be text, not {place}." for place in (0, 1)],
+    ),
+    (
+        put("datasets/mnist/models/0", "lasso"),
+        [
+            "datasets.mnist.models[0] names the model 'lasso', which is of kind lasso and does a regression, not a "
+            "classification: take one of kind logistic or mlp.",
+            "datasets.mnist.reference is 'multinomial', which is not in datasets.mnist.models: did you mean multinomial_lasso?",
+        ],
+    ),
+    (
+        put(f"{DATA}/models/0", "multinomial_lasso"),
+        [
+            "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic and does a "
+            f"classification, not a regression: take one of kind {one_of(kinds_for('regression'))}.",
+            "datasets.hitters.reference is 'least_squares', which is not in datasets.hitters.models: the models are "
+            "multinomial_lasso, lasso, lasso_as_printed and network.",
+        ],
     ),
 ]
+
+
+@pytest.mark.parametrize(("change", "problems"), MANY)
+def test_tells_all_mistakes_at_once(change, problems):
+    assert refusal(shipped_with(change)).splitlines() == [f"In the config, {problem}" for problem in problems]
 
 
 @pytest.mark.parametrize(("change", "problem"), BAD, ids=[f"{problem[:70]}" for _, problem in BAD])
