@@ -20,8 +20,9 @@ from lineup.torch_setup import lightning, set_threads, torch, torchmetrics
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
+from lineup.data.design import read_design
 from lineup.data.splits import given_splits
-from lineup.data.tables import read_design, read_schema
+from lineup.data.tables import read_schema
 from lineup.networks.batches import Rows
 from lineup.networks.settings import Settings
 from lineup.networks.training import train

@@ -66,9 +66,9 @@ OUTPUTS = {
         ),
         "leaderboard.csv": (
             "The scores over the splits, a line for each model, the best first. Of classes: likewise of `accuracy` and "
-            "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`.",
+            "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`. `doubts` says what may be wrong with a model.",
             "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
-            "r2 r2_sd r2_q05 r2_q50 r2_q95 splits_best source",
+            "r2 r2_sd r2_q05 r2_q50 r2_q95 splits_best doubts source",
         ),
         "differences.csv": (
             "The differences of the models on the same splits, a line for each pair. The reference stands second. Of "

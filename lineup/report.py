@@ -8,8 +8,9 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals, poor_models
+from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals
 from lineup.config import NULL_MODEL, split_seeds
+from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
 
@@ -73,7 +74,7 @@ def read_records(path: str) -> list[dict]:
     """Reads a CSV file that ``compare`` wrote, with numbers as numbers and empty fields as None."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
-    text = {"model", "other", "source"}
+    text = {"model", "other", "doubts", "source"}
     return [
         {key: value if key in text else float(value) if value else None for key, value in record.items()}
         for record in records
@@ -137,14 +138,14 @@ def section(
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
     lines = read_leaderboard(leaderboard, differences, settings["reference"], settings["null_model"])
-    means = [line[first] for line in lines]
+    means, schema = [line[first] for line in lines], read_schema(table)
     return {
         "name": name,
         "settings": settings,
-        "schema": read_schema(table),
+        "schema": schema,
         "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
         "leaderboard": lines,
-        "poor": poor_models(lines, first, NULL_MODEL),
+        "doubts": doubts_of_order(schema, settings["splits"]),
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, first),

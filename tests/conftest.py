@@ -21,9 +21,10 @@ from support.slurm import slurm  # noqa: F401  (a fixture)
 from support.tree import ROOT, copy_of_tree
 from support.warm import SHARED, Folder
 
+from lineup.data.design import Design, read_design
 from lineup.data.preparation import preprocess
 from lineup.data.splits import given_splits, split
-from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_splits, write_splits, write_table
+from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, write_splits, write_table
 from lineup.errors import InputError
 
 # What waits more than it works stands first: one worker begins with it, and the others take what is left of its share.

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.scores import METRICS, poor_models, score_columns, signed
+from lineup.comparison.scores import METRICS, doubts_of_record, read_grid_ends, score_columns, signed
 from lineup.config import NULL_MODEL
-from lineup.data.tables import Design, Splits, read_design, read_splits, read_tables, write_table
+from lineup.data.design import Design, read_design
+from lineup.data.tables import Splits, read_splits, read_tables, write_table
 from lineup.errors import warn
 from lineup.files import name_of, replacing
 
@@ -120,15 +121,15 @@ def source_of(paths: list[str]) -> str:
     return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else str(first)
 
 
-def warn_of_poor_models(ranked: list[dict], metric: str, logger: logging.Logger) -> None:
-    """Warns of each model that is no better than the null model."""
-    null = next(record[metric] for record in ranked if record["model"] == NULL_MODEL)
-    for record in poor_models(ranked, metric, NULL_MODEL):
-        warn(
-            logger,
-            f"{record['model']} is no better than the null model, which predicts the same for every row: its mean {metric} is "
-            f"{record[metric]:.4g}, and {null:.4g} that of the null model. Look at its settings.",
-        )
+def add_doubts(ranked: list[dict], files: dict[str, list[str]], metric: str, logger: logging.Logger) -> None:
+    """Adds to each line of a leaderboard what may be wrong with its model, and warns of it."""
+    null = next(record for record in ranked if record["model"] == NULL_MODEL)
+    for record in ranked:
+        ends = read_grid_ends(files.get(record["model"], []), record["splits"])
+        doubts = doubts_of_record(record, null, metric, ends) if record is not null else []
+        record["doubts"] = "; ".join(doubts)
+        for doubt in doubts:
+            warn(logger, f"{record['model']}: {doubt}.")
 
 
 def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:
@@ -205,10 +206,10 @@ def compare(
         difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
         return corrected_interval(difference, test_rows, train_rows) if len(difference) > 1 else (None, None)
 
+    add_doubts(ranked, files, metrics[0], logger)
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)
-    warn_of_poor_models(ranked, metrics[0], logger)
     for one in ranked:
         logger.info("%-24s %s %.5g", one["model"], METRICS[design.task][metrics[0]], one[metrics[0]])

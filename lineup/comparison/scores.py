@@ -1,11 +1,16 @@
 """Scores the predictions that the models make for the test rows."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from lineup.data.tables import Design, Splits, list_column, write_table
+from lineup.data.design import Design
+from lineup.data.tables import SCHEMA_KEY, Splits, list_column, write_table
 
 # The metrics of each task, with their labels. The first is the one that models are ranked by.
 METRICS = {
@@ -14,6 +19,11 @@ METRICS = {
 }
 HIGHER_IS_BETTER = {"r2", "accuracy"}
 
+
+# ASSUME: a grid is too narrow if an end of it is chosen in more than this share of the splits.
+AT_END = 0.1
+# ASSUME: no honest model of people's data explains more than this share of the variance.
+TOO_GOOD = 0.999
 
 # Digits after the point of metrics that are no multiples of the unit of the target.
 DECIMALS = {"r2": 3, "accuracy": 4, "log_loss": 4}
@@ -31,15 +41,56 @@ def decimals(metric: str, values: Sequence[float], significant: int) -> int:
     return max(0, significant - 1 - math.floor(math.log10(typical))) if typical > 0 else significant
 
 
+@dataclass(frozen=True)
+class GridEnds:
+    """In how many splits a grid search chose the first or the last penalty of its grid."""
+
+    largest: int
+    smallest: int
+    splits: int
+
+    def doubts(self) -> list[str]:
+        """Says that the grid may be too narrow, if it looks so."""
+        ends = {
+            "largest": "no feature may help much, or the grid ends too early",
+            "smallest": "widen it with penalties.smallest",
+        }
+        return [
+            f"in {getattr(self, end)} of {self.splits} splits the chosen penalty is the {end} of its grid: {advice}"
+            for end, advice in ends.items()
+            if getattr(self, end) > AT_END * self.splits
+        ]
+
+
+def read_grid_ends(paths: Iterable[str], splits: int) -> GridEnds:
+    """Adds up how often an end was chosen, over the scores of the blocks of a model and so many splits in all."""
+    found = [pq.read_schema(path).metadata for path in paths]
+    ends = [json.loads(metadata[SCHEMA_KEY]) for metadata in found if metadata and SCHEMA_KEY in metadata]
+    return GridEnds(sum(one["largest"] for one in ends), sum(one["smallest"] for one in ends), splits)
+
+
 def signed(values: np.ndarray, metric: str) -> np.ndarray:
     """Gives values of a metric so that lower is better: of those where higher is, the negative."""
     return -values if metric in HIGHER_IS_BETTER else values
 
 
-def poor_models(records: list[dict], metric: str, null_model: str) -> list[dict]:
-    """Picks the records of a leaderboard whose models are no better than the one named, the null model."""
-    null = next(signed(record[metric], metric) for record in records if record["model"] == null_model)
-    return [one for one in records if one["model"] != null_model and signed(one[metric], metric) >= null]
+def doubts_of_record(record: dict, null: dict, metric: str, grid_ends: GridEnds) -> list[str]:
+    """Says what may be wrong with a model.
+
+    Args:
+        record: Its line of the leaderboard.
+        null: That of the null model.
+        metric: The metric that models are ranked by.
+        grid_ends: How often it chose an end of its grid.
+    """
+    found = grid_ends.doubts()
+    if signed(record[metric], metric) >= signed(null[metric], metric):
+        found.append(
+            "is no better than the null model, which predicts the same for every row: look at its settings"
+        )
+    if record.get("r2", 0.0) > TOO_GOOD:
+        found.append("is too good: look for a column that gives the target away")
+    return found
 
 
 def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
@@ -83,7 +134,12 @@ def classification_scores(actual: np.ndarray, probabilities: np.ndarray) -> dict
 
 
 def write_evaluation(
-    design: Design, splits: Splits, predicted: np.ndarray, predictions: str, scores: str
+    design: Design,
+    splits: Splits,
+    predicted: np.ndarray,
+    predictions: str,
+    scores: str,
+    grid_ends: GridEnds | None = None,
 ) -> None:
     """Writes the predictions and the scores of one model over S splits.
 
@@ -96,6 +152,7 @@ def write_evaluation(
             classification the last two are places in the list of classes, and ``probabilities`` is
             the list of those of all classes, float32.
         scores: Parquet file to write: ``seed`` and a column for each metric.
+        grid_ends: How often a penalty was chosen from an end of its grid, for ``compare``.
     """
     tests = np.concatenate(list(splits.test))
     columns = {
@@ -111,7 +168,10 @@ def write_evaluation(
     else:
         columns["predicted"] = predicted
     write_table(columns, predictions)
-    write_table(score_columns(design, splits, predicted), scores)
+    found = pa.table(score_columns(design, splits, predicted))
+    if grid_ends:
+        found = found.replace_schema_metadata({SCHEMA_KEY: json.dumps(asdict(grid_ends))})
+    write_table(found, scores)
 
 
 def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from lineup.data.columns import Column
 from lineup.errors import InputError
 
+DAYS = "days since 1970-01-01"
 RARE = "1 for levels with fewer than {} training rows, else 0"
 
 Coded = list[tuple[dict, pa.ChunkedArray]]  # for each feature, its description for the schema and its values
@@ -75,7 +76,7 @@ def _code_date(column: Column) -> Coded:
         pc.floor(pc.divide(pc.cast(pc.cast(dates, pa.int64()), pa.float64()), 86400.0)), pa.int64()
     )
     coded = [
-        _feature(f"{column.name}.days", days, column, "days since 1970-01-01"),
+        _feature(f"{column.name}.days", days, column, DAYS),
         _feature(f"{column.name}.year", pc.year(dates), column, "year"),
     ]
     # ASSUME: what comes back each year or week is a category, since its effect need not rise from first to last.

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lineup.config import split_seeds
+from lineup.data.coding import DAYS
+from lineup.data.columns import quoted
 from lineup.data.tables import Splits, read_schema, read_table, write_splits
-from lineup.errors import InputError
+from lineup.errors import InputError, warn
 
 # The words of a column that says on which side a row is.
 SIDES = {"train": False, "test": True}
@@ -26,13 +28,7 @@ def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
 
 
 def draw_groups(groups: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
-    """Draws splits in which no group is on both sides: a share of the groups is tested on, as ``GroupShuffleSplit`` does.
-
-    Args:
-        groups: The group of each row, from 0 to G - 1, shape (n,).
-        test_share: Share of the groups to test on.
-        seeds: The seeds.
-    """
+    """Draws splits with no group on both sides, as ``GroupShuffleSplit``: ``groups``, shape (n,), are numbers from 0 on."""
     drawn = draw_splits(int(groups.max()) + 1, test_share, seeds)
     tested = [np.isin(groups, test) for test in drawn.test]
     return Splits.of(seeds, *_sides(tested))
@@ -129,10 +125,29 @@ def split(
         splits = given_splits(sides["train"], sides["test"], seeds)
     else:
         splits = _draw(table, rows, test_share, seeds, method, folds)
+    for doubt in doubts_of_order(read_schema(table), {"method": method}):
+        warn(logger, doubt)
     trains, tests = splits.sizes()
     write_splits(splits, output)
     sides = [_range(trains), _range(tests)]
     logger.info("%d splits of %d rows: %s to train on, %s to test on.", len(seeds), rows, *sides)
+
+
+def doubts_of_order(schema: dict, settings: dict) -> list[str]:
+    """Says that rows with dates are split at random, if they are.
+
+    Args:
+        schema: What the prepared table says of itself.
+        settings: Those of the splits in the config.
+    """
+    dates = [feature["column"] for feature in schema.get("features", []) if feature["coding"] == DAYS]
+    if not dates or settings.get("method", "random") not in ("random", "k_fold"):
+        return []
+    return [
+        f"The rows have dates, in column {dates[0]!r}, and the splits are drawn at random, so that models are tested on days that "
+        f"they were trained on the days around of. To test on later days only, write columns: {{{quoted(dates[0])}: time}} and "
+        "splits: {method: time}."
+    ]
 
 
 def _draw(

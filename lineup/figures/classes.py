@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from lineup.comparison.intervals import wilson_interval
-from lineup.data.tables import lists, pixels, read_parquet, read_schema
+from lineup.data.design import pixels
+from lineup.data.tables import lists, read_parquet, read_schema
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, shortened
 
 BINS = 10  # of the probabilities, in the calibration

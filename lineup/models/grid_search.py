@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import Design, Splits, write_coefficients
+from lineup.comparison.scores import GridEnds, write_evaluation
+from lineup.data.design import Design
+from lineup.data.tables import Splits, write_coefficients
 from lineup.errors import InputError
 
 
@@ -83,6 +84,7 @@ class ChosenFits:
     def __init__(self, design: Design, drawn: Splits) -> None:
         self.design, self.drawn = design, drawn
         self.slopes, self.intercepts, self.predicted = [], [], []
+        self.largest = self.smallest = 0  # how often an end of the grid was chosen
 
     def add(
         self, X: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray, chosen: np.ndarray
@@ -96,6 +98,8 @@ class ChosenFits:
             chosen: Which penalty was chosen, shape (c,).
         """
         each = np.arange(len(X))
+        self.largest += int((chosen == 0).sum())
+        self.smallest += int((chosen == coefficients.shape[1] - 1).sum())
         slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
         self.slopes.append(slopes)
         self.intercepts.append(constants)
@@ -105,5 +109,13 @@ class ChosenFits:
         """Writes the three tables, see ``write_evaluation`` and ``write_coefficients``."""
         slopes, intercepts = map(np.concatenate, (self.slopes, self.intercepts))
         predicted = np.concatenate([chunk.ravel() for chunk in self.predicted])
-        write_evaluation(self.design, self.drawn, predicted, predictions, scores)
+        ends = GridEnds(self.largest, self.smallest, len(self.drawn))
+        write_evaluation(
+            self.design,
+            self.drawn,
+            predicted,
+            predictions,
+            scores,
+            ends if ends.largest or ends.smallest else None,
+        )
         write_coefficients(self.drawn, self.design.features, slopes, intercepts, coefficients)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.data.tables import parquet_writer, read_design, read_splits, write_table
+from lineup.data.design import read_design
+from lineup.data.tables import parquet_writer, read_splits, write_table
 from lineup.models.coordinate_descent import fit_path, penalty_grid
 from lineup.models.grid_search import ChosenFits, Folds, check_folds, fold_rows, grid_columns, held_out_errors
 from lineup.models.homotopy import duality_gaps, lasso_paths

@@ -5,7 +5,8 @@ import logging
 import numpy as np
 
 from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import read_design, read_splits, write_coefficients
+from lineup.data.design import read_design
+from lineup.data.tables import read_splits, write_coefficients
 
 
 def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:

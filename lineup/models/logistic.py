@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import Design, Splits, read_design, read_splits, write_table
+from lineup.data.design import Design, read_design
+from lineup.data.tables import Splits, read_splits, write_table
 from lineup.errors import InputError
 from lineup.models.saga import Scaler, fit, largest_penalty, predict
 from lineup.parallel import map_in_processes

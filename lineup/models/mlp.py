@@ -8,7 +8,8 @@ import pyarrow.csv
 import torchinfo
 
 from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import Design, Splits, read_design, read_splits, write_table
+from lineup.data.design import Design, read_design
+from lineup.data.tables import Splits, read_splits, write_table
 from lineup.errors import InputError
 from lineup.files import replacing
 from lineup.networks.batches import Rows

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.data.tables import parquet_writer, read_design, read_splits
+from lineup.data.design import read_design
+from lineup.data.tables import parquet_writer, read_splits
 from lineup.errors import InputError
 from lineup.models.grid_search import (
     ChosenFits,
@@ -120,7 +121,7 @@ def fit_ridge(
     rows, features = drawn.sizes()[0], len(design.features)
     check_folds("Ridge regression", int(rows.min()), settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
-    fits, at_end = ChosenFits(design, drawn), 0
+    fits = ChosenFits(design, drawn)
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
             (number + 1) * (2 * features**2 + 2 * k * features) + int(rows.max()) * features
@@ -129,9 +130,6 @@ def fit_ridge(
             found = search(X, design.y[chunk.train], settings)
             fits.add(X_test, found.coefficients, found.intercepts, found.chosen)
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
-            at_end += int(np.isin(found.chosen, (0, k - 1)).sum())
             progress.advance(len(chunk))
     fits.write(predictions, scores, coefficients)
     logger.info("%d splits searched, %d penalties each.", len(drawn), k)
-    if at_end:
-        logger.warning("In %d of %d splits the chosen penalty is at an end of its grid.", at_end, len(drawn))

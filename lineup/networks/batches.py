@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lineup.data.tables import Design
+from lineup.data.design import Design
 from lineup.errors import InputError
 from lineup.torch_setup import torch
 

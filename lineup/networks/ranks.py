@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lineup.data.tables import read_design, read_splits
+from lineup.data.design import read_design
+from lineup.data.tables import read_splits
 from lineup.errors import InputError
 from lineup.files import replacing
 from lineup.ledger.code import ROOT

@@ -81,7 +81,7 @@ CHANGES = [
     ),
     Change(
         "a docstring in a module",
-        edit("lineup/data/tables.py", ('"""Reads a prepared', '"""Gives a prepared')),
+        edit("lineup/data/design.py", ('"""Reads a prepared table as', '"""Gives a prepared table as')),
         NOTHING,
     ),
     Change("a script is touched", touch("tree/scripts/fit_lasso.py"), NOTHING),

@@ -19,8 +19,9 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.data.design import read_design
 from lineup.data.splits import split
-from lineup.data.tables import read_design, read_splits
+from lineup.data.tables import read_splits
 from lineup.networks import training
 from lineup.networks.batches import Rows, member_stream
 from lineup.networks.checkpoints import FOLDER, Checkpoints, Streams

@@ -23,14 +23,16 @@ from lineup.comparison.leaderboard import (
 )
 from lineup.comparison.scores import METRICS as METRICS_OF
 from lineup.comparison.scores import (
+    GridEnds,
     classification_scores,
     decimals,
-    poor_models,
+    doubts_of_record,
     score_columns,
     write_evaluation,
 )
+from lineup.data.design import Design, read_design
 from lineup.data.splits import given_splits
-from lineup.data.tables import SCHEMA_KEY, Design, Splits, read_design, read_table, write_splits, write_table
+from lineup.data.tables import SCHEMA_KEY, Splits, read_table, write_splits, write_table
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12
@@ -296,7 +298,7 @@ def test_the_tables_that_are_written(compared):
     records = pd.read_csv(made["leaderboard_csv"])
     assert list(records) == [
         "model", "splits", "mae", "mae_sd", "mae_q05", "mae_q50", "mae_q95", "rmse", "rmse_sd", "rmse_q05",
-        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "splits_best", "source",
+        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "splits_best", "doubts", "source",
     ]  # fmt: skip
     assert records["mae"].is_monotonic_increasing
     expected = columns.groupby("model")["mae"].mean()
@@ -461,14 +463,37 @@ def test_scores_of_classes_are_those_of_scikit_learn():
     assert len(set(scores["log_loss"])) == 3
 
 
-def test_models_that_are_no_better_than_the_null_model():
-    """Nor one that is as good as it; of a metric where higher is better, the lower ones."""
-    records = [
-        {"model": name, "mae": mae} for name, mae in (("a", 1.0), ("b", 2.0), ("null", 2.0), ("c", 3.0))
-    ]
-    assert [one["model"] for one in poor_models(records, "mae", "null")] == ["b", "c"]
-    records = [{"model": name, "accuracy": share} for name, share in (("a", 0.9), ("null", 0.5), ("c", 0.4))]
-    assert [one["model"] for one in poor_models(records, "accuracy", "null")] == ["c"]
+NO_GRID = GridEnds(0, 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("record", "null", "ends", "said"),
+    [
+        ({"mae": 1.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, ""),
+        ({"mae": 2.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, "is no better than the null model"),
+        ({"mae": 3.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, "is no better than the null model"),
+        ({"accuracy": 0.9}, {"accuracy": 0.5}, NO_GRID, ""),
+        ({"accuracy": 0.4}, {"accuracy": 0.5}, NO_GRID, "is no better than the null model"),
+        ({"mae": 1e-9, "r2": 0.9999}, {"mae": 2.0}, NO_GRID, "is too good: look for a column"),
+        ({"mae": 1.0, "r2": 0.5}, {"mae": 2.0}, GridEnds(10, 10, 100), ""),
+        (
+            {"mae": 1.0, "r2": 0.5},
+            {"mae": 2.0},
+            GridEnds(0, 11, 100),
+            "in 11 of 100 splits the chosen penalty is the smallest",
+        ),
+        (
+            {"mae": 1.0, "r2": 0.5},
+            {"mae": 2.0},
+            GridEnds(100, 0, 100),
+            "in 100 of 100 splits the chosen penalty is the largest",
+        ),
+    ],
+)
+def test_what_may_be_wrong_with_a_model(record, null, ends, said):
+    """A model that is as good as the null model is no better; of a metric where higher is better, the lower ones are not."""
+    doubts = doubts_of_record(record, null, next(iter(record)), ends)
+    assert len(doubts) == bool(said) and "".join(doubts).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import scipy.optimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
-from lineup.data.tables import Design, lists, read_design, read_parquet, read_table, write_table
+from lineup.data.design import Design, read_design
+from lineup.data.tables import lists, read_parquet, read_table, write_table
 from lineup.errors import InputError
 from lineup.models.logistic import Settings, fit_logistic, held_out, search
 from lineup.models.saga import Scaler, largest_penalty

@@ -24,11 +24,11 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.data.design import read_design
 from lineup.data.splits import given_splits, split
 from lineup.data.tables import (
     SCHEMA_KEY,
     lists,
-    read_design,
     read_parquet,
     read_schema,
     read_splits,

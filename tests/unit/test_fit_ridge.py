@@ -7,8 +7,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lineup.comparison.scores import read_grid_ends
+from lineup.data.design import read_design
 from lineup.data.splits import draw_splits, split
-from lineup.data.tables import read_design, read_table
+from lineup.data.tables import read_table
 from lineup.errors import InputError
 from lineup.models.ridge import Settings, fit_ridge, search
 from lineup.settings import typed
@@ -132,7 +134,11 @@ def test_more_folds_than_rows_are_refused_in_a_sentence(tmp_path, prepare, logge
         fit(tmp_path, table, splits, logger)
 
 
-def test_a_penalty_at_an_end_of_its_grid_is_told(tmp_path, hitters_table, hitters_splits, logger, caplog):
+def test_a_penalty_at_an_end_of_its_grid_is_told(tmp_path, hitters_table, hitters_splits, logger):
     narrow = {"number": 2, "largest": 1.0e-7, "smallest": 1.0e-8}
-    fit(tmp_path, hitters_table, hitters_splits, logger, penalties=narrow)
-    assert "In 1 of 1 splits the chosen penalty is at an end of its grid." in caplog.text
+    paths = fit(tmp_path, hitters_table, hitters_splits, logger, penalties=narrow)
+    assert (
+        read_grid_ends([paths["scores"]], 1)
+        .doubts()[0]
+        .startswith("in 1 of 1 splits the chosen penalty is the ")
+    )

@@ -10,8 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from support.data import NETWORK_FILES
 
+from lineup.data.design import read_design
 from lineup.data.imputation import Factor, Unlearned
-from lineup.data.tables import read_design, read_schema, read_splits, read_table
+from lineup.data.tables import read_schema, read_splits, read_table
 from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
 from lineup.networks.settings import Settings

@@ -83,6 +83,7 @@ def prepared(name, folder, tmp_path, logger, **changes):
     return table, read_schema(table).get("doubts", [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TABLES)
 def test_scores_are_those_of_a_pipeline(name, islp, tmp_path, logger):
     table, _ = prepared(name, islp, tmp_path, logger)

@@ -9,7 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
 
 from lineup.comparison.scores import write_evaluation
-from lineup.data.tables import read_design, read_splits
+from lineup.data.design import read_design
+from lineup.data.tables import read_splits
 from lineup.figures import classes as module
 from lineup.figures.classes import (
     Predictions,

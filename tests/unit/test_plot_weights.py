@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from lineup.data.design import read_design
 from lineup.data.tables import lists as list_values
-from lineup.data.tables import read_design, read_parquet
+from lineup.data.tables import read_parquet
 from lineup.figures import weights as module
 from lineup.figures.weights import plot_weights, read_weights
 from lineup.models import logistic as logistic_module

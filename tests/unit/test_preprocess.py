@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lineup.data.columns import MOST_LEVELS
+from lineup.data.design import read_design
 from lineup.data.preparation import preprocess
-from lineup.data.tables import read_design, read_schema
+from lineup.data.tables import read_schema
 from lineup.errors import InputError
 
 FEATURES = [

@@ -10,8 +10,9 @@ import pytest
 from support.data import IMAGE_FILES, small_images
 
 from lineup.data import images as module
+from lineup.data.design import read_design
 from lineup.data.images import preprocess_images
-from lineup.data.tables import read_design, read_schema
+from lineup.data.tables import read_schema
 from lineup.errors import InputError
 
 CLASSES = ["top", "upper", "lower"]

@@ -35,7 +35,7 @@ def test_a_module_reaches_the_rules_that_use_it():
     [
         ("lineup/data/tables.py", {"test_tables"}),
         ("lineup/models/ridge.py", {"test_fit_ridge", "test_kinds"}),
-        ("lineup/data/packages.py", {"test_fetch"}),
+        ("lineup/data/packages.py", {"test_fetch", "test_islp"}),
         ("scripts/plot_lasso.py", {"test_figures"}),
         ("lineup/errors.py", set()),
     ],

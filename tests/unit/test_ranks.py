@@ -16,7 +16,8 @@ from support.data import NETWORK_FILES
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.data.tables import read_design, read_splits, read_table
+from lineup.data.design import read_design
+from lineup.data.tables import read_splits, read_table
 from lineup.errors import InputError
 from lineup.ledger.recorder import log_to
 from lineup.models.mlp import fit_mlp

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from lineup.comparison.scores import METRICS, regression_scores, score_columns, write_evaluation
-from lineup.data.tables import Design, Splits
+from lineup.data.design import Design
+from lineup.data.tables import Splits
 
 # Sums in another order differ by rounding alone: a few times n * 2^-53 for n = 40.
 ROUNDING = 1e-13

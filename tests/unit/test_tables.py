@@ -11,13 +11,12 @@ import pytest
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup.data.design import pixels, read_design
 from lineup.data.tables import (
     CHUNK,
     Splits,
     lists,
     parquet_writer,
-    pixels,
-    read_design,
     read_parts,
     read_schema,
     read_splits,
