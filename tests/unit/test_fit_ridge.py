@@ -136,9 +136,9 @@ def test_more_folds_than_rows_are_refused_in_a_sentence(tmp_path, prepare, logge
 
 def test_a_penalty_at_an_end_of_its_grid_is_told(tmp_path, hitters_table, hitters_splits, logger):
     narrow = {"number": 2, "largest": 1.0e-7, "smallest": 1.0e-8}
-    paths = fit(tmp_path, hitters_table, hitters_splits, logger, penalties=narrow)
+    fit(tmp_path, hitters_table, hitters_splits, logger, penalties=narrow)
     assert (
-        read_grid_ends([paths["scores"]], 1)
+        read_grid_ends([str(tmp_path / "scores.parquet")], 1)
         .doubts()[0]
         .startswith("in 1 of 1 splits the chosen penalty is the ")
     )
