@@ -26,6 +26,10 @@ def code_column(column: Column) -> Coded:
     """
     if column.kind == "number":
         refuse_infinity(column.name, column.values)
+        power = power_of_ten(column.values)
+        if power:
+            values = pc.divide(pc.cast(column.values, pa.float64()), 10.0**power)
+            return [_feature(f"{column.name} / 1e{power}", values, column, f"number, divided by 1e{power}")]
         return [_feature(column.name, column.values, column, "number")]
     if column.kind == "boolean":
         return [
@@ -90,6 +94,13 @@ def _code_date(column: Column) -> Coded:
     hours = pc.add(pc.hour(dates), pc.divide(pc.cast(pc.minute(dates), pa.float64()), 60.0))
     coded.append(_feature(f"{column.name}.hour", hours, column, "hours since midnight"))
     return [(about, values) for about, values in coded if pc.count_distinct(values).as_py() > 1]
+
+
+def power_of_ten(values: pa.ChunkedArray) -> int:
+    """Gives the power of ten that numbers are divided by, so that their squares are numbers of 32 bits; 0 for nearly all."""
+    largest = np.nanmax(np.abs(values.to_numpy().astype(float)), initial=0.0)
+    # ASSUME: what is beyond these is a unit, as of atoms or of galaxies.
+    return 0 if largest == 0 or 1e-15 < largest < 1e15 else int(np.floor(np.log10(largest)))
 
 
 def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:

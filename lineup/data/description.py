@@ -7,7 +7,8 @@ import yaml
 
 from lineup.data.columns import Column
 from lineup.data.header import ended
-from lineup.data.preparation import Missing, Read, prepare, read_columns
+from lineup.data.missing import Missing
+from lineup.data.preparation import Read, prepare, read_columns
 from lineup.errors import InputError
 
 # Rows that are looked at, about: enough for what is common, and a matter of seconds for any file.

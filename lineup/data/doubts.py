@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.coding import Coded, is_pooled
+from lineup.data.coding import Coded, is_pooled, power_of_ten
 from lineup.data.columns import Column, quoted
 
 # Numbers that stand for missing in many files.
@@ -66,6 +66,10 @@ def _doubts_of_column(column: Column) -> list[str]:
         ]
     if column.kind != "number":
         return []
+    if power := power_of_ten(values):
+        return [
+            f"Column {column.name!r} is divided by 1e{power}, because its numbers are too large or too small to compute with."
+        ]
     word = sentinel(values.to_numpy().astype(float))
     if word is None:
         return []

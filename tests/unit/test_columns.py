@@ -77,6 +77,14 @@ def test_the_decimal_mark_of_one_column_decides_for_the_others():
     assert typed(b=["1.234", "5.678"])["b"].values.to_pylist() == [1.234, 5.678]
 
 
+@pytest.mark.parametrize("power", [-160, -27, 0, 20, 160, 305])
+def test_numbers_of_any_size_are_brought_to_one_that_can_be_squared(power):
+    column = typed(a=[f"{digit}e{power}" for digit in range(1, 10)])["a"]
+    ((about, values),) = code_column(column)
+    assert about["name"] == ("a" if power == 0 else f"a / 1e{power}")
+    np.testing.assert_allclose(values.to_numpy(), np.arange(1, 10), rtol=1e-12)
+
+
 def test_a_date_is_coded_by_its_parts():
     days = pd.date_range("2019-11-03 06:45", periods=300, freq="31h")
     column = typed(d=[str(day) for day in days])["d"]
@@ -142,7 +150,7 @@ DOUBTS = {
     "whole rows that come again": ({"a": np.tile(A[:100], 2), "y": np.tile(NOISE[:100], 2)}, ["100 of the 200 rows repeat"]),
     "rows that come again by chance": ({"a": (A > 0).astype(int), "b": (B > 0).astype(int), "y": (NOISE > 0).astype(int)}, []),
     "-999": ({"a": np.where(np.arange(200) % 40 == 0, -999, np.abs(A)), "y": NOISE}, ["'a' is -999 in 5 rows", "missing: ['-999']"]),
-    "tiny numbers": ({"a": A * 1e-160, "b": B * 1e160, "y": (A + NOISE) * 1e-160}, []),
+    "tiny numbers": ({"a": A * 1e-160, "b": B * 1e160, "y": (A + NOISE) * 1e-160}, ["'a' is divided by 1e-160", "'b' is divided by 1e160"]),
     "a tiny copy": ({"a": A, "b": NOISE * 1e-170, "y": NOISE * 1e150}, ["'b' gives the target"]),
 }  # fmt: skip
 

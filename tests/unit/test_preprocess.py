@@ -223,6 +223,11 @@ REFUSED = {
     "an infinite feature": ("a,y\n1,2\n2,3\ninf,4\n", {}, ["infinite number in column 'a', row 3"]),
     "an infinite target": ("a,y\n1,2\n2,-inf\n", {}, ["infinite number in column 'y', row 2"]),
     "a number beyond all": ("a,y\n1e400,2\n2,3\n", {}, ["infinite number in column 'a', row 1"]),
+    "a target of atoms": (
+        "a,y\n1,2e-27\n2,3e-27\n",
+        {},
+        ["about 1e-27 in column 'y', the target", "another unit"],
+    ),
     "no row left": ("a,b,y\n,1,2\n1,,3\n", {"missing_features": "drop"}, ["no row left", "in 1 of 2 rows"]),
     "no feature": ("y\n1\n2\n", {}, ["no feature", "'y'"]),
     "only a text of one value": ("a,y\nx,1\nx,2\n", {}, ["no feature", "'y'"]),

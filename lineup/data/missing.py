@@ -1,0 +1,81 @@
+"""Drops the rows with missing values, where they are to be dropped."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lineup.data.columns import Column, quoted
+from lineup.errors import InputError
+
+# ASSUME: where more than this share of the rows is dropped for missing features, the rest may be another sample.
+MANY = 0.1
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What to do with missing values and rare levels, as the config says it."""
+
+    target: str  # drop or error, for rows with no target
+    features: str  # drop, error or impute, where another value is missing
+    imputation: (
+        dict | None
+    )  # numbers: median or mean; indicators: true or false; None where nothing is imputed
+    rare_levels: int  # a level with fewer training rows is rare
+
+
+def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.ChunkedArray:
+    """Drops or refuses the rows with a missing value.
+
+    Args:
+        columns: The target and the features.
+        target: Name of the target.
+        missing: What to do with missing values.
+
+    Returns:
+        Which rows are left.
+
+    Raises:
+        InputError: If a value is missing where that is an error, or if no row is left.
+    """
+    kept = pa.chunked_array([pa.array([True] * len(columns[0].values))])
+    ordered = sorted(columns, key=lambda column: column.name != target)
+    for column in ordered if missing.features != "impute" else ordered[:1]:
+        key, what_to_do = (
+            ("missing_target", missing.target)
+            if column.name == target
+            else ("missing_features", missing.features)
+        )
+        absent = pc.is_null(column.values, nan_is_null=True)
+        left = absent.filter(kept)
+        count = pc.sum(left).as_py() or 0
+        if count and what_to_do == "error":
+            others = "drop or impute" if key == "missing_features" else "drop"
+            raise InputError(
+                f"has {count} missing {'value' if count == 1 else 'values'} in column {column.name!r}, the first in row "
+                f"{pc.index(left, True).as_py() + 1} of the rows that are left: fill it, or set {key}: {others} in the config"
+            )
+        kept = pc.and_(kept, pc.invert(absent))
+    if not pc.any(kept).as_py():
+        emptiest = max(columns, key=lambda column: column.values.null_count)
+        raise InputError(
+            f"has no row left when those with missing values are dropped: look first at column {emptiest.name!r}, which is "
+            f"empty in {emptiest.values.null_count} of {len(kept)} rows"
+        )
+    return kept
+
+
+def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list[str]:
+    """Says that many rows with a target are dropped for missing features, if they are, and which column is to blame."""
+    given = next(pc.is_valid(column.values) for column in columns if column.name == target)
+    total = pc.sum(given).as_py()
+    if total - kept <= MANY * total:
+        return []
+    missing = {
+        column.name: total - pc.sum(pc.is_valid(column.values).filter(given)).as_py() for column in columns
+    }
+    worst = max(missing, key=missing.__getitem__)
+    return [
+        f"{total - kept} of the {total} rows with a target are dropped, because a feature is missing; column {worst!r} is missing "
+        f"in {missing[worst]} of them: set missing_features: impute, or leave it out with columns: {{{quoted(worst)}: ignore}}."
+    ]
