@@ -1,5 +1,6 @@
 """A table of one's own: a file and a target are enough."""
 
+import csv
 import os
 
 import numpy as np
@@ -123,6 +124,51 @@ def test_a_table_of_an_office_goes_through(office):
     planned = again.dry_run()
     assert "preprocess.office" in planned.jobs and "fetch.office" not in planned.jobs
     assert "columns.Filiale was not set, is number" in planned.text
+
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>", 'a "quoted" name', "line\nbreak", "../../etc/passwd", r"$\frac{1}{0}$", "\u202ertl \u05d0",
+    "{{ 7*7 }}", "big", "y",
+]  # fmt: skip
+
+
+def test_a_hostile_table_goes_through(office):
+    """Nothing of it is obeyed: not as HTML, template, TeX, path or formula."""
+    chance = np.random.default_rng(2)
+    with (office.folder / "hostile.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HOSTILE)
+        for row in range(60):
+            a, b, c, d, e = (f"{number:.3f}" for number in chance.normal(size=5))
+            words = ["=cmd()|' /C calc'!A0", "<b>x</b>", "{{ config }}"][row % 3], ["$x$", "%(a)s"][row % 2]
+            big = "1e308" if row == 3 else f"{chance.random():.3f}e307"
+            writer.writerow(
+                [a, words[0], b, c, words[1], d, "NaN" if row == 5 else e, big, f"{float(a) + float(b):.4f}"]
+            )
+    dataset = office.config["datasets"].pop("office")
+    dataset |= {
+        "file": "hostile.csv",
+        "target": "y",
+        "missing_features": "impute",
+        "title": "<script>alert(1)</script> $x$",
+    }
+    office.config |= {"build": ["hostile"], "datasets": {"hostile": dataset | {"target_unit": "<u> $"}}}
+    run = office.run(*PLAIN)
+    assert run.status == 0 and "Traceback" not in run.text, run.text
+    page = (office.results / "report.html").read_text(encoding="utf-8")
+    assert "<script>" not in page and "<img src=x" not in page and "<u>" not in page
+    coefficients = office.results / "hostile" / "models" / "lasso" / "block_1" / "coefficients.parquet"
+    terms = set(pq.read_table(coefficients)["term"].to_pylist())
+    assert {
+        HOSTILE[0],
+        HOSTILE[2],
+        HOSTILE[3],
+        HOSTILE[5],
+        HOSTILE[6],
+        "big / 1e308",
+        f"{HOSTILE[6]}[missing]",
+    } <= terms
+    assert not list(office.folder.parent.glob("**/passwd"))
 
 
 def test_gaps_are_filled_in_each_split(office):
