@@ -1,20 +1,18 @@
 """Checks the configuration, says in one sentence what is wrong with it, and fills in what it leaves out."""
 
 import copy
-import difflib
 import math
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from lineup.errors import InputError
+from lineup.config_errors import hint_of, listed, outermost_first, sentence, shown
+from lineup.errors import InputError, ended
 from lineup.files import Digests
 from lineup.kinds import add_to, kinds, kinds_for, problems
 
@@ -57,14 +55,14 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
         _refuse_duplicate_keys(Path(file))
     tree = schema()
     _set_formats(config)
-    errors = sorted(StrictValidator(tree).iter_errors(config), key=_place)
+    errors = sorted(StrictValidator(tree).iter_errors(config), key=outermost_first)
     # What is wrong with one block often breaks several rules, and what is wrong inside it others.
-    problems = {tuple(map(str, error.absolute_path)): _sentence(error) for error in reversed(errors)}
+    problems = {tuple(map(str, error.absolute_path)): sentence(error) for error in reversed(errors)}
     outermost = [path for path in problems if not any(path[:end] in problems for end in range(len(path)))]
     if outermost:
         raise InputError("\n".join(problems[path] for path in reversed(outermost)))
     _fill_in(config, tree)
-    problems = [_ended(f"In the config, {key} {problem}") for key, problem in _problems_across_keys(config)]
+    problems = [ended(f"In the config, {key} {problem}") for key, problem in _problems_across_keys(config)]
     if problems:
         raise InputError("\n".join(problems))
 
@@ -128,7 +126,7 @@ def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
         found = None if Path(path).is_dir() else digests.of(path)
         if found is None and are_here and name in config["build"]:
             raise InputError(
-                f"In the config, datasets.{name}.file is {_shown(path)}, and there is no such file in {Path.cwd()}, or it is a "
+                f"In the config, datasets.{name}.file is {shown(path)}, and there is no such file in {Path.cwd()}, or it is a "
                 "folder: write the path of a file from there, or from the root."
             )
         dataset["sources"] = [{"file": path}]
@@ -153,115 +151,6 @@ def shortest(seeds: list[int] | dict[str, int]) -> list[int] | dict[str, int]:
     return {"first": seeds[0], "last": seeds[-1]}
 
 
-def _place(error: ValidationError) -> tuple:
-    # The outermost mistake comes first: a wrong type explains what is wrong inside it. Then the
-    # outermost rule: that a source is of one kind stands above the keys of each kind.
-    path = [str(part) for part in error.absolute_path]
-    return len(path), path, error.validator != "type", len(error.absolute_schema_path), str(error.validator)
-
-
-def _key(path: list) -> str:
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            plain = part if isinstance(part, str) and re.fullmatch(r"[\w-]+", part) else _shown(part)
-            text += f".{plain}" if text else plain
-    return text
-
-
-def _shown(value: object) -> str:
-    """Writes a value on one line, about as it stands in YAML."""
-    if value is None:
-        return "empty"
-    if isinstance(value, dict | list) and value:
-        return "a list" if isinstance(value, list) else "a block of keys"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 100 else f"{text[:99]}…"
-
-
-def _listed(words: Iterable, last: str = "and") -> str:
-    *first, final = map(str, words)
-    return f"{', '.join(first)} {last} {final}" if first else final
-
-
-def _hint(name: object, known: Collection[str], what: str) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"the {what}s are {_listed(known)}" if len(known) > 1 else f"the only {what} is {_listed(known)}"
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith("?") else f"{sentence}."
-
-
-_NUMBER = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")
-_TYPES = {
-    "array": "a list",
-    "object": "a block of keys",
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-}
-
-
-def _sentence(error: ValidationError) -> str:
-    """Puts an error of the schema into one sentence that names the key."""
-    path, value, rule = list(error.absolute_path), error.instance, error.validator_value
-    schema = error.schema
-    if error.validator == "additionalProperties":
-        known = schema["properties"]
-        extra = next(key for key in value if key not in known)
-        problem = f"{_key([*path, str(extra)])} is not a known key: {_hint(extra, known, 'key')}"
-    elif error.validator == "required":
-        missing = next(key for key in rule if key not in value)
-        problem = f"{_key([*path, missing])} is missing: docs/config.md describes it"
-    elif "propertyNames" in error.absolute_schema_path:
-        problem = f"the name {_shown(value)} under {_key(path)} is not allowed: use {schema['words']}"
-    else:
-        problem = f"{_key(path)} {_wrong(error)}"
-    return _ended(f"In the config, {problem}")
-
-
-def _wrong(error: ValidationError) -> str:
-    """Says what is wrong with the value of a key."""
-    value, rule, schema = error.instance, error.validator_value, error.schema
-    types = schema.get("type", [])
-    types = [types] if isinstance(types, str) else types
-    if error.validator in ("minItems", "minProperties"):
-        return f"needs at least {rule} {'entry' if rule == 1 else 'entries'}"
-    if error.validator == "minLength":
-        return "must not be empty"
-    if error.validator == "uniqueItems":
-        return f"has {_shown(next(one for place, one in enumerate(value) if one in value[:place]))} twice"
-    if error.validator == "oneOf":
-        kinds = [kind["required"][0] for kind in rule]
-        given = [kind for kind in kinds if kind in value]
-        if not given:
-            return f"needs one of the keys {_listed(kinds)}"
-        what = "take one of them" if "file" in kinds and "sources" in kinds else "make a source of each"
-        return f"has the keys {_listed(given)}: {what}"
-    wanted = {
-        "enum": lambda: _listed(rule, "or"),
-        "type": lambda: schema.get("words") or _listed((_TYPES[name] for name in types), "or"),
-        "minimum": lambda: f"at least {rule}",
-        "maximum": lambda: f"at most {rule}",
-        "exclusiveMinimum": lambda: f"more than {rule}",
-        "exclusiveMaximum": lambda: f"less than {rule}",
-    }.get(error.validator, lambda: schema["words"])()
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and {"number", "integer"} & set(types):
-        return (
-            f"has to be {wanted}, not the text {_shown(value)}: leave out quotes, and write an exponent "
-            "with a point and a sign, as in 1.0e-8"
-        )
-    return f"has to be {wanted}, not {_shown(value)}"
-
-
 def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
     """Yields each breach of a rule that involves several keys, as its key and what is wrong."""
     datasets, models = config["datasets"], config["models"]
@@ -282,7 +171,7 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
                 for problem in _unsuited(dataset["task"], models[model]):
                     yield f"{key}.models[{place}]", f"names the model {model!r}, {problem}"
         if dataset["reference"] not in dataset["models"]:
-            hint = _hint(dataset["reference"], dataset["models"], "model")
+            hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
         share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
         if isinstance(share, str) and share != "given" and Fraction(share) >= 1:
@@ -306,16 +195,16 @@ def _unsuited(task: str, model: dict) -> Iterator[str]:
     kind = model["kind"]
     described = kinds()[kind]["tasks"]
     if task not in described:
-        fitting = _listed(kinds_for(task), "or")
+        fitting = listed(kinds_for(task), "or")
         yield f"which is of kind {kind} and does a {next(iter(described))}, not a {task}: take one of kind {fitting}"
         return
     for key, values in described[task].get("allowed", {}).items():
         if model[key] not in values:
-            yield f"whose {key} is {model[key]}, and a {task} needs {_listed(values, 'or')}"
+            yield f"whose {key} is {model[key]}, and a {task} needs {listed(values, 'or')}"
 
 
 def _unknown(name: str, what: str, known: dict) -> str:
-    return f"names the {what} {name!r}, which is not described under {what}s: {_hint(name, known, what)}"
+    return f"names the {what} {name!r}, which is not described under {what}s: {hint_of(name, known, what)}"
 
 
 class _UniqueKeyLoader(yaml.CSafeLoader):

@@ -12,3 +12,8 @@ def warn(logger: logging.Logger, text: str) -> None:
     """Warns where people look: in the log of a job and on the terminal."""
     logger.warning("%s", text)
     print(f"Warning: {text}", file=sys.stderr, flush=True)
+
+
+def ended(sentence: str) -> str:
+    """Ends a sentence, unless it is a question."""
+    return sentence if sentence[-1] == "?" else f"{sentence}."

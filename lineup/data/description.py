@@ -6,10 +6,9 @@ import pyarrow.compute as pc
 import yaml
 
 from lineup.data.columns import Column
-from lineup.data.header import ended
 from lineup.data.missing import Missing
 from lineup.data.preparation import Read, prepare, read_columns
-from lineup.errors import InputError
+from lineup.errors import InputError, ended
 
 # Rows that are looked at, about: enough for what is common, and a matter of seconds for any file.
 MOST = 200_000

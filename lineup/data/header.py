@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lineup.data.dialect import SAMPLE, Dialect, find_dialect
-from lineup.errors import InputError
+from lineup.errors import InputError, ended
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
@@ -63,8 +63,3 @@ def nearest(name: str, known: list[str]) -> str:
         return f"did you mean {near[0]!r}?"
     shown = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
     return f"its columns are {shown}"
-
-
-def ended(sentence: str) -> str:
-    """Ends a sentence, unless it is a question."""
-    return sentence if sentence[-1] == "?" else f"{sentence}."

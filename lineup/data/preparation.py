@@ -20,11 +20,11 @@ from lineup.data.coding import (
 from lineup.data.columns import Column, Marks, type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_rows
-from lineup.data.header import check_names, ended
+from lineup.data.header import check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_text
 from lineup.data.tables import SCHEMA_KEY, write_table
-from lineup.errors import InputError, warn
+from lineup.errors import InputError, ended, warn
 
 
 @dataclass(frozen=True)
