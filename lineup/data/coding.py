@@ -1,12 +1,13 @@
 """Codes the columns of a table as numbers, as every model sees them."""
 
 import calendar
+from itertools import chain, count
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.columns import Column
+from lineup.data.column import Column
 from lineup.errors import InputError
 
 DAYS = "days since 1970-01-01"
@@ -43,7 +44,7 @@ def code_column(column: Column) -> Coded:
         column,
         column.name,
         column.values,
-        sorted(pc.unique(column.values.drop_null()).to_pylist(), key=_rank),
+        sorted(pc.unique(column.values.drop_null()).to_pylist(), key=rank),
     )
 
 
@@ -68,7 +69,7 @@ def _code_levels(column: Column, name: str, values: pa.ChunkedArray, levels: lis
     ]
 
 
-def _rank(level: str) -> tuple:
+def rank(level: str) -> tuple:
     """Ranks levels alphabetically, and those that are whole numbers by their size."""
     return (0, int(level), level) if level.isascii() and level.isdigit() else (1, 0, level)
 
@@ -139,7 +140,8 @@ def with_rare_levels(coded: Coded, rare: int) -> Coded:
         # ASSUME: a level with ten times as many rows is rare in no training set.
         if min(counts) < 10 * rare and rare > 1:
             taken = {about["level"] for about, _ in mine} | {mine[0][0].get("baseline")}
-            name = next(word for word in ("other", "rare", "pooled", "few") if word not in taken)
+            names = chain(["other"], (f"other_{number}" for number in count(2)))
+            name = next(name for name in names if name not in taken)
             about = {"name": f"{factor}[{name}]", "column": mine[0][0]["column"], "factor": factor}
             about["coding"] = RARE.format(rare)
             found.append((about, pa.chunked_array([np.zeros(len(mine[0][1]), dtype=np.int8)])))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import yaml
 
-from lineup.data.columns import Column
+from lineup.data.column import Column
 from lineup.data.missing import Missing
 from lineup.data.preparation import Read, prepare, read_columns
 from lineup.errors import InputError, ended
@@ -68,8 +68,8 @@ def _reading(read: Read) -> dict:
         found["separator"] = read.dialect.separator
     if read.dialect.quote != '"':
         found["quote"] = read.dialect.quote
-    if read.dialect.skip > read.dialect.header:
-        found["skip_lines"] = read.dialect.skip - read.dialect.header
+    if read.dialect.before:
+        found["skip_lines"] = read.dialect.before
     if read.decimal:
         found["decimal"] = read.decimal
     words = sorted({word for column in read.columns for word in column.words})
@@ -95,7 +95,9 @@ def _line(column: Column) -> tuple[str, str]:
     missing = f", {column.values.null_count} missing" if column.values.null_count else ""
     left_out = "" if column.is_used else "left out: "
     reason = f"{left_out}{column.reason}{missing}" + (f"; {shown}" if shown else "")
-    return f"      {_yaml(column.name)}: {kind}", " ".join(reason.split())
+    # What the config cannot say without a loss elsewhere is left to be inferred again.
+    comment = "# " if column.doubt and "if that is wrong" in column.doubt else ""
+    return f"      {comment}{_yaml(column.name)}: {kind}", " ".join(reason.split())
 
 
 def _aligned(lines: list[tuple[str, str]]) -> list[str]:
@@ -105,7 +107,12 @@ def _aligned(lines: list[tuple[str, str]]) -> list[str]:
 
 def _yaml(text: str) -> str:
     """Writes a text as a scalar of YAML, on one line."""
-    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+    style = None if text.isprintable() else '"'
+    return (
+        yaml.safe_dump(text, allow_unicode=True, default_style=style, width=10**6)
+        .removesuffix("...\n")
+        .strip()
+    )
 
 
 def _flow(block: dict) -> str:

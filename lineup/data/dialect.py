@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from lineup.data.encoding import decoded, find_encoding
 from lineup.errors import InputError
@@ -40,6 +41,7 @@ class Dialect:
     separator: str  # a character that is not in the file, where there is one column
     quote: str
     escape: str  # what stands before a quote that is a part of a field; empty where it is doubled
+    before: int  # lines before the table
     skip: int  # lines before the first row of values
     names: list[str]  # of the columns; those without one are column_1, column_2 and so on
     header: bool  # whether the names stand in the file
@@ -61,21 +63,25 @@ def find_dialect(sample: bytes, told: dict) -> Dialect:
     text = decoded(sample, encoding)
     if len(sample) >= SAMPLE and "\n" in text:
         text = text[: text.rindex("\n") + 1]
-    begin = text.split("\n", told.get("skip_lines", 0))[-1]
-    skipped = text.count("\n") - begin.count("\n")
+    skipped = told.get("skip_lines", 0)
+    ends = [found.end() for found in islice(re.finditer(r"\r\n|\n|\r", text), skipped)]
+    begin = text if not skipped else text[ends[-1] :] if len(ends) == skipped else ""
     if named := re.match(r'"?sep=(.)"?\r?\n', begin, re.IGNORECASE):
         told = {"separator": named[1]} | told
         begin, skipped = begin[named.end() :], skipped + 1
     if not begin.strip():
         raise InputError("is empty: name another file")
-    if "separator" in told and told["separator"] not in begin:
+    if "separator" in told and told["separator"] not in (
+        blanks(begin) if told["separator"] == " " else begin
+    ):
         raise InputError(f"has no {told['separator']!r}, the separator in the config, in its first lines")
     best = max(_layouts(begin, told), key=lambda layout: layout.score, default=None)
     if best is None or (best.score < ONE_COLUMN and "separator" not in told):
         best = _one_column(begin)
     if best.problem:
         raise InputError(best.problem)
-    best.drop_title()
+    if told.get("header", True):
+        best.drop_title()
     header = told.get("header", best.has_header())
     names = [name.strip() for name in best.rows[0]] if header and best.rows else [""] * best.width
     return Dialect(
@@ -83,6 +89,7 @@ def find_dialect(sample: bytes, told: dict) -> Dialect:
         separator=best.separator,
         quote=best.quote,
         escape=best.escape,
+        before=skipped + best.before,
         skip=skipped + (best.lines[0] if header and best.lines else best.before),
         names=[name or f"column_{place}" for place, name in enumerate(names, start=1)],
         header=header,
@@ -106,8 +113,8 @@ class Layout:
         self.problem = ""
 
     def drop_title(self) -> None:
-        """Leaves out first records that are over half empty, as titles are that were padded to the width of the table."""
-        while len(self.rows) > 2 and self.width > 1 and 2 * _empty(self.rows[0]) > self.width:
+        """Leaves out first records with nothing but a first field, as titles are that were padded to the width of the table."""
+        while len(self.rows) > 2 and self.width > 1 and not any(field.strip() for field in self.rows[0][1:]):
             self.before = self.lines[0]
             self.rows, self.lines = self.rows[1:], self.lines[1:]
 
@@ -150,12 +157,12 @@ def _layouts(text: str, told: dict) -> Iterator[Layout]:
 def _cut(text: str, separator: str, quote: str, escape: str) -> Layout | None:
     """Cuts the text at a separator, and scores what comes out; None if it cannot be that one."""
     everything = list(_records(text, separator, quote, escape))
-    records = [
-        (line, row)
-        for line, row in everything
-        if any(field.strip() for field in row) and not row[0].startswith("#")
-    ]
-    widths = Counter(len(row) for _, row in records)
+    records = [(line, row) for line, row in everything if any(field.strip() for field in row)]
+    widths = Counter(len(row) for _, row in records if not row[0].startswith("#"))
+    if widths:
+        usual = widths.most_common(1)[0][0]
+        records = [(line, row) for line, row in records if not _is_comment(row, usual)]
+        widths = Counter(len(row) for _, row in records)
     if not widths:
         return None
     width, count = max(widths.items(), key=lambda item: (item[1] * (item[0] - 1) / item[0], item[0]))
@@ -191,6 +198,11 @@ def _cut(text: str, separator: str, quote: str, escape: str) -> Layout | None:
     layout.score = SEPARATORS.get(separator, 1.0) * share**2 * (width - 1) / width * mean
     layout.score *= 0.98 if quote == "'" else 1.0
     return layout
+
+
+def _is_comment(row: list[str], width: int) -> bool:
+    """Tells whether a record is a comment; a first name such as #chrom makes none of a header."""
+    return row[0].startswith("# ") or (row[0].startswith("#") and len(row) != width)
 
 
 def _one_column(text: str) -> Layout:
@@ -240,10 +252,6 @@ def _kind(field: str) -> str:
     if DATE.fullmatch(field):
         return "d"
     return "x" if re.search(r"[,;|\t\"]|\S {2,}\S", field) else "w"
-
-
-def _empty(row: list[str]) -> int:
-    return sum(not field.strip() for field in row)
 
 
 def _all_quoted(text: str, layout: Layout) -> bool:

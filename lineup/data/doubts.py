@@ -1,5 +1,6 @@
 """What may be wrong with the rows of a table, told before anything is fitted."""
 
+import re
 from functools import reduce
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.coding import Coded, is_pooled, power_of_ten
-from lineup.data.columns import Column, quoted
+from lineup.data.column import Column, quoted
 
 # Numbers that stand for missing in many files.
 NEGATIVE = {-7, -8, -9, -77, -88, -99, -777, -888, -999, -9999, -99999}
@@ -17,10 +18,37 @@ NINES = {sign * (10**digits - 1) for digits in range(2, 7) for sign in (1, -1)}
 COPY, MONOTONE = 1 - 1e-9, 0.999
 # ASSUME: where the features leave less than this share of the variance of the target, they were made of it.
 EXACT = 1e-4
+TOTAL = re.compile(r"((grand |sub)?totals?|sum|mean|average|summe|gesamt|suma)\b", re.IGNORECASE)
 # Checks of all pairs of columns, or of all features at once, take long for more.
 MOST_FEATURES = 500
 # ASSUME: rows that stand twice are told if there are so many, and so many times more than chance would give.
 SHARE_TWICE, PAIRS_TWICE, TIMES_CHANCE = 0.01, 2, 20
+
+
+def doubts_of_text(text: pa.Table) -> list[str]:
+    """Says that the last row seems to sum up the others, or that a quote seems to be missing."""
+    found = []
+    for column in text.columns:
+        words = [value.strip() for value in column.slice(max(0, len(column) - 5)).to_pylist() if value]
+        if words and TOTAL.match(words[-1]):
+            found.append(
+                f"The last row holds {words[-1]!r}: if it sums up the others, delete it from the file."
+            )
+            break
+    for name, column in zip(text.column_names, text.columns, strict=True):
+        if pc.any(pc.match_substring_regex(column, r"\n.*[,;\t|]")).as_py():
+            found.append(
+                f"A field of column {name!r} runs over several lines that hold separators: look for a quote that is missing."
+            )
+    return found
+
+
+def doubts_of_constants(columns: list[Column]) -> list[str]:
+    """Says of columns with one value that they are left out."""
+    return [
+        f"Column {column.name!r} has one value, {str(column.values.drop_null()[0].as_py())!r}, in all rows: no model can use it."
+        for column in columns
+    ]
 
 
 def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray) -> list[str]:
@@ -37,7 +65,9 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
     columns = [column.only(complete) for column in columns]
     coded = [(about, values.filter(complete)) for about, values in coded if not is_pooled(about)]
     y = answer.filter(complete).to_numpy().astype(float)
-    if len(y) < 3 or not coded or len(coded) > MOST_FEATURES:
+    if len(y) < 3:
+        return found
+    if not coded or len(coded) > MOST_FEATURES:
         return found + _twice_rows(columns, y)
     X = np.column_stack([values.to_numpy().astype(float) for _, values in coded])
     names, column_of = (
@@ -61,9 +91,7 @@ def _doubts_of_column(column: Column) -> list[str]:
             f"columns: {{{quoted(column.name)}: ignore}}."
         ]
     if pc.count_distinct(values).as_py() == 1:
-        return [
-            f"Column {column.name!r} has one value, {values[0].as_py()!r}, in all rows: no model can use it."
-        ]
+        return doubts_of_constants([column])
     if column.kind != "number":
         return []
     if power := power_of_ten(values):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.columns import Column, quoted
+from lineup.data.column import Column, quoted
 from lineup.errors import InputError
 
 # ASSUME: where more than this share of the rows is dropped for missing features, the rest may be another sample.

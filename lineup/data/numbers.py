@@ -64,9 +64,11 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Reads numbers written as computers do, which is fast; None if any is not."""
     for kind in (pa.int64(), pa.float64()):
         try:
-            return pc.cast(values, kind)
+            found = pc.cast(values, kind)
         except pa.ArrowInvalid:
             continue
+        # As C writes what is no number, with a sign.
+        return found if kind == pa.int64() else pc.if_else(pc.is_nan(found), pa.scalar(None, kind), found)
     return None
 
 
@@ -81,7 +83,7 @@ def _read_written(values: pa.ChunkedArray, decimal: str) -> Numbers:
     mark = shown or decimal or {",": ".", ".": ","}.get(thousands, "")
     if not mark and units & set("$£"):
         mark = "."  # ASSUME: amounts in dollars and pounds are written as in English
-    if doubtful and not mark:
+    if doubtful and not mark and sum(map(bool, bodies)) >= 0.5 * len(bodies):
         return Numbers(pc.cast(pc.if_else(True, None, values), pa.float64()), ambiguous=doubtful)
     numbers = [_number(body, mark or ".") if body else None for body in bodies]
     if "%" in units and not all(
@@ -146,4 +148,6 @@ def _number(body: str, decimal: str) -> int | float | None:
     if not found or not re.search(r"[0-9]", body):
         return None
     plain = re.sub(rf"[{group}]", "", body).replace(decimal, ".")
+    if len(plain) > 16 and plain.lstrip("-").isdigit():
+        return None
     return float(plain) if "." in plain or "e" in plain.lower() else int(plain)

@@ -17,11 +17,13 @@ from lineup.data.coding import (
     refuse_infinity,
     with_rare_levels,
 )
-from lineup.data.columns import Column, Marks, type_columns
+from lineup.data.column import Column, Marks
+from lineup.data.columns import type_columns
 from lineup.data.dialect import Dialect
-from lineup.data.doubts import doubts_of_rows
+from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
 from lineup.data.header import check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing
+from lineup.data.numbers import read_numbers
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_text
 from lineup.data.tables import SCHEMA_KEY, write_table
 from lineup.errors import InputError, ended, warn
@@ -65,7 +67,17 @@ def read_columns(
     """
     text, dialect = read_text(path, reading, most)
     check_names(text.column_names, target, told)
-    marks = Marks(reading.get("decimal", ""), reading.get("dates", "auto"), dialect.separator)
+    words = [
+        read_numbers(pa.chunked_array([[word]]), reading.get("decimal", ""))
+        for word in reading.get("missing", [])
+    ]
+    numbers = [number for found in words if found for number in found.values.drop_null().to_pylist()]
+    marks = Marks(
+        reading.get("decimal", ""),
+        reading.get("dates", "auto"),
+        dialect.separator,
+        tuple(map(float, numbers)),
+    )
     columns, decimal = type_columns(text, told | ({target: "number"} if target else {}), marks)
     start = [
         *text.column_names,
@@ -76,26 +88,10 @@ def read_columns(
     )
     doubts = (
         doubts_of_dialect(dialect, words[:3])
-        + doubt_of_last_row(text)
+        + doubts_of_text(text)
         + [column.doubt for column in columns if column.doubt]
     )
     return Read(columns, dialect, decimal, doubts)
-
-
-def doubt_of_last_row(text: pa.Table) -> list[str]:
-    """Says that the last row sums up the others, if it says so."""
-    words = [str(column[-1].as_py()) for column in text.columns]
-    total = next(
-        (
-            word
-            for word in words
-            if re.fullmatch(r"(grand |sub)?totals?|sum|mean|average|summe|gesamt|suma", word, re.IGNORECASE)
-        ),
-        None,
-    )
-    return (
-        [f"The last row holds {total!r}: if it sums up the others, delete it from the file."] if total else []
-    )
 
 
 def prepare(read: Read, target: str, missing: Missing) -> Prepared:
@@ -109,7 +105,11 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
     Raises:
         InputError: If the rows or columns cannot be used. The sentence begins with what is wrong.
     """
-    used = [column for column in read.columns if column.is_used]
+    used, constant = [], []
+    for column in read.columns:
+        if column.is_used:
+            varies = column.name == target or pc.count_distinct(column.values).as_py() > 1
+            (used if varies else constant).append(column)
     kept = drop_missing(used, target, missing)
     roles = roles_of([column.only(kept) for column in read.columns if column.is_role])
     rows = pc.sum(kept).as_py()
@@ -133,12 +133,13 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         raise InputError(
             f"has no feature that takes two values or more beside the target {target!r}: add columns"
         )
-    names = [about["name"] for about, _ in coded] + [target]
+    names = [about["name"] for about, _ in coded] + [target, *(column.name for column in roles.values())]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
             f"gives two columns the name {repeated[0]!r} when its factors are coded: rename one in the file"
         )
     doubts = [
+        *doubts_of_constants(constant),
         *doubt_of_dropped_rows(used, target, rows),
         *doubts_of_rows([*left.values()], coded, target, answer),
     ]

@@ -52,7 +52,7 @@ def read_text(path: str | Path, told: dict, most: int | None = None) -> tuple[pa
             with open_unpacked(path) as file:
                 dialect = dialect_of(path, told | {"encoding": find_encoding(file.read())})
             table = _read(path, dialect, most)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
         raise InputError(_reason(error)) from error
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"cannot be unpacked: {error}") from error
@@ -126,8 +126,8 @@ def _read_aligned(path: str | Path, dialect: Dialect, most: int | None) -> pa.Ta
     return pa.table([pa.array(column, pa.string()) for column in columns], names=dialect.names)
 
 
-def _reason(error: ValueError) -> str:
-    """Puts what pyarrow says in a sentence: what is wrong, and in which line."""
+def _reason(error: Exception) -> str:
+    """Puts what pyarrow or csv says in a sentence: what is wrong, and in which line."""
     text = str(error).splitlines()[0].rstrip(".")
     if found := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text):
         line, expected, got = found.groups()

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lineup.config import split_seeds
-from lineup.data.coding import DAYS
-from lineup.data.columns import quoted
+from lineup.data.coding import DAYS, rank
+from lineup.data.column import quoted
 from lineup.data.tables import Splits, read_schema, read_table, write_splits
 from lineup.errors import InputError, warn
 
 # The words of a column that says on which side a row is.
-SIDES = {"train": False, "test": True}
+SIDES = ({"train", "test"}, {"training", "test"}, {"training", "testing"})
 
 
 def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
@@ -71,11 +71,14 @@ def roll_on(times: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
 def follow_column(values: np.ndarray, seeds: list[int]) -> Splits:
     """Tests on the rows that a column calls ``test``; or, of any other values, split k tests on the rows of the k-th value."""
     words = np.array([str(value).strip().lower() for value in values])
-    if set(words) == SIDES.keys():
-        levels, tested = ["test"], [words == "test"]
-    else:
-        levels = sorted(set(words))
-        tested = [words == level for level in levels]
+    levels = sorted(set(words), key=rank)
+    if set(words) in SIDES:
+        levels = levels[:1]  # test stands before train
+    elif len(levels) == 2:
+        raise InputError(
+            f"The column that gives the splits holds {str(levels[0])!r} and {str(levels[1])!r}: write train and test, to say which rows to test on."
+        )
+    tested = [words == level for level in levels]
     if max(seeds) > len(levels):
         raise InputError(
             f"The column that gives the splits makes {len(levels)} of them, and splits.seeds asks for number {max(seeds)}: set "

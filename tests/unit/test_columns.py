@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from lineup.data.coding import code_column
-from lineup.data.columns import MOST_LEVELS, Column, Marks, type_columns
+from lineup.data.column import Column, Marks
+from lineup.data.columns import MOST_LEVELS, type_columns
 from lineup.data.doubts import doubts_of_rows, sentinel
 
 
@@ -61,6 +62,36 @@ def test_what_the_config_says_holds(kind):
     column = typed({"a": kind}, a=["1", "2", "3", None])["a"]
     assert (column.kind, column.doubt) == (kind, "")
     assert column.is_used == (kind in ("number", "category"))
+
+
+def test_a_word_for_missing_that_is_a_level_elsewhere_is_not_suggested_for_the_file():
+    found = typed(x=[*numbers(30, 7), "A"], c=["A", "B", "C"] * 10 + ["A"])
+    assert found["x"].words == () and "reading.missing" not in found["x"].doubt
+    assert typed(x=[*numbers(30, 7), "Q"], c=["A", "B", "C"] * 10 + ["A"])["x"].words == ("Q",)
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "read"),
+    [
+        (["1.123%", "1.124%"], "", [1.123, 1.124]),
+        (["€1.123", "€1.200"], "", [1.123, 1.2]),
+        (["1.123%", "1.124%"], ",", [1123, 1124]),
+    ],
+)
+def test_a_sign_changes_nothing_in_how_a_mark_is_read(values, decimal, read):
+    assert typed(marks=Marks(decimal=decimal), a=values)["a"].values.to_pylist() == read
+
+
+def test_a_number_for_missing_is_missing_however_it_is_written():
+    assert typed(marks=Marks(missing=(-999.0,)), a=["-999.0", "-999", "1.5"])["a"].values.to_pylist() == [
+        None,
+        None,
+        1.5,
+    ]
+
+
+def test_a_level_that_looks_like_a_number_does_not_stop_a_run():
+    assert typed(marks=Marks(separator=";"), a=["aa", "bb", "3.141"] * 4)["a"].kind == "category"
 
 
 def test_codes_are_numbers_where_told():
@@ -138,7 +169,7 @@ LEVELS = np.array(["x", "y", "z", "w"])[CHANCE.integers(0, 4, 200)]
 # The columns, and what has to be said; nothing where it is empty.
 DOUBTS = {
     "nothing": ({"a": A, "b": B, "y": A + B + NOISE}, []),
-    "one value": ({"a": A, "b": np.full(200, 4), "y": NOISE}, ["'b' has one value, 4, in all rows"]),
+    "one value": ({"a": A, "b": np.full(200, 4), "y": NOISE}, ["'b' has one value, '4', in all rows"]),
     "two equal columns": ({"a": A, "b": 3 * A + 1, "y": NOISE}, ["'a' and 'b' say the same"]),
     "a copy in another unit": ({"a": A, "b": 2.54 * NOISE, "y": NOISE}, ["'b' gives the target 'y' away", "copy", "{b: ignore}"]),
     "its logarithm": ({"a": A, "b": np.log(np.exp(NOISE)), "y": np.exp(NOISE)}, ["'b' gives the target 'y' away", "rises or falls"]),

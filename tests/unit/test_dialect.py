@@ -158,6 +158,24 @@ FILES = {
         ",",
         {"names": ["i", "who", "k"]},
     ),
+    "a header that begins with #": (
+        "#chrom\tx\ty\n" + "".join(f"c{row}\t{row}\t{row}\n" for row in range(9)),
+        [[f"c{row}", str(row), str(row)] for row in range(9)],
+        "\t",
+        {"names": ["#chrom", "x", "y"]},
+    ),
+    "a header with few names": (
+        "x,,,,y\n" + "".join(f"{row},1,2,3,4\n" for row in range(9)),
+        [[str(row), "1", "2", "3", "4"] for row in range(9)],
+        ",",
+        {"names": ["x", "column_2", "column_3", "column_4", "y"]},
+    ),
+    "a header of two lines": (
+        'id,"price\n(EUR)",y\n' + "".join(f"{row},1,2\n" for row in range(9)),
+        [[str(row), "1", "2"] for row in range(9)],
+        ",",
+        {"names": ["id", "price\n(EUR)", "y"], "before": 0},
+    ),
     "Mac": (written(rows(), end="\r"), rows(), ",", {}),
 }
 
@@ -181,6 +199,25 @@ def test_what_the_config_says_holds(tmp_path):
     table, found = read_text(file, {"separator": ";", "skip_lines": 1, "header": False})
     assert table.to_pydict() == {"column_1": ["1", "3"], "column_2": ["2,x", "4,y"]}
     assert not found.header and found.score == 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_left_out_whatever_ends_them(tmp_path, end):
+    file = tmp_path / "table.csv"
+    file.write_bytes(end.encode().join([b"T,x,z", b"d,x,y", b"a,1,2", b"b,3,4", b""]))
+    assert read_text(file, {"skip_lines": 1})[0].to_pydict() == {
+        "d": ["a", "b"],
+        "x": ["1", "3"],
+        "y": ["2", "4"],
+    }
+
+
+def test_no_row_is_lost_where_there_is_no_header(tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text("1,,,\n" + "".join(f"{row},2,3,4\n" for row in range(24)), encoding="utf-8")
+    assert read_text(file, {"header": False})[0].num_rows == 25
+    file.write_text("".join(f"#{row},{row},3\n" for row in range(6)), encoding="utf-8")
+    assert read_text(file, {"header": False})[0].num_rows == 6
 
 
 def test_missing_words(tmp_path):

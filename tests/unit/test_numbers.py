@@ -110,12 +110,25 @@ def test_dates_of_each_style(style, order):
 def test_days_that_may_be_months_are_told():
     assert read_dates(text("3/5/2024", "4/6/2024"), "auto").ambiguous == "3/5/2024"
     assert not read_dates(text("3/3/2024", "4/4/2024"), "auto").ambiguous
+    # Nor where a few are written the other way round.
+    assert read_dates(text(*["3/25/2024"] * 40, "25/12/2024"), "auto").ambiguous
     # Nobody writes a month first with points.
     assert read_dates(text("3.5.2024", "4.6.2024"), "auto").values.to_pylist()[0] == datetime(2024, 5, 3)
 
 
 @pytest.mark.parametrize(
-    "written", [["a", "b"], ["1990-91", "1991-92"], ["13/5/2024", "5/13/2024"], ["1", "2"], ["12:30", "1:15"]]
+    "written",
+    [
+        ["a", "b"],
+        ["1990-91", "1991-92"],
+        ["2001-02", "2002-03"],
+        ["1234-05", "2073-01"],
+        ["3.1.10", "3.2.4"],
+        ["24-05-01", "24-05-19"],
+        ["1 Marbles 2000", "2 Marbles 2001"],
+        ["1", "2"],
+        ["12:30", "1:15"],
+    ],
 )
 def test_what_are_no_dates(written):
     assert read_dates(text(*written), "auto") is None
@@ -125,3 +138,22 @@ def test_a_few_words_among_dates_are_named():
     days = [f"2024-01-{day:02}" for day in range(1, 31)]
     found = read_dates(text(*days, "unknown"), "auto")
     assert found.words == {"unknown": 1} and found.values.null_count == 1
+
+
+def test_the_time_of_a_date_counts_to_the_second_and_in_its_zone():
+    written = [
+        "2024-05-03 10:00:01",
+        "2024-05-03 10:00:19+02:00",
+        "2024-05-03T10:00:00Z",
+        "5/13/2024 3:45:00 PM",
+        "5/13/2024 12:05 AM",
+    ]
+    assert read_dates(text(*written), "auto").values.to_pylist() == [
+        datetime(2024, 5, 3, 10, 0, 1), datetime(2024, 5, 3, 8, 0, 19), datetime(2024, 5, 3, 10),
+        datetime(2024, 5, 13, 15, 45), datetime(2024, 5, 13, 0, 5),
+    ]  # fmt: skip
+
+
+def test_what_would_overflow_is_no_number():
+    assert read_numbers(text("$10000000000000000000010", "2")).words == {"$10000000000000000000010": 1}
+    assert read_numbers(text("-nan", "+NaN", "2.5")).values.to_pylist() == [None, None, 2.5]

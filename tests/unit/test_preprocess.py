@@ -228,7 +228,11 @@ REFUSED = {
         {},
         ["about 1e-27 in column 'y', the target", "another unit"],
     ),
-    "no row left": ("a,b,y\n,1,2\n1,,3\n", {"missing_features": "drop"}, ["no row left", "in 1 of 2 rows"]),
+    "no row left": (
+        "a,b,y\n,1,2\n1,,3\n,2,4\n3,,5\n",
+        {"missing_features": "drop"},
+        ["no row left", "in 2 of 4 rows"],
+    ),
     "no feature": ("y\n1\n2\n", {}, ["no feature", "'y'"]),
     "only a text of one value": ("a,y\nx,1\nx,2\n", {}, ["no feature", "'y'"]),
     "only a number of one value": ("a,y\n4,1\n4,2\n", {}, ["no feature", "'y'"]),
@@ -344,11 +348,52 @@ def test_what_is_wrong_is_said_in_one_line(prepared, tmp_path, text, settings, s
     assert not (tmp_path / "table.parquet").exists()
 
 
-def test_a_total_below_the_table_is_told(prepared, tmp_path):
-    prepared("who,a,y\nx,1,2\nz,2,1\nx,3,4\nx,9,4\nTotal,6,7\n")
-    assert read_schema(tmp_path / "table.parquet")["doubts"] == [
-        "The last row holds 'Total': if it sums up the others, delete it from the file."
-    ]
+@pytest.mark.parametrize(
+    "last", ["Total,6,7", " Total,6,7", "Total:,6,7", "TOTAL GENERAL,6,7", "Total,6,7\n,,"]
+)
+def test_a_total_below_the_table_is_told(prepared, tmp_path, last):
+    prepared(f"who,a,y\nx,1,2\nz,2,1\nx,3,4\nx,9,4\n{last}\n", missing_features="drop")
+    (doubt,) = [one for one in read_schema(tmp_path / "table.parquet")["doubts"] if "sums up" in one]
+    assert doubt.startswith("The last row holds 'T")
+
+
+def test_a_quote_that_is_missing_is_told(prepared, tmp_path):
+    rows = "".join(f"n{row % 2},{row},{row * row % 7}\n" for row in range(20))
+    prepared(f'who,a,y\n{rows}"n1,1,2\nn2,3,4\nn1,3,4\n"n1,5,6\n' + rows, missing_features="drop")
+    assert any(
+        "look for a quote that is missing" in one for one in read_schema(tmp_path / "table.parquet")["doubts"]
+    )
+
+
+def test_a_column_of_one_value_drops_no_row(prepared):
+    rows = "".join(f"{'' if row < 3 else 'DE'},{row % 5},{row}\n" for row in range(20))
+    assert prepared("k,a,y\n" + rows).num_rows == 20
+
+
+def test_a_role_takes_no_feature_its_name(prepared):
+    rows = "".join(f"20{row}-01-05,g{row % 3},{row}\n" for row in range(10, 30))
+    with pytest.raises(InputError, match=r"gives two columns the name 'd\.year'"):
+        prepared("d,d.year,y\n" + rows, columns={"d.year": "group"})
+
+
+def test_rows_of_which_none_is_complete_are_filled(prepared):
+    rows = "".join(
+        f"{row if row % 2 else ''},{'' if row % 2 else row * row},{row % 7}\n" for row in range(20)
+    )
+    imputation = {"numbers": "median", "indicators": True}
+    table = prepared("a,b,y\n" + rows, missing_features="impute", imputation=imputation)
+    assert table.num_rows == 20 and table["a"].null_count == 10
+
+
+def test_a_factor_may_have_any_levels(prepared):
+    levels = ["other", "rare", "pooled", "few", "other_2"]
+    rows = "".join(f"{levels[row % 5]},{row}\n" for row in range(20))
+    assert "a[other_3]" in prepared("a,y\n" + rows, rare_levels=5).column_names
+
+
+def test_a_table_without_doubts_says_so(prepared, tmp_path):
+    prepared("who,a,y\nx,1,2\nz,2,1\nx,3,4\nx,9,4\nz,6,7\n")
+    assert "doubts" not in read_schema(tmp_path / "table.parquet")
 
 
 def test_many_rows_that_are_dropped_are_told(prepared, tmp_path, capsys, caplog):

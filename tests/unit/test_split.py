@@ -228,7 +228,8 @@ DAYS = np.arange(40.0)
 REFUSED = {
     "no time": ({}, {"method": "time"}, ["no column is named for it", "NAME: time"]),
     "no split": ({}, {"method": "column"}, ["no column is named for it", "NAME: split"]),
-    "too many parts": ({"split": ["a", "b"] * 20}, {"method": "column", "seeds": [1, 2, 3]}, ["makes 2", "last: 2"]),
+    "too many parts": ({"split": ["a", "b", "c", "c"] * 10}, {"method": "column", "seeds": [1, 2, 4]}, ["makes 3", "last: 3"]),
+    "other words": ({"split": ["train", "val"] * 20}, {"method": "column"}, ["'train' and 'val'", "write train and test"]),
     "too long a time": ({"time": DAYS}, {"method": "time", "seeds": [1, 2, 3, 4]}, ["at least 2 rows", "0 to train on"]),
     "too many folds": ({}, {"method": "k_fold", "folds": 41}, ["folds is 41", "40 rows"]),
     "too many folds of groups": ({"group": [0, 1] * 20}, {"method": "k_fold", "folds": 3}, ["folds is 3", "2 groups"]),

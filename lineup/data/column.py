@@ -1,0 +1,53 @@
+"""A column of a table, with what was decided about it."""
+
+import re
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+USED = {"number", "category", "date", "boolean"}  # what becomes a feature
+ROLES = ("group", "time", "split")  # what says how the rows are split
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table of n rows, with what was decided about it."""
+
+    name: str
+    kind: str  # number, category, date, boolean; or what is left out: identifier, text, empty, ignore
+    values: pa.ChunkedArray  # length n; null where missing
+    reason: str = ""  # why it is of this kind, in words
+    doubt: str = ""  # what may be wrong, and what to write then, as a sentence; empty if all is clear
+    words: tuple[str, ...] = ()  # what counts as missing in it beside what always does
+
+    @property
+    def is_used(self) -> bool:
+        """Whether models see it."""
+        return self.kind in USED
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it says how the rows are split."""
+        return self.kind in ROLES
+
+    def only(self, kept: pa.ChunkedArray) -> "Column":
+        """Gives the column with some of its rows."""
+        return replace(self, values=self.values.filter(kept))
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a file as a whole says of its numbers and dates."""
+
+    decimal: str = ""  # the decimal mark, where it is known
+    dates: str = "auto"  # or day_first, or month_first
+    separator: str = ","
+    missing: tuple[float, ...] = ()  # numbers that stand for missing, however they are written
+
+
+def quoted(name: str) -> str:
+    """Writes a name as a key of YAML."""
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name) and name.lower() not in (
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null",
+    )  # fmt: skip
+    return name if plain else "'" + name.replace("'", "''") + "'"
