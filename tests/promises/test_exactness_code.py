@@ -307,8 +307,8 @@ CHANGES = [
         planned=True,
     ),
     Change(
-        "config.py: a check of the config, which no job uses",
-        edit("lineup/config.py", ("n=1)", "n=2)")),
+        "config_errors.py: a sentence about the config, which no job uses",
+        edit("lineup/config_errors.py", ("n=1)", "n=2)")),
         NOTHING,
     ),
     Change(
