@@ -44,11 +44,13 @@ def doubts_of_text(text: pa.Table) -> list[str]:
 
 
 def doubts_of_constants(columns: list[Column]) -> list[str]:
-    """Says of columns with one value that they are left out."""
-    return [
-        f"Column {column.name!r} has one value, {str(column.values.drop_null()[0].as_py())!r}, in all rows: no model can use it."
-        for column in columns
-    ]
+    """Says of columns with one value, or none, that they are left out."""
+    found = []
+    for column in columns:
+        given = column.values.drop_null()
+        what = f"one value, {str(given[0].as_py())!r}, in all rows" if len(given) else "no value in any row"
+        found.append(f"Column {column.name!r} has {what}: no model can use it.")
+    return found
 
 
 def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray) -> list[str]:

@@ -370,6 +370,12 @@ def test_a_column_of_one_value_drops_no_row(prepared):
     assert prepared("k,a,y\n" + rows).num_rows == 20
 
 
+def test_a_column_without_values_is_left_out(prepared, tmp_path):
+    rows = "".join(f",{row % 5},{row}\n" for row in range(20))
+    assert prepared("k,a,y\n" + rows, columns={"k": "number"}).column_names == ["a", "y"]
+    assert "Column 'k' has no value in any row" in " ".join(read_schema(tmp_path / "table.parquet")["doubts"])
+
+
 def test_a_role_takes_no_feature_its_name(prepared):
     rows = "".join(f"20{row}-01-05,g{row % 3},{row}\n" for row in range(10, 30))
     with pytest.raises(InputError, match=r"gives two columns the name 'd\.year'"):
