@@ -92,6 +92,7 @@ CHANGES = [
         ATEN[0],
         of("net"),
         ATEN[1],
+        planned=True,
     ),
     Change(
         "OPENBLAS_CORETYPE=Haswell",
