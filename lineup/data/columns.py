@@ -43,13 +43,10 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     texts = {name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names}
     texts = {name: pc.if_else(pc.equal(text, ""), None, text) for name, text in texts.items()}
     read = {
-        name: read_numbers(text, marks.decimal)
+        name: read_numbers(text, marks.decimal, marks.missing)
         for name, text in texts.items()
         if told.get(name, "number") == "number"
     }
-    for found in filter(None, read.values()):
-        gone = pc.is_in(pc.cast(found.values, pa.float64()), pa.array(marks.missing, pa.float64()))
-        found.values = pc.if_else(gone, pa.scalar(None, found.values.type), found.values)
     shown = {found.decimal for found in read.values() if found and found.decimal and _is_number(found)}
     if not marks.decimal and len(shown) == 1:
         marks = replace(marks, decimal=shown.pop())
@@ -90,24 +87,23 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
     """Decides what a column is that the config says nothing of."""
     if _is_number(numbers):
         return _number(name, text, numbers)
-    words = words_of(text)
-    count = len(words) - words.null_count
+    count = len(text) - text.null_count
     if count == 0:
-        return Column(name, "empty", words, "no value")
-    dates = read_dates(words, marks.dates)
+        return Column(name, "empty", text, "no value")
+    dates = read_dates(words_of(text), marks.dates)
     if dates:
         refuse_ambiguous(name, dates)
         doubt = _words_in_doubt(name, dates.words, "dates", "category")
         return Column(name, "date", dates.values, "dates", doubt, tuple(dates.words))
-    levels = pc.unique(words.drop_null())
+    levels = pc.unique(text.drop_null())
     if {level.lower() for level in levels[:7].to_pylist()} <= {"true", "false"}:
-        return Column(name, "boolean", truths(name, words), "true and false")
+        return Column(name, "boolean", truths(name, text), "true and false")
     if len(levels) > MOST_LEVELS or len(levels) > max(2, MOST_SHARE * count):
         kind = "identifier" if len(levels) == count else "text"
         return Column(
             name,
             kind,
-            words,
+            text,
             f"{len(levels)} different values in {count} rows",
             f"Column {name!r} is left out: it has {len(levels)} different values in {count} rows. If it is a factor, write "
             f"columns: {{{quoted(name)}: category}}.",
@@ -122,7 +118,7 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
             f"Column {name!r} is text with {found} numbers among its {count} values: if these are numbers, correct the others, "
             "or add them to reading.missing."
         )
-    return Column(name, "category", words, reason, doubt)
+    return Column(name, "category", text, reason, doubt)
 
 
 def _number(name: str, text: pa.ChunkedArray, numbers: Numbers) -> Column:
@@ -152,7 +148,8 @@ def _number(name: str, text: pa.ChunkedArray, numbers: Numbers) -> Column:
                 pc.cast(given, pa.string()), r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])$"
             )
         ).as_py():
-            doubt += f" Column {name!r} holds numbers such as {given[0].as_py()}, which look like dates: write them as 2024-05-03."
+            doubt += " " if doubt else ""
+            doubt += f"Column {name!r} holds numbers such as {given[0].as_py()}, which look like dates: write them as 2024-05-03."
         if dense and len(given) >= 10:
             doubt += " " if doubt else ""
             doubt += (

@@ -1,7 +1,6 @@
 """How a CSV file is written: its encoding, its separator and quotes, the lines before its header, and its names.
 
-The rules were measured on 432 public files: the separator was right in 95 %, and where the score was above UNSURE in
-more. All of them can be told in the config instead.
+All of it can be told in the config instead.
 """
 
 import csv
@@ -29,6 +28,9 @@ NUMBER = re.compile(
 DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?|\d{1,2}:\d{2}(:\d{2})?"
 )
+# Missing in any column, where they stand without quotes or where everything is quoted. Other words, such as "?", are
+# missing in columns of numbers alone.
+NOTHING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"]
 MISSING = {"", "na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "?", "-", "--", ".", "missing"}
 YEAR = re.compile(r"(19|20)\d\d")
 

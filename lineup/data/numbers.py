@@ -1,7 +1,7 @@
 """Numbers as people write them: $4,200, 12.3 %, 1.234,5, (300)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,16 +31,19 @@ class Numbers:
     unit: str = ""  # a sign that was taken off
 
 
-def read_numbers(values: pa.ChunkedArray, decimal: str = "") -> Numbers | None:
-    """Reads a column of text as numbers, in one way for all of it.
+def read_numbers(values: pa.ChunkedArray, decimal: str = "", missing: Sequence[float] = ()) -> Numbers | None:
+    """Reads a column of text as numbers, in one way for all of it; gives None if it is one of codes.
 
-    Args:
-        values: The text, without spaces around it, null where it is missing.
-        decimal: The decimal mark, where it is known.
-
-    Returns:
-        The numbers, or None if the column is one of codes, which numbers would spoil.
+    The text has no spaces around it. Numbers in ``missing`` stand for missing, however they are written.
     """
+    found = _read(values, decimal)
+    if found and missing:
+        gone = pc.is_in(pc.cast(found.values, pa.float64()), pa.array(missing, pa.float64()))
+        found.values = pc.if_else(gone, pa.scalar(None, found.values.type), found.values)
+    return found
+
+
+def _read(values: pa.ChunkedArray, decimal: str) -> Numbers | None:
     words = pc.utf8_lower(values)
     values = pc.if_else(pc.is_in(words, pa.array(sorted(MISSING))), pa.scalar(None, pa.string()), values)
     if _any(values, CODE) or _any(values, TOO_LONG):

@@ -12,14 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from lineup.data.dialect import UNSURE, Dialect, blanks
+from lineup.data.dialect import NOTHING, UNSURE, Dialect, blanks
 from lineup.data.encoding import find_encoding
 from lineup.data.header import dialect_of, open_unpacked
 from lineup.errors import InputError
-
-# Missing in any column, where they stand without quotes or where everything is quoted. Other words, such as "?", are
-# missing in columns of numbers alone.
-NOTHING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"]
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces", ":": "colons"}
 

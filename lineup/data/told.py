@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from lineup.data.column import Column, Marks
 from lineup.data.dates import Dates, read_dates
+from lineup.data.dialect import NOTHING
 from lineup.data.numbers import CODE, TOO_LONG, Numbers, read_numbers
 from lineup.errors import InputError
 
@@ -19,7 +20,7 @@ def decided(name: str, numbers: Numbers, text: pa.ChunkedArray, marks: Marks) ->
     if not decimal and "." in numbers.ambiguous and marks.separator == ",":
         decimal = "."  # a point in a file of commas
     if decimal:
-        decided = read_numbers(text, decimal)
+        decided = read_numbers(text, decimal, marks.missing)
         return decided and replace(decided, ambiguous="")
     raise InputError(
         f"holds {numbers.ambiguous!r} in column {name!r}, which may be a number of thousands or one with three "
@@ -31,7 +32,9 @@ def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None
     """Reads a column as the config says."""
     if kind == "number":
         # Codes such as 007 are numbers where a person says so.
-        numbers = numbers or read_numbers(pc.replace_substring_regex(text, *ZEROS), marks.decimal)
+        numbers = numbers or read_numbers(
+            pc.replace_substring_regex(text, *ZEROS), marks.decimal, marks.missing
+        )
         if numbers is None or numbers.words:
             stripped = pc.replace_substring_regex(text, *ZEROS)
             wrong = (
@@ -61,12 +64,12 @@ def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None
         return Column(name, kind, truths(name, words_of(text)), "as told")
     if kind == "time":
         return _time(name, text, numbers, marks)
-    return Column(name, kind, words_of(text), "as told")
+    return Column(name, kind, text, "as told")
 
 
 def _time(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: Marks) -> Column:
     """Reads a column of times: dates, or numbers such as years."""
-    numbers = numbers or read_numbers(text, marks.decimal)
+    numbers = numbers or read_numbers(text, marks.decimal, marks.missing)
     if numbers and numbers.ambiguous:
         numbers = decided(name, numbers, text, marks)
     given = text.drop_null()
@@ -102,6 +105,5 @@ def refuse_ambiguous(name: str, dates: Dates) -> None:
 
 
 def words_of(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Gives text whose missing values are those of text: NA is one, none is a level that people use."""
-    missing = pa.array(["NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"])
-    return pc.if_else(pc.is_in(text, missing), pa.scalar(None, pa.string()), text)
+    """Gives text in which a word for missing is missing, though it stands in quotes: it is no date, and neither true nor false."""
+    return pc.if_else(pc.is_in(text, pa.array(NOTHING)), pa.scalar(None, pa.string()), text)

@@ -40,7 +40,8 @@ KINDS = {
     "one level more": ("a", [f"k{row % (MOST_LEVELS + 1)}" for row in range(1000)], "text", True),
     "dates": ("a", ["2024-01-05", "2024-02-06"] * 3, "date", False),
     "years": ("a", ["1999", "2001", "1999", "2003"], "number", False),
-    "nothing": ("a", [None, "", "NA"], "empty", False),
+    "nothing": ("a", [None, "", None], "empty", False),
+    "the word NA": ("a", ["NA", "EU", "AS"] * 9, "category", False),
     "row numbers": ("id", numbers(30), "identifier", True),
     "row numbers by another name": ("a", numbers(30), "number", True),
     "identifiers": ("customer_id", numbers(30, 13), "identifier", True),
@@ -88,6 +89,13 @@ def test_a_number_for_missing_is_missing_however_it_is_written():
         None,
         1.5,
     ]
+
+
+def test_a_number_for_missing_is_missing_where_the_mark_was_decided_later():
+    found = typed(
+        marks=Marks(separator=";", missing=(-999.0,)), a=["-999", "1.234", "2.345"], b=["1,5", "2,5", "3,5"]
+    )
+    assert found["a"].values.to_pylist() == [None, 1234, 2345]
 
 
 def test_a_level_that_looks_like_a_number_does_not_stop_a_run():

@@ -162,6 +162,14 @@ def test_what_is_not_a_number_is_missing(prepared):
     assert table.to_pydict() == {"a": [1, 5], "y": [1, 5]}
 
 
+def test_the_word_na_in_quotes_is_a_level(prepared):
+    """As in R, where what is missing stands without quotes."""
+    lands = ['"NA"', '"EU"', "NA"]
+    rows = "".join(f"{lands[row % 3]},{row}\n" for row in range(12))
+    table = prepared("land,y\n" + rows, missing_features="drop")
+    assert table.to_pydict() == {"land[NA]": [1, 0] * 4, "y": [row for row in range(12) if row % 3 < 2]}
+
+
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(prepared):
     plain = prepared("a,y\n1,2\n3,4\n")
     assert prepared(b"\xef\xbb\xbf" + b"a,y\r\n1,2\r\n3,4\r\n") == plain
