@@ -32,6 +32,7 @@ DATE = re.compile(
 # missing in columns of numbers alone.
 NOTHING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"]
 MISSING = {"", "na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "?", "-", "--", ".", "missing"}
+LINE_END = r"\r\n|\n|\r"
 YEAR = re.compile(r"(19|20)\d\d")
 
 
@@ -66,7 +67,7 @@ def find_dialect(sample: bytes, told: dict) -> Dialect:
     if len(sample) >= SAMPLE and "\n" in text:
         text = text[: text.rindex("\n") + 1]
     skipped = told.get("skip_lines", 0)
-    ends = [found.end() for found in islice(re.finditer(r"\r\n|\n|\r", text), skipped)]
+    ends = [found.end() for found in islice(re.finditer(LINE_END, text), skipped)]
     begin = text if not skipped else text[ends[-1] :] if len(ends) == skipped else ""
     if named := re.match(r'"?sep=(.)"?\r?\n', begin, re.IGNORECASE):
         told = {"separator": named[1]} | told
@@ -211,7 +212,7 @@ def _one_column(text: str) -> Layout:
     """Takes each line for a value."""
     records = [
         (line, [field])
-        for line, field in enumerate(text.splitlines(), start=1)
+        for line, field in enumerate(re.split(LINE_END, text), start=1)
         if field.strip() and not field.startswith("#")
     ]
     separator = next(mark for mark in ["\x1f", "\x1e", "\x1d"] if mark not in text)
@@ -257,9 +258,9 @@ def _kind(field: str) -> str:
 
 
 def _all_quoted(text: str, layout: Layout) -> bool:
-    """Tells whether every field of the first lines begins with a quote."""
+    """Tells whether every field of the first lines of a table begins with a quote."""
     quote, separator = layout.quote, re.escape(layout.separator)
-    lines = [line for line in text.splitlines()[:RECORDS] if line.strip()]
+    lines = [line for line in re.split(LINE_END, text)[layout.before :][:RECORDS] if line.strip()]
     return bool(lines) and all(
         line.startswith(quote)
         and not re.search(rf"{separator}(?!{quote})", re.sub(rf"{quote}[^{quote}]*{quote}", quote * 2, line))

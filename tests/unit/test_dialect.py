@@ -231,6 +231,13 @@ def test_missing_words(tmp_path):
     assert read_text(file, {})[0].to_pydict() == {"a": ["1", "2"], "b": [None, "x"]}
 
 
+def test_a_title_does_not_change_what_a_quoted_word_is(tmp_path):
+    file = tmp_path / "table.csv"
+    for title in ("", "Sales of 2024\n\n"):
+        file.write_text(title + '"a","b"\n"1","NA"\n"2","x"\n"3","y"\n', encoding="utf-8")
+        assert read_text(file, {})[0]["b"].to_pylist() == [None, "x", "y"]
+
+
 @pytest.mark.parametrize("pack", ["gzip", "bz2", "lzma"])
 def test_packed_files(tmp_path, pack):
     module = __import__(pack)
