@@ -20,6 +20,7 @@ from lineup.torch_setup import lightning, set_threads, torch, torchmetrics
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
+from lineup.config import validate
 from lineup.data.design import read_design
 from lineup.data.splits import given_splits
 from lineup.data.tables import read_schema
@@ -98,6 +99,7 @@ def ours(options: argparse.Namespace, threads: int) -> float:
     set_threads(threads)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     changes = {"epochs": EPOCHS, "accelerator": "cpu", "processes": 1}
+    validate(config)
     settings = typed(Settings, config["models"]["digits_network"] | changes)
     rows, sides = Rows.of(read_design(options.table)), read_schema(options.table)["rows"]
     splits = given_splits(sides["train"], sides["test"], [1])

@@ -13,6 +13,7 @@ import yaml
 from sklearn.model_selection import train_test_split
 
 from benchmarks import lab
+from lineup.config import table_settings, validate
 from lineup.data.preparation import preprocess
 from lineup.data.splits import split
 from lineup.models import lasso
@@ -38,10 +39,10 @@ class Work:
         self.folder, self.logger = folder, logging.getLogger("bench")
         folder.mkdir(exist_ok=True)
         config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+        validate(config)
         dataset, self.models = config["datasets"]["hitters"], config["models"]
-        settings = {key: dataset[key] for key in ("target", "task", "missing_target", "missing_features")}
         self.table, self.splits = str(folder / "table.parquet"), str(folder / "splits.parquet")
-        preprocess(str(raw), self.table, logger=self.logger, **settings)
+        preprocess(str(raw), self.table, logger=self.logger, **table_settings(dataset))
         seeds = {"first": 1, "last": splits}
         split(self.table, self.splits, dataset["splits"]["test_share"], seeds, self.logger)
         X, y = lab.code_players(raw)

@@ -139,6 +139,13 @@ def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
     return {name: with_file[name]["sources"][0]["file"] for name in names}
 
 
+def table_settings(dataset: dict) -> dict:
+    """Picks the settings of the table of a dataset; those of the imputation where there is one."""
+    keys = ["target", "task", "missing_target", "missing_features", "rare_levels", "reading", "columns"]
+    imputation = dataset["imputation"] if dataset["missing_features"] == "impute" else None
+    return {key: dataset[key] for key in keys} | {"imputation": imputation}
+
+
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
     """Lists the seeds that ``splits.seeds`` stands for, a list or a ``first`` and a ``last``, in the order given."""
     return range(seeds["first"], seeds["last"] + 1) if isinstance(seeds, dict) else list(seeds)

@@ -158,7 +158,9 @@ def prepare(logger):
     """Gives a function that writes the prepared table and the splits of columns made up for a test."""
     import pandas as pd
 
-    def write(folder, columns, seeds=(1,), target="y", test_share=0.25, rare_levels=1, imputation=None):
+    def write(
+        folder, columns, seeds=(1,), target="y", test_share=0.25, rare_levels=1, imputation=None, told=None
+    ):
         missing_features = "impute" if imputation else "error"
         raw, table, splits = (
             str(folder / name) for name in ("made.csv", "made_table.parquet", "made_splits.parquet")
@@ -174,7 +176,7 @@ def prepare(logger):
             imputation,
             rare_levels,
             {},
-            {},
+            told or {},
             logger,
         )
         split(table, splits, test_share, list(seeds), logger)

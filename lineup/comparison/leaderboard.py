@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.scores import METRICS, doubts_of_record, read_grid_ends, score_columns, signed
+from lineup.comparison.scores import METRICS, doubts_of_fits, doubts_of_record, score_columns, signed
 from lineup.config import NULL_MODEL
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_splits, read_tables, write_table
@@ -31,9 +31,25 @@ def null_predictions(design: Design, splits: Splits, null_model: str) -> np.ndar
             np.bincount(design.y[train], minlength=len(design.classes)) / len(train) for train in splits.train
         ]
         return np.repeat(counts, splits.sizes()[1], axis=0)
-    location = {"mean": np.mean, "median": np.median}[null_model]
-    centres = np.concatenate([location(design.y[part.train], axis=1) for part in splits.parts()])
-    return np.repeat(centres, splits.sizes()[1])
+    centres = [_centres(design, part.train, null_model) for part in splits.parts()]
+    return np.repeat(np.concatenate(centres), splits.sizes()[1])
+
+
+def _centres(design: Design, train: np.ndarray, null_model: str) -> np.ndarray:
+    """Computes the mean or the median of the targets of training rows (S, m), of weighted ones if they have weights."""
+    y = design.y[train]
+    if design.weights is None:
+        return {"mean": np.mean, "median": np.median}[null_model](y, axis=1)
+    weights = design.weights[train]
+    if null_model == "mean":
+        return np.average(y, axis=1, weights=weights)
+    order = np.argsort(y, axis=1, kind="stable")
+    ordered, below = np.take_along_axis(y, order, 1), np.cumsum(np.take_along_axis(weights, order, 1), axis=1)
+    # Half of the weight is at or below the lower one, and half at or above the upper one; rounding aside, they are most often one.
+    half = below[:, -1:] / 2
+    middle = [(below >= half * (1 - 1e-12)).argmax(axis=1), (below > half * (1 + 1e-12)).argmax(axis=1)]
+    lower, upper = (np.take_along_axis(ordered, place[:, None], 1)[:, 0] for place in middle)
+    return (lower + upper) / 2
 
 
 def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) -> list[dict]:
@@ -125,8 +141,10 @@ def add_doubts(ranked: list[dict], files: dict[str, list[str]], metric: str, log
     """Adds to each line of a leaderboard what may be wrong with its model, and warns of it."""
     null = next(record for record in ranked if record["model"] == NULL_MODEL)
     for record in ranked:
-        ends = read_grid_ends(files.get(record["model"], []), record["splits"])
-        doubts = doubts_of_record(record, null, metric, ends) if record is not null else []
+        doubts = []
+        if record is not null:
+            doubts = doubts_of_fits(files[record["model"]], record["splits"])
+            doubts += doubts_of_record(record, null, metric)
         record["doubts"] = "; ".join(doubts)
         for doubt in doubts:
             warn(logger, f"{record['model']}: {doubt}.")

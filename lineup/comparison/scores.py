@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -62,11 +63,16 @@ class GridEnds:
         ]
 
 
-def read_grid_ends(paths: Iterable[str], splits: int) -> GridEnds:
-    """Adds up how often an end was chosen, over the scores of the blocks of a model and so many splits in all."""
+def doubts_of_fits(paths: Iterable[str], splits: int) -> list[str]:
+    """Says what may be wrong with the fits of a model, by the scores of its blocks, of so many splits in all."""
     found = [pq.read_schema(path).metadata for path in paths]
-    ends = [json.loads(metadata[SCHEMA_KEY]) for metadata in found if metadata and SCHEMA_KEY in metadata]
-    return GridEnds(sum(one["largest"] for one in ends), sum(one["smallest"] for one in ends), splits)
+    said = [json.loads(metadata[SCHEMA_KEY]) for metadata in found if metadata and SCHEMA_KEY in metadata]
+    ends = [sum(one.get(end, 0) for one in said) for end in ("largest", "smallest")]
+    unweighted = any(not one.get("is_weighted", True) for one in said)
+    words = [
+        "the weights of the rows count in its scores alone, not in its fits: this kind of model has none"
+    ]
+    return (words if unweighted else []) + GridEnds(*ends, splits).doubts()
 
 
 def signed(values: np.ndarray, metric: str) -> np.ndarray:
@@ -74,16 +80,9 @@ def signed(values: np.ndarray, metric: str) -> np.ndarray:
     return -values if metric in HIGHER_IS_BETTER else values
 
 
-def doubts_of_record(record: dict, null: dict, metric: str, grid_ends: GridEnds) -> list[str]:
-    """Says what may be wrong with a model.
-
-    Args:
-        record: Its line of the leaderboard.
-        null: That of the null model.
-        metric: The metric that models are ranked by.
-        grid_ends: How often it chose an end of its grid.
-    """
-    found = grid_ends.doubts()
+def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
+    """Says what may be wrong with a model by its line of the leaderboard, that of the null model, and the metric that ranks."""
+    found = []
     if signed(record[metric], metric) >= signed(null[metric], metric):
         found.append(
             "is no better than the null model, which predicts the same for every row: look at its settings"
@@ -93,12 +92,15 @@ def doubts_of_record(record: dict, null: dict, metric: str, grid_ends: GridEnds)
     return found
 
 
-def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+def regression_scores(
+    actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Computes the scores of S splits.
 
     Args:
         actual: Targets of the test rows, shape (S, t).
         predicted: Predictions for them, shape (S, t).
+        weights: Weights of these rows, shape (S, t), for means and sums that are weighted by them.
 
     Returns:
         ``mae`` and ``rmse`` in the unit of the target, and ``r2``, one minus the sum of squared
@@ -107,13 +109,17 @@ def regression_scores(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np
     """
     error = predicted - actual
     squares = np.square(error)
-    total = np.square(actual - actual.mean(axis=1, keepdims=True)).sum(axis=1)
+    mean = partial(np.average, axis=1, weights=weights)
+    about = np.square(actual - mean(actual)[:, None])
+    total, off = (
+        part.sum(axis=1) if weights is None else (part * weights).sum(axis=1) for part in (about, squares)
+    )
     # Rounding can give a constant target a sum of squares just above 0.
     total = np.where(actual.min(axis=1) < actual.max(axis=1), total, np.nan)
     return {
-        "mae": np.abs(error).mean(axis=1),
-        "rmse": np.sqrt(squares.mean(axis=1)),
-        "r2": 1 - squares.sum(axis=1) / total,
+        "mae": mean(np.abs(error)),
+        "rmse": np.sqrt(mean(squares)),
+        "r2": 1 - off / total,
     }
 
 
@@ -140,6 +146,7 @@ def write_evaluation(
     predictions: str,
     scores: str,
     grid_ends: GridEnds | None = None,
+    is_weighted: bool = True,
 ) -> None:
     """Writes the predictions and the scores of one model over S splits.
 
@@ -153,6 +160,7 @@ def write_evaluation(
             the list of those of all classes, float32.
         scores: Parquet file to write: ``seed`` and a column for each metric.
         grid_ends: How often a penalty was chosen from an end of its grid, for ``compare``.
+        is_weighted: Whether the weights of the rows, if they have any, counted in the fits.
     """
     tests = np.concatenate(list(splits.test))
     columns = {
@@ -169,8 +177,11 @@ def write_evaluation(
         columns["predicted"] = predicted
     write_table(columns, predictions)
     found = pa.table(score_columns(design, splits, predicted))
-    if grid_ends:
-        found = found.replace_schema_metadata({SCHEMA_KEY: json.dumps(asdict(grid_ends))})
+    said = asdict(grid_ends) if grid_ends else {}
+    if design.weights is not None and not is_weighted:
+        said["is_weighted"] = False
+    if said:
+        found = found.replace_schema_metadata({SCHEMA_KEY: json.dumps(said)})
     write_table(found, scores)
 
 
@@ -179,8 +190,8 @@ def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict
     scores, found, start = classification_scores if design.classes else regression_scores, [], 0
     for part in splits.parts():
         end = start + part.test.size
-        found.append(
-            scores(design.y[part.test], predicted[start:end].reshape(*part.test.shape, *predicted.shape[1:]))
-        )
+        weights = [] if design.weights is None else [design.weights[part.test]]
+        by_split = predicted[start:end].reshape(*part.test.shape, *predicted.shape[1:])
+        found.append(scores(design.y[part.test], by_split, *weights))
         start = end
     return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 USED = {"number", "category", "date", "boolean"}  # what becomes a feature
-ROLES = ("group", "time", "split")  # what says how the rows are split
+ROLES = ("group", "time", "split", "weight")  # what says how the rows are split, or how much they count
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Column:
 
     @property
     def is_role(self) -> bool:
-        """Whether it says how the rows are split."""
+        """Whether it says how the rows are split, or how much they count."""
         return self.kind in ROLES
 
     def only(self, kept: pa.ChunkedArray) -> "Column":

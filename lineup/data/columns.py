@@ -45,7 +45,7 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     read = {
         name: read_numbers(text, marks.decimal, marks.missing)
         for name, text in texts.items()
-        if told.get(name, "number") == "number"
+        if told.get(name, "number") in ("number", "weight")
     }
     shown = {found.decimal for found in read.values() if found and found.decimal and _is_number(found)}
     if not marks.decimal and len(shown) == 1:

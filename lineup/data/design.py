@@ -23,6 +23,7 @@ class Design:
         classes: Names of the K classes, for a classification; else empty.
         scale: What a model divides the features by: 255 for pixels, else 1.
         unlearned: What of X hangs on the training rows of a split; None if nothing does.
+        weights: How much each row counts, shape (n,), the most as 1; None where all count alike.
     """
 
     features: list[str]
@@ -32,6 +33,7 @@ class Design:
     classes: list[str] = field(default_factory=list)
     scale: float = 1.0
     unlearned: Unlearned | None = None
+    weights: np.ndarray | None = None
 
     def coded(self, train: np.ndarray, *sides: np.ndarray) -> list[np.ndarray]:
         """Gives the features of rows of S splits, (S, r, p) for each side (S, r), with what their training rows (S, m) say."""
@@ -54,12 +56,14 @@ def read_design(path: str | Path) -> Design:
     features = [feature["name"] for feature in schema["features"]]
     X = np.column_stack([columns[name] for name in features]).astype(np.float64)
     missing = np.isnan(X)
+    weights = columns.get(schema.get("roles", {}).get("weight"))
     return Design(
         features=features,
         X=np.where(missing, 0.0, X) if missing.any() else X,
         y=columns[schema["target"]["name"]].astype(np.float64),
         target=schema["target"]["name"],
         unlearned=_unlearned(X, missing, schema) if "learned" in schema else None,
+        weights=None if weights is None else weights / weights.max(),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# ASSUME: the folds of a grid search take the fills and the rare levels of their split, learned from all its training rows.
+# ASSUME: weights of rows have no say in what fills a gap, nor in which levels are rare.
 
 # Numbers that a step over all splits and rows may hold at once.
 AT_ONCE = 2**24
@@ -49,72 +49,91 @@ class Unlearned:
         Returns:
             The features of these rows, shape (S, r, p) each.
         """
-        coded = [X[rows] for rows in sides]
-        for place, gap in self.gaps.items():
-            fills = _fills(X[:, place], gap, train, self.numbers)
-            for values, rows in zip(coded, sides, strict=True):
-                values[:, :, place] = np.where(gap[rows], fills[:, None], values[:, :, place])
-        for factor in self.factors:
-            levels = _levels_as_known(factor, train, self.rare)
-            for values, rows in zip(coded, sides, strict=True):
-                known = np.take_along_axis(levels, factor.codes[rows], axis=1)
-                values[:, :, factor.features] = known[:, :, None] == np.arange(1, len(factor.features) + 1)
-                if factor.other is not None:
-                    values[:, :, factor.other] = known == len(factor.features) + 1
+        learned = self.learn(members(train, len(X)), X)
+        return [learned.code(X, rows) for rows in sides]
+
+    def learn(self, inside: np.ndarray, X: np.ndarray) -> "Learned":
+        """Learns from R sets of rows of X, given as a table (R, n) of which rows are in each."""
+        fills = {place: np.zeros(len(inside)) for place in self.gaps}
+        levels = [np.zeros((len(inside), len(one.features) + 2), dtype=np.int64) for one in self.factors]
+        size = max(1, AT_ONCE // max(len(X), 1))
+        for some in (slice(start, start + size) for start in range(0, len(inside), size)):
+            for place, gap in self.gaps.items():
+                fills[place][some] = _fills(X[:, place], gap, inside[some], self.numbers)
+            as_numbers = inside[some].astype(np.float64) if self.factors else None
+            for factor, known in zip(self.factors, levels, strict=True):
+                known[some] = _levels_as_known(factor, as_numbers, self.rare)
+        return Learned(self, fills, levels)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is learned from R sets of rows."""
+
+    of: Unlearned
+    fills: dict[int, np.ndarray]  # by the place of a feature, what its gaps are filled with, shape (R,)
+    levels: list[np.ndarray]  # for each factor, what its levels count as, see ``_levels_as_known``
+
+    def some(self, sets: slice) -> "Learned":
+        """Takes what was learned from some of the sets."""
+        fills = {place: values[sets] for place, values in self.fills.items()}
+        return Learned(self.of, fills, [known[sets] for known in self.levels])
+
+    def code(self, X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Gives the features of rows (R, r), coded by what was learned from each set: (R, r, p)."""
+        coded = X[rows]
+        for place, fills in self.fills.items():
+            gap = self.of.gaps[place][rows]
+            coded[:, :, place][gap] = np.repeat(fills, gap.sum(axis=1))
+        for factor, levels in zip(self.of.factors, self.levels, strict=True):
+            known = np.take_along_axis(levels, factor.codes[rows], axis=1)
+            coded[:, :, factor.features] = known[:, :, None] == np.arange(1, len(factor.features) + 1)
+            if factor.other is not None:
+                coded[:, :, factor.other] = known == len(factor.features) + 1
         return coded
 
 
-def _fills(values: np.ndarray, gap: np.ndarray, train: np.ndarray, numbers: str | None) -> np.ndarray:
-    """Computes the median or the mean of the training rows with a value for each split, shape (S,); 0 if there are none."""
+def _fills(values: np.ndarray, gap: np.ndarray, inside: np.ndarray, numbers: str | None) -> np.ndarray:
+    """Computes the median or the mean of the rows of each set with a value, shape (R,); 0 if there are none."""
     given = np.flatnonzero(~gap)
     given = given[np.argsort(values[given], kind="stable")]
-    ordered = values[given]
-    fills = np.zeros(len(train))
-    for some in _portions(train, len(values)):
-        inside = _members(train[some], len(values))[:, given]
-        if numbers == "mean":
-            centre = ordered.mean() if len(ordered) else 0.0  # a large mean would cost digits
-            fills[some] = centre + inside @ (ordered - centre) / np.maximum(inside.sum(axis=1), 1)
-            continue
-        counts = np.cumsum(inside, axis=1, dtype=np.int32)
-        total = counts[:, -1] if len(given) else np.zeros(len(inside), dtype=np.int32)
-        middle = [
-            (counts >= np.maximum(place, 1)[:, None]).argmax(axis=1)
-            for place in ((total + 1) // 2, total // 2 + 1)
-        ]
-        found = (ordered[middle[0]] + ordered[middle[1]]) / 2 if len(given) else fills[some]
-        fills[some] = np.where(total > 0, found, 0.0)
-    return fills
+    if not len(given):
+        return np.zeros(len(inside))
+    ordered, inside = values[given], inside[:, given]
+    if numbers == "mean":
+        centre = ordered.mean()  # a large mean would cost digits
+        total = inside.sum(axis=1)
+        return np.where(total > 0, centre + inside @ (ordered - centre) / np.maximum(total, 1), 0.0)
+    counts = np.cumsum(inside, axis=1, dtype=np.int32)
+    total = counts[:, -1]
+    middle = [
+        (counts >= np.maximum(place, 1)[:, None]).argmax(axis=1)
+        for place in ((total + 1) // 2, total // 2 + 1)
+    ]
+    return np.where(total > 0, (ordered[middle[0]] + ordered[middle[1]]) / 2, 0.0)
 
 
-def _levels_as_known(factor: Factor, train: np.ndarray, rare: int) -> np.ndarray:
-    """Tells for each split what each level, and a missing value, counts as: shape (S, L + 1), with L for the rare ones together.
+def _levels_as_known(factor: Factor, inside: np.ndarray, rare: int) -> np.ndarray:
+    """Tells for each set what each level, and a missing value, counts as: shape (R, L + 1), with L for the rare ones together.
 
-    A missing value is the most frequent level. So is a level without training rows if no other is rare.
+    A missing value is the most frequent level. So is a level without rows in the set if no other is rare.
     """
     count = len(factor.features) + 1
-    codes = factor.codes[train]
-    counts = np.stack([(codes == level).sum(axis=1) for level in range(count)], axis=1)
-    known = np.tile(np.arange(count + 1), (len(train), 1))
+    counts = (inside @ (factor.codes[:, None] == np.arange(count))).astype(np.int64)
+    known = np.tile(np.arange(count + 1), (len(inside), 1))
     frequent = counts.argmax(axis=1)
     if factor.other is not None:
         few = counts < rare
         # The most frequent level stands for itself, however few rows there are.
-        few[np.arange(len(train)), frequent] = False
+        few[np.arange(len(inside)), frequent] = False
         together = (counts * few).sum(axis=1, keepdims=True) > 0
         known[:, :count] = np.where(few, np.where(together, count, frequent[:, None]), known[:, :count])
     known[:, count] = frequent
     return known
 
 
-def _members(train: np.ndarray, rows: int) -> np.ndarray:
-    """Tells which rows are training rows, shape (S, n)."""
+def members(train: np.ndarray, rows: int) -> np.ndarray:
+    """Tells which of n rows are in each of R sets of row numbers (R, m): shape (R, n)."""
     inside = np.zeros((len(train), rows), dtype=bool)
     np.put_along_axis(inside, train, True, axis=1)
     return inside
-
-
-def _portions(train: np.ndarray, rows: int) -> list[slice]:
-    """Cuts splits so that no step holds more than AT_ONCE numbers."""
-    size = max(1, AT_ONCE // max(rows, 1))
-    return [slice(start, start + size) for start in range(0, len(train), size)]

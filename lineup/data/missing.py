@@ -65,6 +65,39 @@ def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.Chu
     return kept
 
 
+def drop_weightless(columns: list[Column], kept: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Drops the rows whose weight is 0, since they count in nothing.
+
+    Args:
+        columns: All columns of the table.
+        kept: Which rows are left so far.
+
+    Returns:
+        Which rows are left now.
+
+    Raises:
+        InputError: If a weight is below 0 or infinite, or all are 0.
+    """
+    for column in columns:
+        if column.kind != "weight":
+            continue
+        weights = pc.cast(column.values, pa.float64())
+        wrong = pc.and_(
+            kept,
+            pc.invert(pc.fill_null(pc.and_(pc.greater_equal(weights, 0.0), pc.is_finite(weights)), True)),
+        )
+        if (row := pc.index(wrong, True).as_py()) >= 0:
+            raise InputError(
+                f"holds the weight {column.values[row].as_py()} in column {column.name!r}, row {row + 1}: a weight is 0 or more, and finite"
+            )
+        kept = pc.and_(kept, pc.fill_null(pc.not_equal(weights, 0.0), True))
+        if not pc.any(kept).as_py():
+            raise InputError(
+                f"has no row left with a weight above 0 in column {column.name!r}: correct it, or leave it out"
+            )
+    return kept
+
+
 def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list[str]:
     """Says that many rows with a target are dropped for missing features, if they are, and which column is to blame."""
     given = next(pc.is_valid(column.values) for column in columns if column.name == target)

@@ -22,7 +22,7 @@ from lineup.data.columns import type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
 from lineup.data.header import check_names
-from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing
+from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
 from lineup.data.numbers import read_numbers
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_text
 from lineup.data.tables import SCHEMA_KEY, write_table
@@ -47,7 +47,9 @@ class Prepared:
     answer: pa.ChunkedArray  # the target
     rows: int  # n
     doubts: list[str]  # what may be wrong, as sentences
-    roles: dict[str, Column]  # the columns that say how the rows are split, by what they say
+    roles: dict[
+        str, Column
+    ]  # the columns that say how the rows are split, or how much they count, by what they say
 
 
 def read_columns(
@@ -111,6 +113,7 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
             varies = column.name == target or pc.count_distinct(column.values).as_py() > 1
             (used if varies else constant).append(column)
     kept = drop_missing(used, target, missing)
+    kept = drop_weightless(read.columns, kept)
     roles = roles_of([column.only(kept) for column in read.columns if column.is_role])
     rows = pc.sum(kept).as_py()
     left = {column.name: column.only(kept) for column in used}
@@ -147,7 +150,11 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
 
 
 def roles_of(columns: list[Column]) -> dict[str, Column]:
-    """Gives the columns that say how the rows are split by what they say; raises an InputError if one cannot."""
+    """Gives the columns that say how the rows are split, or how much they count, by what they say.
+
+    Raises:
+        InputError: If one cannot say it.
+    """
     roles = {}
     for column in columns:
         if column.kind in roles:

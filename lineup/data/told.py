@@ -30,7 +30,7 @@ def decided(name: str, numbers: Numbers, text: pa.ChunkedArray, marks: Marks) ->
 
 def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: Marks) -> Column:
     """Reads a column as the config says."""
-    if kind == "number":
+    if kind in ("number", "weight"):
         # Codes such as 007 are numbers where a person says so.
         numbers = numbers or read_numbers(
             pc.replace_substring_regex(text, *ZEROS), marks.decimal, marks.missing

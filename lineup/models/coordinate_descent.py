@@ -21,18 +21,30 @@ class LassoPath:
         return X @ self.coefficients + self.intercepts
 
 
-def penalty_grid(X: np.ndarray, y: np.ndarray, number: int, smallest: float, standardize: bool) -> np.ndarray:
+def penalty_grid(
+    X: np.ndarray,
+    y: np.ndarray,
+    number: int,
+    smallest: float,
+    standardize: bool,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
     """Computes the penalties to search, from the largest down.
 
     The largest is ``max_j |x_j' (y - mean y)| / n``, the smallest at which every coefficient is zero (Friedman, Hastie
-    and Tibshirani 2010, section 2.5), with ``x_j`` standardized or not; ``smallest`` is a share of it.
+    and Tibshirani 2010, section 2.5), with ``x_j`` standardized or not; ``smallest`` is a share of it. Weighted rows
+    have weighted means.
 
     Raises:
         InputError: If the target does not vary with any feature.
     """
-    centre, scale = standardization(X)
+    centre, scale = standardization(X, weights)
     Z = (X - centre) / scale if standardize else X - centre
-    largest = np.abs(Z.T @ (y - y.mean())).max() / len(y)
+    centred = y - np.average(y, weights=weights)
+    if weights is None:
+        largest = np.abs(Z.T @ centred).max() / len(y)
+    else:
+        largest = np.abs(Z.T @ (weights * centred)).max() / weights.sum()
     if y.min() == y.max() or largest == 0:
         raise InputError(
             "The lasso has no penalty to choose: in the training rows of a split the target is constant, or no "
@@ -48,10 +60,12 @@ def fit_path(
     standardize: bool,
     tolerance: float,
     max_iterations: int,
+    weights: np.ndarray | None = None,
 ) -> LassoPath:
     """Fits the lasso with an intercept at each penalty, by coordinate descent on the Gram matrix.
 
-    It minimizes ``|y - b0 - X b|^2 / (2 n) + penalty * |b|_1``, over standardized features if asked.
+    It minimizes ``|y - b0 - X b|^2 / (2 n) + penalty * |b|_1``, over standardized features if asked, with means of weighted
+    rows if these have weights.
 
     Args:
         X: Features, shape (n, p).
@@ -60,6 +74,7 @@ def fit_path(
         standardize: Whether to standardize the features by these rows first.
         tolerance: Largest duality gap, relative to the sum of squares of the centred target.
         max_iterations: Most sweeps for one penalty.
+        weights: Weights of the rows, shape (n,).
 
     Returns:
         The fits.
@@ -71,10 +86,14 @@ def fit_path(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
 
-    centre, scale = standardization(X)
+    centre, scale = standardization(X, weights)
     if not standardize:
         scale = np.ones_like(scale)
-    Z, centred = (X - centre) / scale, y - y.mean()
+    mean = np.average(y, weights=weights)
+    Z, centred = (X - centre) / scale, y - mean
+    if weights is not None:
+        root = np.sqrt(weights * len(weights) / weights.sum())
+        Z, centred = Z * root[:, None], centred * root
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
@@ -93,4 +112,4 @@ def fit_path(
                 "max_iterations or tolerance of the model in the config, or set standardize: true."
             ) from warning
     coefficients = coefficients / scale[:, None]
-    return LassoPath(coefficients, y.mean() - centre @ coefficients)
+    return LassoPath(coefficients, mean - centre @ coefficients)

@@ -6,6 +6,7 @@ import numpy as np
 
 from lineup.comparison.scores import GridEnds, write_evaluation
 from lineup.data.design import Design
+from lineup.data.imputation import members
 from lineup.data.tables import Splits, write_coefficients
 from lineup.errors import InputError
 
@@ -33,22 +34,63 @@ def check_folds(model: str, rows: int, folds: Folds) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Training:
+    """The training rows of S splits, m each, as a search sees them.
+
+    Attributes:
+        X: Features, shape (S, m, p).
+        y: Targets, shape (S, m).
+        weights: Weights of the rows, shape (S, m); None where they count alike.
+        folds: The features as the rows that each of F folds leaves code them, F times shape (S, m, p); None where that is X.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    folds: list[np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, design: Design, train: np.ndarray, folds: Folds) -> "Training":
+        """Takes training rows of a table by their numbers, shape (S, m)."""
+        (X,) = design.coded(train, train)
+        weights, by_fold = None if design.weights is None else design.weights[train], None
+        if design.unlearned:
+            by_fold = _coded_by_folds(design, train, fold_rows(train.shape[1], folds))
+        return cls(X, design.y[train], weights, by_fold)
+
+
+def _coded_by_folds(design: Design, train: np.ndarray, held: list[np.ndarray]) -> list[np.ndarray]:
+    """Codes training rows (S, m) as the rows that each of F folds leaves say: F times shape (S, m, p)."""
+    inside = np.tile(members(train, len(design.X)), (len(held), 1, 1))
+    for fold, rows in zip(inside, held, strict=True):
+        np.put_along_axis(fold, train[:, rows], False, axis=1)
+    learned = design.unlearned.learn(inside.reshape(-1, len(design.X)), design.X)
+    starts = range(0, len(held) * len(train), len(train))
+    return [learned.some(slice(start, start + len(train))).code(design.X, train) for start in starts]
+
+
 def held_out_errors(
-    X: np.ndarray, y: np.ndarray, held: list[np.ndarray], coefficients: np.ndarray, intercepts: np.ndarray
+    training: Training, held: list[np.ndarray], coefficients: np.ndarray, intercepts: np.ndarray
 ) -> np.ndarray:
     """Computes the mean absolute errors on the held-out folds of S splits.
 
     Args:
-        X: Training features of the splits, shape (S, m, p).
-        y: Training targets, shape (S, m).
+        training: The training rows.
         held: The rows of each of the F held-out folds.
         coefficients: Of the fits without each fold at k penalties, shape (S, F or more, k, p).
         intercepts: Shape (S, F or more, k). The result has shape (S, F, k), and the unit of the target.
     """
-    errors = np.empty((len(X), len(held), coefficients.shape[2]))
+    errors = np.empty((len(training.X), len(held), coefficients.shape[2]))
     for fold, rows in enumerate(held):
-        predicted = X[:, rows] @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
-        errors[:, fold] = np.abs(predicted - y[:, rows, None]).mean(axis=1)
+        X = (training.folds[fold] if training.folds else training.X)[:, rows]
+        predicted = X @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
+        off = np.abs(predicted - training.y[:, rows, None])
+        if training.weights is None:
+            errors[:, fold] = off.mean(axis=1)
+        else:
+            weights = training.weights[:, rows, None]
+            errors[:, fold] = (off * weights).sum(axis=1) / weights.sum(axis=1)
     return errors
 
 

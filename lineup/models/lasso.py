@@ -8,7 +8,15 @@ import numpy as np
 from lineup.data.design import read_design
 from lineup.data.tables import parquet_writer, read_splits, write_table
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import ChosenFits, Folds, check_folds, fold_rows, grid_columns, held_out_errors
+from lineup.models.grid_search import (
+    ChosenFits,
+    Folds,
+    Training,
+    check_folds,
+    fold_rows,
+    grid_columns,
+    held_out_errors,
+)
 from lineup.models.homotopy import duality_gaps, lasso_paths
 from lineup.models.moments import Problems, problems
 from lineup.progress import Progress
@@ -68,12 +76,11 @@ class Search:
     solved_again: int
 
 
-def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
+def search(training: Training, settings: Settings) -> Search:
     """Searches the grid of penalties by cross-validation, for S splits at once.
 
     Args:
-        X: Training features of the splits, shape (S, m, p).
-        y: Training targets, shape (S, m).
+        training: The training rows of the splits.
         settings: Those of the model.
 
     Raises:
@@ -83,21 +90,29 @@ def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
         vars(settings.penalties),
         (settings.standardize, settings.tolerance, settings.max_iterations),
     )
+    X, y, weights = training.X, training.y, training.weights
+
+    def weights_of(split: int, rows: slice | np.ndarray = slice(None)) -> np.ndarray | None:
+        return None if weights is None else weights[split, rows]
+
     penalties = np.array(
-        [penalty_grid(features, target, **grid) for features, target in zip(X, y, strict=True)]
+        [penalty_grid(X[split], y[split], **grid, weights=weights_of(split)) for split in range(len(X))]
     )
-    held = fold_rows(X.shape[1], settings.folds)
-    kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held] + [np.arange(X.shape[1])]
-    found = problems(X, y, held)
+    everything = np.arange(X.shape[1])
+    held = fold_rows(len(everything), settings.folds)
+    kept = [np.delete(everything, fold) for fold in held] + [everything]
+    found = problems(X, y, held, weights, training.folds)
     paths, gaps = solve(found, penalties, settings.standardize)
     coefficients = paths / found.scale[:, :, None, :]
     intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
     again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
     for split, fold in again:
-        rows = kept[fold]
-        solved = fit_path(X[split, rows], y[split, rows], penalties[split], *solver)
+        rows, seen = kept[fold], [*(training.folds or [X] * len(held)), X][fold]
+        solved = fit_path(
+            seen[split, rows], y[split, rows], penalties[split], *solver, weights_of(split, rows)
+        )
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
-    errors = held_out_errors(X, y, held, coefficients, intercepts)
+    errors = held_out_errors(training, held, coefficients, intercepts)
     return Search(
         penalties=penalties,
         errors=errors,
@@ -144,12 +159,16 @@ def fit_lasso(
     progress = Progress(logger, "splits searched", len(drawn))
     fits, again = ChosenFits(design, drawn), 0
     with parquet_writer(grid) as write_grid:
-        for chunk in drawn.chunks((number + 1) * (features**2 + k * features) + int(rows.max()) * features):
-            X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
-            found = search(X, design.y[chunk.train], settings)
+        for chunk in drawn.chunks(
+            (number + 1) * (features**2 + k * features)
+            + int(rows.max()) * features * (number + 1 if design.unlearned else 1)
+        ):
+            found = search(Training.of(design, chunk.train, settings.folds), settings)
             if chunk.seeds[0] == drawn.seeds[0]:
                 write_path(int(chunk.seeds[0]), design.features, found, path)
-            fits.add(X_test, found.coefficients, found.intercepts, found.chosen)
+            fits.add(
+                *design.coded(chunk.train, chunk.test), found.coefficients, found.intercepts, found.chosen
+            )
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             again += found.solved_again
             progress.advance(len(chunk))

@@ -9,14 +9,19 @@ from lineup.data.design import read_design
 from lineup.data.tables import read_splits, write_coefficients
 
 
-def least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+def least_squares(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
     """Fits least squares with an intercept to features (n, p) and a target (n,): p coefficients, and the intercept.
 
-    Of linearly dependent features, the coefficients are those of smallest norm.
+    Rows may have weights (n,). Of linearly dependent features, the coefficients are those of smallest norm.
     """
-    centre = X.mean(axis=0)
-    coefficients = np.linalg.lstsq(X - centre, y - y.mean(), rcond=None)[0]
-    return coefficients, float(y.mean() - centre @ coefficients)
+    centre, mean = np.average(X, axis=0, weights=weights), np.average(y, weights=weights)
+    Z, centred = X - centre, y - mean
+    if weights is not None:
+        Z, centred = Z * np.sqrt(weights)[:, None], centred * np.sqrt(weights)
+    coefficients = np.linalg.lstsq(Z, centred, rcond=None)[0]
+    return coefficients, float(mean - centre @ coefficients)
 
 
 def fit_linear(
@@ -36,7 +41,10 @@ def fit_linear(
     fits, predicted = [], []
     for chunk in drawn.chunks(int(drawn.sizes()[0].max()) * len(design.features)):
         X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
-        found = [least_squares(*rows) for rows in zip(X, design.y[chunk.train], strict=True)]
+        seen = [X, design.y[chunk.train]]
+        if design.weights is not None:
+            seen.append(design.weights[chunk.train])
+        found = [least_squares(*rows) for rows in zip(*seen, strict=True)]
         slopes, intercepts = (np.array(part) for part in zip(*found, strict=True))
         predicted.append(((X_test @ slopes[:, :, None])[:, :, 0] + intercepts[:, None]).ravel())
         fits += found

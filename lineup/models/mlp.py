@@ -71,7 +71,7 @@ def fit_mlp(
     found = train_all(Rows.of(design), drawn, settings, threads, gpus, mpi, checkpoints, files, logger)
     predicted = predictions_of(design, drawn, found)
     description = write_weights(design, drawn, found, settings, weights)
-    write_evaluation(design, drawn, predicted, predictions, scores)
+    write_evaluation(design, drawn, predicted, predictions, scores, is_weighted=False)
     write_curves(drawn, found, learning_curves, training_log)
     write_summary(description, settings.batch_size, summary)
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def standardization(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the mean and the population standard deviation of each feature, 1 for a constant one."""
+def standardization(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the mean and the population standard deviation of each feature, 1 for a constant one, of weighted rows if asked."""
     # Rounding can give a constant feature a standard deviation of 1e-17, and its mean a last digit too many.
     constant = X.min(axis=0) == X.max(axis=0)
-    return np.where(constant, X[0], X.mean(axis=0)), np.where(constant, 1.0, X.std(axis=0))
+    mean = np.average(X, axis=0, weights=weights)
+    spread = (
+        X.std(axis=0) if weights is None else np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
+    )
+    return np.where(constant, X[0], mean), np.where(constant, 1.0, spread)
 
 
 @dataclass(frozen=True)
@@ -21,32 +25,43 @@ class Problems:
     gram: np.ndarray  # correlations of the features, shape (S, F + 1, p, p)
     correlation: np.ndarray  # covariances of the standardized features with the target, shape (S, F + 1, p)
     variance: np.ndarray  # variances of the target, shape (S, F + 1)
+    count: np.ndarray  # how many rows there are, or the sum of their weights, shape (S, F + 1)
 
 
-def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:
-    """Computes the problems of all folds from one pass over the rows of each split.
+def problems(
+    X: np.ndarray,
+    y: np.ndarray,
+    held: list[np.ndarray],
+    weights: np.ndarray | None = None,
+    folds: list[np.ndarray] | None = None,
+) -> Problems:
+    """Computes the problems of all folds, where they see the same features from one pass over the rows of each split.
 
-    The moments of the rows that a fold leaves are those of all rows less those of the fold.
+    The moments of the rows that a fold leaves are then those of all rows less those of the fold.
 
     Args:
         X: Training features of the splits, shape (S, m, p).
         y: Training targets, shape (S, m).
-        held: The rows of each held-out fold.
+        held: The rows of each of F held-out folds.
+        weights: Weights of the rows, shape (S, m).
+        folds: The features as the rows that each fold leaves code them, F times shape (S, m, p), where that differs from X.
     """
-    splits, rows = X.shape[:2]
-    table = np.concatenate([X, y[:, :, None]], axis=2)
     # Moments lose digits where the mean is large beside the standard deviation.
-    shift = table.mean(axis=1, keepdims=True)
-    table = np.concatenate([np.ones((splits, rows, 1)), table - shift], axis=2)
-    parts = np.stack([np.swapaxes(table[:, fold], 1, 2) @ table[:, fold] for fold in held], axis=1)
+    shift = np.concatenate([X, y[:, :, None]], axis=2).mean(axis=1, keepdims=True)
+    kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held]
+    parts = _products(X, y, shift, weights, held)
     total = parts.sum(axis=1, keepdims=True)
-    moments = np.concatenate([total - parts, total], axis=1)
+    others = total - parts
+    if folds is not None:
+        coded = zip(folds, kept, strict=True)
+        others = np.concatenate([_products(one, y, shift, weights, [rows]) for one, rows in coded], axis=1)
+    moments = np.concatenate([others, total], axis=1)
     count = moments[:, :, :1, 0]
     mean = moments[:, :, 0, 1:] / count
     covariance = moments[:, :, 1:, 1:] / count[..., None] - mean[..., :, None] * mean[..., None, :]
     # Rounding would give a constant feature a small standard deviation.
-    kept = [np.setdiff1d(np.arange(rows), fold) for fold in held] + [np.arange(rows)]
-    constant = np.stack([(X[:, some] == X[:, some[:1]]).all(axis=1) for some in kept], axis=1)
+    seen = [*zip(folds or [X] * len(held), kept, strict=True), (X, np.arange(X.shape[1]))]
+    constant = np.stack([(one[:, rows] == one[:, rows[:1]]).all(axis=1) for one, rows in seen], axis=1)
     variances = np.diagonal(covariance, axis1=2, axis2=3)
     scale = np.where(constant, 1.0, np.sqrt(np.maximum(variances[..., :-1], 0.0)))
     scale = np.where(scale > 0, scale, 1.0)
@@ -58,4 +73,16 @@ def problems(X: np.ndarray, y: np.ndarray, held: list[np.ndarray]) -> Problems:
         gram=np.where(inside[..., :, None] & inside[..., None, :], gram, 0.0),
         correlation=np.where(inside, covariance[..., :-1, -1] / scale, 0.0),
         variance=variances[..., -1],
+        count=count[..., 0],
     )
+
+
+def _products(
+    X: np.ndarray, y: np.ndarray, shift: np.ndarray, weights: np.ndarray | None, parts: list[np.ndarray]
+) -> np.ndarray:
+    """Sums the products of the columns 1, X and y, less a shift, over some parts of the rows: (S, parts, p + 2, p + 2)."""
+    table = np.concatenate([X, y[:, :, None]], axis=2) - shift
+    table = np.concatenate([np.ones((*y.shape, 1)), table], axis=2)
+    if weights is not None:
+        table *= np.sqrt(weights)[:, :, None]
+    return np.stack([np.swapaxes(table[:, rows], 1, 2) @ table[:, rows] for rows in parts], axis=1)

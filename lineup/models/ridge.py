@@ -11,6 +11,7 @@ from lineup.errors import InputError
 from lineup.models.grid_search import (
     ChosenFits,
     Folds,
+    Training,
     check_folds,
     fold_rows,
     grid_columns,
@@ -50,27 +51,25 @@ class Search:
     intercepts: np.ndarray  # shape (S, k)
 
 
-def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
+def search(training: Training, settings: Settings) -> Search:
     """Searches a grid of penalties by cross-validation, for S splits at once.
 
-    Each fit minimizes ``|y - b0 - X b|^2 + penalty * |b|^2``, over standardized features if asked. With
+    Each fit minimizes ``|y - b0 - X b|^2 + penalty * |b|^2``, the squares weighted if the rows are, over standardized features if asked. With
     ``X'X = Q D Q'`` of the centred features its coefficients are ``Q (D + penalty)^-1 Q' X'y`` (Hastie, Tibshirani and
     Friedman 2009, section 3.4.1), so one decomposition gives all penalties.
 
     Args:
-        X: Training features of the splits, shape (S, m, p).
-        y: Training targets, shape (S, m).
+        training: The training rows of the splits.
         settings: Those of the model.
 
     Raises:
         InputError: If every feature is constant in the training rows of a split.
     """
-    rows = X.shape[1]
-    held = fold_rows(rows, settings.folds)
-    found = problems(X, y, held)
+    held = fold_rows(training.X.shape[1], settings.folds)
+    found = problems(training.X, training.y, held, training.weights, training.folds)
     scale = found.scale if settings.standardize else np.ones_like(found.scale)
     back = found.scale / scale  # from standardized features to those that are penalized
-    counts = np.array([rows - len(fold) for fold in held] + [rows])[:, None]
+    counts = found.count[..., None]
     squares, vectors = np.linalg.eigh(found.gram * back[..., :, None] * back[..., None, :])
     squares = np.maximum(squares, 0.0) * counts
     largest = squares[:, -1, -1]
@@ -86,7 +85,7 @@ def search(X: np.ndarray, y: np.ndarray, settings: Settings) -> Search:
     shrunk = turned[:, :, None, :] / (squares[:, :, None, :] + grid[:, None, :, None])
     coefficients = (shrunk @ np.swapaxes(vectors, 2, 3)) / scale[:, :, None, :]
     intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
-    errors = held_out_errors(X, y, held, coefficients, intercepts)
+    errors = held_out_errors(training, held, coefficients, intercepts)
     chosen = errors.mean(axis=1).argmin(axis=1)
     return Search(grid, errors, chosen, coefficients[:, -1], intercepts[:, -1])
 
@@ -124,11 +123,13 @@ def fit_ridge(
     fits = ChosenFits(design, drawn)
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
-            (number + 1) * (2 * features**2 + 2 * k * features) + int(rows.max()) * features
+            (number + 1) * (2 * features**2 + 2 * k * features)
+            + int(rows.max()) * features * (number + 1 if design.unlearned else 1)
         ):
-            X, X_test = design.coded(chunk.train, chunk.train, chunk.test)
-            found = search(X, design.y[chunk.train], settings)
-            fits.add(X_test, found.coefficients, found.intercepts, found.chosen)
+            found = search(Training.of(design, chunk.train, settings.folds), settings)
+            fits.add(
+                *design.coded(chunk.train, chunk.test), found.coefficients, found.intercepts, found.chosen
+            )
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             progress.advance(len(chunk))
     fits.write(predictions, scores, coefficients)

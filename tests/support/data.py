@@ -65,6 +65,14 @@ def small_models():
 
 
 # What the rule that trains networks writes, but for its record.
+# The settings of a network that is soon trained.
+NETWORK = {
+    "standardize": True, "standardize_target": True, "hidden": [4], "dropout": [0.0], "loss": "squared_error",
+    "optimizer": "adam", "learning_rate": 0.01, "batch_size": 16, "epochs": 4, "seed": 0, "validation": "test",
+    "accelerator": "cpu", "precision": "32-true", "processes": 1, "patience": "none", "weights": "last",
+    "threads_per_network": 1, "threads": 1,
+}  # fmt: skip
+
 NETWORK_FILES = {
     "predictions": "predictions.parquet",
     "scores": "scores.parquet",

@@ -463,37 +463,33 @@ def test_scores_of_classes_are_those_of_scikit_learn():
     assert len(set(scores["log_loss"])) == 3
 
 
-NO_GRID = GridEnds(0, 0, 100)
+@pytest.mark.parametrize(
+    ("record", "null", "said"),
+    [
+        ({"mae": 1.0, "r2": 0.5}, {"mae": 2.0}, ""),
+        ({"mae": 2.0, "r2": 0.5}, {"mae": 2.0}, "is no better than the null model"),
+        ({"mae": 3.0, "r2": 0.5}, {"mae": 2.0}, "is no better than the null model"),
+        ({"accuracy": 0.9}, {"accuracy": 0.5}, ""),
+        ({"accuracy": 0.4}, {"accuracy": 0.5}, "is no better than the null model"),
+        ({"mae": 1e-9, "r2": 0.9999}, {"mae": 2.0}, "is too good: look for a column"),
+    ],
+)
+def test_what_may_be_wrong_with_a_model(record, null, said):
+    """A model that is as good as the null model is no better; of a metric where higher is better, the lower ones are not."""
+    doubts = doubts_of_record(record, null, next(iter(record)))
+    assert len(doubts) == bool(said) and "".join(doubts).startswith(said)
 
 
 @pytest.mark.parametrize(
-    ("record", "null", "ends", "said"),
+    ("ends", "said"),
     [
-        ({"mae": 1.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, ""),
-        ({"mae": 2.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, "is no better than the null model"),
-        ({"mae": 3.0, "r2": 0.5}, {"mae": 2.0}, NO_GRID, "is no better than the null model"),
-        ({"accuracy": 0.9}, {"accuracy": 0.5}, NO_GRID, ""),
-        ({"accuracy": 0.4}, {"accuracy": 0.5}, NO_GRID, "is no better than the null model"),
-        ({"mae": 1e-9, "r2": 0.9999}, {"mae": 2.0}, NO_GRID, "is too good: look for a column"),
-        ({"mae": 1.0, "r2": 0.5}, {"mae": 2.0}, GridEnds(10, 10, 100), ""),
-        (
-            {"mae": 1.0, "r2": 0.5},
-            {"mae": 2.0},
-            GridEnds(0, 11, 100),
-            "in 11 of 100 splits the chosen penalty is the smallest",
-        ),
-        (
-            {"mae": 1.0, "r2": 0.5},
-            {"mae": 2.0},
-            GridEnds(100, 0, 100),
-            "in 100 of 100 splits the chosen penalty is the largest",
-        ),
+        (GridEnds(10, 10, 100), ""),
+        (GridEnds(0, 11, 100), "in 11 of 100 splits the chosen penalty is the smallest"),
+        (GridEnds(100, 0, 100), "in 100 of 100 splits the chosen penalty is the largest"),
     ],
 )
-def test_what_may_be_wrong_with_a_model(record, null, ends, said):
-    """A model that is as good as the null model is no better; of a metric where higher is better, the lower ones are not."""
-    doubts = doubts_of_record(record, null, next(iter(record)), ends)
-    assert len(doubts) == bool(said) and "".join(doubts).startswith(said)
+def test_a_grid_that_may_be_too_narrow(ends, said):
+    assert len(ends.doubts()) == bool(said) and "".join(ends.doubts()).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from lineup.errors import InputError
 from lineup.models import homotopy
 from lineup.models import lasso as fit_lasso_module
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import Folds, fold_rows
-from lineup.models.lasso import Search, Settings, fit_lasso, search
+from lineup.models.grid_search import Folds, Training, fold_rows
+from lineup.models.lasso import Search, Settings, fit_lasso
+from lineup.models.lasso import search as search_training
 from lineup.models.moments import standardization
 from lineup.settings import typed
 
@@ -72,6 +73,10 @@ def training_sets(hitters):
         return hitters.X[train], hitters.y[train]
 
     return take
+
+
+def search(X, y, settings):
+    return search_training(Training(X, y), settings)
 
 
 def book_grid(X, y, number=100):
@@ -387,9 +392,9 @@ def test_the_tables_do_not_depend_on_the_chunks(
     split(hitters_table, splits, "1/3", seeds, logger)
     sizes = []
 
-    def counted(X, *rest):
-        sizes.append(len(X))
-        return search(X, *rest)
+    def counted(training, settings):
+        sizes.append(len(training.X))
+        return search_training(training, settings)
 
     monkeypatch.setattr(fit_lasso_module, "search", counted)
     together = {

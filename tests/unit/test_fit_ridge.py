@@ -7,12 +7,14 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lineup.comparison.scores import read_grid_ends
+from lineup.comparison.scores import doubts_of_fits
 from lineup.data.design import read_design
 from lineup.data.splits import draw_splits, split
 from lineup.data.tables import read_table
 from lineup.errors import InputError
-from lineup.models.ridge import Settings, fit_ridge, search
+from lineup.models.grid_search import Training
+from lineup.models.ridge import Settings, fit_ridge
+from lineup.models.ridge import search as search_training
 from lineup.settings import typed
 
 PENALTIES = {"number": 12, "largest": 10.0, "smallest": 1.0e-6}
@@ -21,6 +23,10 @@ FOLDS = {"number": 5, "seed": 3}
 
 def settings_with(standardize, **changes):
     return typed(Settings, {"penalties": PENALTIES, "folds": FOLDS, "standardize": standardize} | changes)
+
+
+def search(X, y, settings):
+    return search_training(Training(X, y), settings)
 
 
 def fit(folder, table, splits, logger, **changes):
@@ -138,8 +144,6 @@ def test_more_folds_than_rows_are_refused_in_a_sentence(tmp_path, prepare, logge
 def test_a_penalty_at_an_end_of_its_grid_is_told(tmp_path, hitters_table, hitters_splits, logger):
     narrow = {"number": 2, "largest": 1.0e-7, "smallest": 1.0e-8}
     fit(tmp_path, hitters_table, hitters_splits, logger, penalties=narrow)
-    assert (
-        read_grid_ends([str(tmp_path / "scores.parquet")], 1)
-        .doubts()[0]
-        .startswith("in 1 of 1 splits the chosen penalty is the ")
+    assert doubts_of_fits([str(tmp_path / "scores.parquet")], 1)[0].startswith(
+        "in 1 of 1 splits the chosen penalty is the "
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from lineup.models.grid_search import Folds
+from lineup.models.grid_search import Folds, Training
 from lineup.models.homotopy import duality_gaps, lasso_paths
 from lineup.models.lasso import Penalties, Settings, search
 
@@ -120,7 +120,7 @@ def test_awkward_designs_are_solved(X, y, standardize):
     if np.ptp(y) == 0:
         y = y + np.arange(len(y)) % 2
     penalties = Penalties(number=15, smallest=0.01, standardize=standardize)
-    found = search(X[None], y[None], Settings(standardize, penalties, FOLDS, 1e-9, 10**6))
+    found = search(Training(X[None], y[None]), Settings(standardize, penalties, FOLDS, 1e-9, 10**6))
     assert np.isfinite(found.errors).all()
     residuals = y[:, None] - X @ found.coefficients[0].T - found.intercepts[0]
     centred, y0 = X - X.mean(axis=0), y - y.mean()

@@ -5,16 +5,19 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from support.data import NETWORK_FILES
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from support.data import NETWORK, NETWORK_FILES
 
 from lineup.data.design import read_design
 from lineup.data.imputation import Factor, Unlearned
 from lineup.data.tables import read_schema, read_splits, read_table
 from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
+from lineup.models.ridge import Settings as RidgeSettings
+from lineup.models.ridge import fit_ridge
 from lineup.networks.settings import Settings
 from lineup.settings import typed
 
@@ -152,15 +155,7 @@ def test_without_pooling_an_unseen_level_counts_as_the_baseline(tmp_path, prepar
 
 def test_networks_side_by_side_are_each_filled_by_their_own_rows(tmp_path, prepare, logger):
     """Bit by bit as one that is trained alone."""
-    settings = typed(
-        Settings,
-        {
-            "standardize": True, "standardize_target": True, "hidden": [4], "dropout": [0.0], "loss": "squared_error",
-            "optimizer": "adam", "learning_rate": 0.01, "batch_size": 16, "epochs": 4, "seed": 0, "validation": "test",
-            "accelerator": "cpu", "precision": "32-true", "processes": 1, "patience": "none", "weights": "last",
-            "threads_per_network": 1, "threads": 1,
-        },
-    )  # fmt: skip
+    settings = typed(Settings, NETWORK)
 
     def predicted(folder, table, splits):
         folder.mkdir()
@@ -179,3 +174,44 @@ def test_networks_side_by_side_are_each_filled_by_their_own_rows(tmp_path, prepa
         rows = slice(place * drawn.test.shape[1], (place + 1) * drawn.test.shape[1])
         np.testing.assert_array_equal(alone["predicted"], together["predicted"][rows])
     assert len(set(together["predicted"].round(9))) > 10
+
+
+@pytest.mark.filterwarnings("ignore:Found unknown categories")
+def test_a_grid_search_learns_the_fills_anew_in_each_fold(tmp_path, prepare, logger):
+    """As a pipeline with imputer, encoder and scaler does in a grid search."""
+    frame = gappy().drop(columns="y")
+    frame["y"] = (
+        np.random.default_rng(3).normal(size=len(frame)) + frame["b"].fillna(0) / 1e3 + (frame["d"] == "k0")
+    )
+    table, splits = prepare(tmp_path, frame, seeds=range(1, 6), rare_levels=5, imputation=MEAN)
+    settings = {
+        "penalties": {"number": 5, "largest": 1.0, "smallest": 1e-3},
+        "folds": {"number": 5, "seed": 3},
+    }
+    names = ("predictions", "scores", "coefficients", "grid")
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in names}
+    fit_ridge(
+        table, splits, **paths, settings=typed(RidgeSettings, settings | {"standardize": True}), logger=logger
+    )
+    grid, drawn = read_table(paths["grid"]), read_splits([splits])
+    penalties, errors = (grid[name].reshape(5, 5, 5) for name in ("penalty", "mae"))
+    encoder = OneHotEncoder(
+        min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False, drop="first"
+    )
+    factors = make_pipeline(SimpleImputer(strategy="most_frequent"), encoder)
+    model = make_pipeline(
+        ColumnTransformer([("numbers", SimpleImputer(), ["a", "b"]), ("factors", factors, ["c", "d"])]),
+        StandardScaler(),
+        Ridge(),
+    )
+    apart = 0.0
+    for place, train in enumerate(drawn.train):
+        search = GridSearchCV(
+            model,
+            {"ridge__alpha": penalties[place, :, 0]},
+            scoring="neg_mean_absolute_error",
+            cv=KFold(5, shuffle=True, random_state=3),
+        ).fit(frame.iloc[train].drop(columns="y"), frame["y"].iloc[train])
+        expected = -np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(5)], axis=1)
+        apart = max(apart, np.abs(errors[place] / expected - 1).max())
+    assert apart < 1e-7

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from support.tree import ROOT
 
-from lineup.config import validate
+from lineup.config import table_settings, validate
 from lineup.data.header import check_header
 from lineup.data.packages import open_wheel
 from lineup.data.preparation import preprocess
@@ -43,16 +43,6 @@ TABLES = yaml.safe_load(BLOCKS)
 # What pandas has to be told, and which columns a person would leave out.
 READ = {"Auto_as_data": {"sep": r"\s+", "na_values": "?"}}
 NAMES = {"Auto": ["name"], "Auto_as_data": ["name"], "Credit": ["ID"], "Wage": ["region"]}
-TABLE_SETTINGS = (
-    "target",
-    "task",
-    "missing_target",
-    "missing_features",
-    "imputation",
-    "rare_levels",
-    "reading",
-    "columns",
-)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +65,8 @@ def prepared(name, folder, tmp_path, logger, **changes):
     config = {"build": ["one"], "datasets": {"one": block}, "models": {}}
     validate(config | {"models": {"any": {"kind": "linear"}}})
     check_header(block["file"], block)
-    settings = {key: block[key] for key in TABLE_SETTINGS}
-    if settings["missing_features"] != "impute":
-        settings["imputation"] = None
     table = str(tmp_path / "table.parquet")
-    preprocess(raw=block["file"], output=table, logger=logger, **settings)
+    preprocess(raw=block["file"], output=table, logger=logger, **table_settings(block))
     return table, read_schema(table).get("doubts", [])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import lineup.snakemake_port as port
-from lineup.config import shortest, split_seeds, take_files, validate
+from lineup.config import shortest, split_seeds, table_settings, take_files, validate
 from lineup.data.header import check_header
 from lineup.errors import InputError
 from lineup.files import STATE
@@ -81,13 +81,6 @@ def growing(amount, per_megabyte=0, of_splits=False):
 def dataset_settings(*keys):
     """Picks these keys of a job's dataset."""
     return lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in keys}
-
-
-def table_settings(wildcards):
-    """Picks the settings of the table of a job's dataset; those of the imputation where there is one."""
-    keys = ["target", "task", "missing_target", "missing_features", "rare_levels", "reading", "columns"]
-    settings = dataset_settings(*keys, "imputation")(wildcards)
-    return settings | ({} if settings["missing_features"] == "impute" else {"imputation": None})
 
 
 def file_of(wildcards, output):

@@ -48,10 +48,7 @@ rule preprocess:
         mem_mb=growing(1000, 10),
         runtime=growing(10, 0.1),
     params:
-        spec=spec(
-            "preprocess",
-            table_settings,
-        ),
+        spec=spec("preprocess", lambda wildcards: table_settings(config["datasets"][wildcards.dataset])),
         # No result depends on what messages call it, see the ladder of fetch.
         file=file_of,
     script:
