@@ -66,7 +66,7 @@ class Bench:
     def __init__(self, folder: Path, cores: int) -> None:
         self.folder, self.fetched, self.finished = folder, folder / "fetched", folder / "finished"
         self.snakemake = [*SNAKEMAKE, "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
-        self.raw = self.fetched / "results" / "hitters" / "raw.csv"
+        self.raw = self.fetched / "results" / "hitters" / "raw.data"
         self.fetched.mkdir()
         if (ROOT / "data").is_dir():
             (self.fetched / "data").symlink_to(ROOT / "data")

@@ -54,7 +54,7 @@ BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
 # What each output is, and its columns. The PNG file of a figure stands beside its SVG file.
 OUTPUTS = {
     "results/{dataset}": {
-        "raw.csv": ("The file from the source, as it came.", ""),
+        "raw.data": ("The file from the source, as it came.", ""),
         "table.parquet": (
             "The prepared table: the features as numbers, the target last. Of images: `pixels`, a byte each, row by row, and the "
             "label; the images to train on stand first.",

@@ -13,7 +13,7 @@ from jsonschema.validators import extend
 
 from lineup.config_errors import hint_of, listed, outermost_first, sentence, shown
 from lineup.errors import InputError, ended
-from lineup.files import Digests
+from lineup.files import Digests, digest_of_list, files_in
 from lineup.kinds import add_to, kinds, kinds_for, problems
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
@@ -123,20 +123,34 @@ def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
     digests = Digests(cache) if with_file else None
     for name, dataset in with_file.items():
         path = dataset.pop("file")
-        found = None if Path(path).is_dir() else digests.of(path)
-        if found is None and are_here and name in config["build"]:
+        is_needed, files, digest = are_here and name in config["build"], [], ""
+        try:
+            files, digest = _looked_up(path, digests)
+        except InputError as error:
+            if is_needed:
+                raise InputError(ended(f"{path} {error}")) from error
+        if not files and is_needed:
             raise InputError(
-                f"In the config, datasets.{name}.file is {shown(path)}, and there is no such file in {Path.cwd()}, or it is a "
-                "folder: write the path of a file from there, or from the root."
+                f"In the config, datasets.{name}.file is {shown(path)}, and there is no such file in {Path.cwd()}: write the "
+                "path of a file or a folder from there, or from the root."
             )
         dataset["sources"] = [{"file": path}]
-        dataset.setdefault("sha256", found or "")
-        if found:
-            dataset["max_megabytes"] = max(dataset["max_megabytes"], Path(path).stat().st_size / 1e6)
+        dataset.setdefault("sha256", digest)
+        size = sum(file.stat().st_size for file in files)
+        dataset["max_megabytes"] = max(dataset["max_megabytes"], size / 1e6)
     if digests:
         digests.save()
     names = [name for name in with_file if are_here and name in config["build"]]
     return {name: with_file[name]["sources"][0]["file"] for name in names}
+
+
+def _looked_up(path: str, digests: Digests) -> tuple[list[Path], str]:
+    """Lists the files of a table, one or those in a folder, with the digest of the file or of their list; none if it is missing."""
+    if Path(path).is_dir():
+        files = files_in(path)
+        return files, digest_of_list({file.name: digests.of(str(file)) for file in files})
+    digest = digests.of(path)
+    return ([Path(path)], digest) if digest else ([], "")
 
 
 def table_settings(dataset: dict) -> dict:

@@ -7,9 +7,11 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from lineup.errors import InputError
 
 # What the project remembers from run to run, in the folder that Snakemake runs in. It can be deleted
 # at any time when no run is going on.
@@ -76,6 +78,32 @@ def file_digest(path: str | Path) -> str:
     """Computes the SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_hidden(name: str) -> bool:
+    """Tells whether a file, by its name, is none that people look at, as of the system or of a program that wrote others."""
+    return name.startswith((".", "_"))
+
+
+def files_in(folder: str | Path) -> list[Path]:
+    """Lists the files in a folder by name, without hidden ones.
+
+    Raises:
+        InputError: If there is none, or there are folders in it.
+    """
+    found = sorted(path for path in Path(folder).iterdir() if not is_hidden(path.name))
+    if other := next((path for path in found if not path.is_file()), None):
+        what = "the folder" if other.is_dir() else "what is no file,"
+        raise InputError(f"holds {what} {other.name}: put the files of the table alone into one folder")
+    if not found:
+        raise InputError("is a folder without a file: name another one")
+    return found
+
+
+def digest_of_list(digests: Mapping[str, str]) -> str:
+    """Computes the SHA-256 of the list of some files by name, with their digests, as ``sha256sum`` writes it."""
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def stamp(path: str | Path) -> list[int]:

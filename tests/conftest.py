@@ -96,7 +96,7 @@ def hitters_csv(tmp_path_factory, logger):
     from lineup.data.sources import fetch
 
     dataset = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["hitters"]
-    here = [ROOT / "data" / "Hitters.csv", ROOT / "results" / "hitters" / "raw.csv"]
+    here = [ROOT / "data" / "Hitters.csv", ROOT / "results" / "hitters" / "raw.data"]
     sources = [{"file": str(path)} for path in here if path.exists()]
     sources += [source for source in dataset["sources"] if "file" not in source]
     raw = tmp_path_factory.mktemp("hitters") / "raw.csv"

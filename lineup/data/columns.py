@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from lineup.data.column import Column, Marks, quoted
 from lineup.data.dates import read_dates
 from lineup.data.numbers import Numbers, read_numbers
+from lineup.data.stored import as_time, typed_column
 from lineup.data.told import as_told, decided, refuse_ambiguous, truths, words_of
 
 # ASSUME: text with more levels, or with levels for more than this share of its values, is an identifier or free text.
@@ -21,7 +22,7 @@ MOST_LEVELS, MOST_SHARE = 200, 0.7
 MOST_NUMBERS, FEW_WORDS = 0.9, 3
 # Names that identifiers have.
 IDENTIFIER = re.compile(
-    r"(column_[0-9]+|unnamed.*|#|index|key|row_?(names?|num(ber)?|id)?|(.*[-_. ])?(id|nr|no)\.?)|(?-i:.*[a-z]I[Dd])",
+    r"(column_[0-9]+|unnamed.*|__index_level_[0-9]+__|#|index|key|row_?(names?|num(ber)?|id)?|(.*[-_. ])?(id|nr|no)\.?)|(?-i:.*[a-z]I[Dd])",
     re.IGNORECASE,
 )
 
@@ -30,7 +31,7 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     """Decides what each column of a table of text is.
 
     Args:
-        table: The table, all of it text, null where a value is missing.
+        table: The table, of text or of any types, null where a value is missing.
         told: What the config says of columns, by name.
         marks: What it says of numbers and dates.
 
@@ -40,7 +41,14 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     Raises:
         InputError: If a value is not what the config says, or a mark may mean two things.
     """
-    texts = {name: pc.utf8_trim_whitespace(table[name]) for name in table.column_names}
+    typed = {
+        name: typed_column(name, table[name], told.get(name), marks)
+        for name in table.column_names
+        if not pa.types.is_string(table[name].type)
+    }
+    texts = {name: typed.get(name, table[name]) for name in table.column_names}
+    texts = {name: text for name, text in texts.items() if isinstance(text, pa.ChunkedArray)}
+    texts = {name: pc.utf8_trim_whitespace(text) for name, text in texts.items()}
     texts = {name: pc.if_else(pc.equal(text, ""), None, text) for name, text in texts.items()}
     read = {
         name: read_numbers(text, marks.decimal, marks.missing)
@@ -51,7 +59,11 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     if not marks.decimal and len(shown) == 1:
         marks = replace(marks, decimal=shown.pop())
     columns = []
-    for name, text in texts.items():
+    for name in table.column_names:
+        if name not in texts:
+            columns.append(_stored(name, typed[name], told.get(name)))
+            continue
+        text = texts[name]
         numbers = read.get(name)
         if numbers and numbers.ambiguous:
             numbers = decided(name, numbers, text, marks)
@@ -74,6 +86,18 @@ def _without_shared_words(column: Column, texts: Mapping[str, pa.ChunkedArray]) 
     return column
 
 
+def _stored(name: str, found: Column | Numbers, told: str | None) -> Column:
+    """Decides what a column is whose type says it, but for numbers that only number the rows."""
+    is_column = isinstance(found, Column)
+    if not told and (not is_column or found.is_used) and found.values.null_count == len(found.values):
+        return Column(name, "empty", found.values, "no value")
+    if not is_column:
+        if not told:
+            return _number(name, found)
+        found = Column(name, told, found.values, "as told")
+    return as_time(found) if told == "time" else found
+
+
 def _is_number(numbers: Numbers | None) -> bool:
     """Tells whether a column is one of numbers, with few words among them."""
     if numbers is None:
@@ -86,7 +110,7 @@ def _is_number(numbers: Numbers | None) -> bool:
 def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: Marks) -> Column:
     """Decides what a column is that the config says nothing of."""
     if _is_number(numbers):
-        return _number(name, text, numbers)
+        return _number(name, numbers)
     count = len(text) - text.null_count
     if count == 0:
         return Column(name, "empty", text, "no value")
@@ -121,7 +145,7 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
     return Column(name, "category", text, reason, doubt)
 
 
-def _number(name: str, text: pa.ChunkedArray, numbers: Numbers) -> Column:
+def _number(name: str, numbers: Numbers) -> Column:
     """Takes a column as one of numbers, unless they only number the rows."""
     values = numbers.values
     doubt = _words_in_doubt(name, numbers.words, "numbers", "category")

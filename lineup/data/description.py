@@ -29,7 +29,7 @@ def describe(file: str, target: str | None) -> str:
     Raises:
         InputError: If the file cannot be read.
     """
-    if not Path(file).is_file():
+    if not Path(file).exists():
         raise InputError(
             f"There is no file {file!r} in {Path.cwd()}: write its path from there, or from the root."
         )
@@ -63,6 +63,10 @@ def describe(file: str, target: str | None) -> str:
 
 def _reading(read: Read) -> dict:
     """Gives what was found out of how the file is written, as the config has it."""
+    words = sorted({word for column in read.columns for word in column.words})
+    missing = {"missing": words} if words else {}
+    if read.dialect.format != "CSV":
+        return missing
     found = {"encoding": read.dialect.encoding, "header": read.dialect.header}
     if ord(read.dialect.separator) >= 32 or read.dialect.separator == "\t":
         found["separator"] = read.dialect.separator
@@ -72,8 +76,7 @@ def _reading(read: Read) -> dict:
         found["skip_lines"] = read.dialect.before
     if read.decimal:
         found["decimal"] = read.decimal
-    words = sorted({word for column in read.columns for word in column.words})
-    return found | ({"missing": words} if words else {})
+    return found | missing
 
 
 def _choices(read: Read) -> str:

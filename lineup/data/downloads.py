@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError
 from urllib3.util import Retry
+
+from lineup.errors import InputError
+from lineup.files import digest_of_list, files_in
 
 Source = Mapping[str, str]
 
@@ -192,6 +196,35 @@ def copy_stream(stream: BinaryIO, target: Path, limit: int, total: int | None, l
                 said = time.monotonic()
                 say(logger, f"{done / MEGABYTE:.1f}{of_total} MB")
     return digest.hexdigest()
+
+
+def pack_folder(folder: str | Path, target: Path, limit: int) -> str:
+    """Puts the files of a folder into a zip archive, with the same bytes for the same files, and gives the digest of their list.
+
+    Raises:
+        SourceError: If they are larger than the limit together, or cannot be read.
+    """
+    digests, done = {}, 0
+    try:
+        files = files_in(folder)
+        with zipfile.ZipFile(target, "w") as archive:
+            for file in files:
+                about = zipfile.ZipInfo(file.name)  # of the year 1980
+                about.create_system = 3
+                digest = hashlib.sha256()
+                with file.open("rb") as stream, archive.open(about, "w", force_zip64=True) as member:
+                    while block := stream.read(CHUNK):
+                        done += len(block)
+                        if done > limit:
+                            raise SourceError(
+                                f"its files are larger than the {limit / MEGABYTE:g} MB of max_megabytes"
+                            )
+                        digest.update(block)
+                        member.write(block)
+                digests[file.name] = digest.hexdigest()
+    except (InputError, OSError) as error:
+        raise SourceError(str(error)) from error
+    return digest_of_list(digests)
 
 
 def say(logger: logging.Logger, line: str) -> None:

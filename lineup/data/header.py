@@ -1,32 +1,33 @@
 """Looks at the beginning of a file, before anything runs: are the columns there that the config names?"""
 
-import bz2
 import difflib
-import gzip
-import lzma
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import BinaryIO
 
 from lineup.data.dialect import SAMPLE, Dialect, find_dialect
+from lineup.data.parts import UNPACKING, Part, naming, parts_of
 from lineup.errors import InputError, ended
 
-PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
-
-def open_unpacked(path: str | Path) -> BinaryIO:
-    """Opens a file, unpacked if it was packed with gzip, bzip2 or xz."""
-    with Path(path).open("rb") as file:
-        start = file.read(6)
-    opener = next((opener for mark, opener in PACKED.items() if start.startswith(mark)), open)
-    return opener(path, "rb")
-
-
-def dialect_of(path: str | Path, told: dict) -> Dialect:
+def dialect_of(part: Part, told: dict) -> Dialect:
     """Finds out how a file is written, see ``find_dialect``."""
-    with open_unpacked(path) as file:
+    with part.open() as file:
         return find_dialect(file.read(SAMPLE), told)
+
+
+def names_of(part: Part, told: dict) -> list[str]:
+    """Lists the columns of a file, without a look at its rows."""
+    if part.format == "CSV":
+        return dialect_of(part, told).names
+    # Not for those with text alone, which are the most.
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    with part.open() as file:
+        if part.format == "Parquet":
+            names = pyarrow.parquet.read_schema(file).names
+        else:
+            names = pyarrow.ipc.open_file(file).schema.names
+    return [name.strip() for name in names]
 
 
 def check_header(path: str, dataset: Mapping) -> None:
@@ -37,10 +38,13 @@ def check_header(path: str, dataset: Mapping) -> None:
         dataset: The block of the dataset in the config.
     """
     try:
-        check_names(dialect_of(path, dataset["reading"]).names, dataset["target"], dataset["columns"])
+        parts = parts_of(path)
+        with naming(parts[0], parts):
+            names = names_of(parts[0], dataset["reading"])
+        check_names(names, dataset["target"], dataset["columns"])
     except InputError as error:
         raise InputError(ended(f"{path} {error}")) from error
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except (*UNPACKING, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
 
 

@@ -24,7 +24,7 @@ from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_te
 from lineup.data.header import check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
 from lineup.data.numbers import read_numbers
-from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_text
+from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_file
 from lineup.data.tables import SCHEMA_KEY, write_table
 from lineup.errors import InputError, ended, warn
 
@@ -67,8 +67,8 @@ def read_columns(
     Raises:
         InputError: If the file cannot be read so. The sentence begins with what is wrong, for the caller to name the file.
     """
-    text, dialect = read_text(path, reading, most)
-    check_names(text.column_names, target, told)
+    table, dialect = read_file(path, reading, most)
+    check_names(table.column_names, target, told)
     words = [
         read_numbers(pa.chunked_array([[word]]), reading.get("decimal", ""))
         for word in reading.get("missing", [])
@@ -80,7 +80,8 @@ def read_columns(
         dialect.separator,
         tuple(map(float, numbers)),
     )
-    columns, decimal = type_columns(text, told | ({target: "number"} if target else {}), marks)
+    columns, decimal = type_columns(table, told | ({target: "number"} if target else {}), marks)
+    text = table.select([field.name for field in table.schema if pa.types.is_string(field.type)])
     start = [
         *text.column_names,
         *(value for column in text.columns for value in pc.unique(column.slice(0, 1000)).to_pylist()),

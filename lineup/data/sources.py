@@ -12,6 +12,7 @@ from lineup.data.downloads import (
     one_line,
     open_file,
     open_url,
+    pack_folder,
     say,
 )
 from lineup.data.packages import open_npm, open_wheel
@@ -116,7 +117,12 @@ def check_digest(found: str, sha256: str) -> None:
 
 
 def from_file(source: Source, target: Path, limit: int, logger: logging.Logger) -> str:
-    """Copies a file of this machine: ``file`` is its path, absolute or relative to the working directory."""
+    """Copies a file of this machine: ``file`` is its path, absolute or relative to the working directory.
+
+    The files of a folder go into a zip archive, unpacked, and the digest is that of their list.
+    """
+    if Path(source["file"]).is_dir():
+        return pack_folder(source["file"], target, limit)
     with open_file(source["file"]) as (stream, size):
         return copy_stream(stream, target, limit, size, logger)
 

@@ -100,13 +100,13 @@ CHANGES = [
     Change("the raw data are others, with an older time", raw_data, ALL, "sha256 was "),
     Change("the source file is others, its digest in the config is not", source_without_digest, NOTHING),
     Change(
-        "raw.csv is replaced by a file with an older time",
+        "raw.data is replaced by a file with an older time",
         several(
-            spoil("trial/raw.csv", lambda old: old.replace(b"yes", b"no", 1)),
-            lambda place: os.utime(place.result("raw.csv"), (LONG_AGO, LONG_AGO)),
+            spoil("trial/raw.data", lambda old: old.replace(b"yes", b"no", 1)),
+            lambda place: os.utime(place.result("raw.data"), (LONG_AGO, LONG_AGO)),
         ),
         ALL,
-        "results/trial/raw.csv was cut off",
+        "results/trial/raw.data was cut off",
         planned=True,
     ),
     Change("all tables touched, same bytes", touch("work/results/**/*.parquet"), NOTHING),

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lineup.data.dialect import ONE_COLUMN, SAMPLE, find_dialect
-from lineup.data.reading import read_text
+from lineup.data.reading import read_file
 from lineup.errors import InputError
 
 NAMES = ["name", "city", "age", "pay", "height"]
@@ -184,7 +184,7 @@ FILES = {
 def test_a_file_is_read_as_it_is_written(tmp_path, text, meant, separator, more):
     file = tmp_path / "table.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
-    table, found = read_text(file, {})
+    table, found = read_file(file, {})
     assert found.separator == separator if separator else ord(found.separator) < 32
     assert {name: getattr(found, name) for name in more} == more
     if meant is not None:
@@ -196,7 +196,7 @@ def test_a_file_is_read_as_it_is_written(tmp_path, text, meant, separator, more)
 def test_what_the_config_says_holds(tmp_path):
     file = tmp_path / "table.csv"
     file.write_text("a title\n1;2,x\n3;4,y\n", encoding="utf-8")
-    table, found = read_text(file, {"separator": ";", "skip_lines": 1, "header": False})
+    table, found = read_file(file, {"separator": ";", "skip_lines": 1, "header": False})
     assert table.to_pydict() == {"column_1": ["1", "3"], "column_2": ["2,x", "4,y"]}
     assert not found.header and found.score == 1
 
@@ -205,7 +205,7 @@ def test_what_the_config_says_holds(tmp_path):
 def test_lines_are_left_out_whatever_ends_them(tmp_path, end):
     file = tmp_path / "table.csv"
     file.write_bytes(end.encode().join([b"T,x,z", b"d,x,y", b"a,1,2", b"b,3,4", b""]))
-    assert read_text(file, {"skip_lines": 1})[0].to_pydict() == {
+    assert read_file(file, {"skip_lines": 1})[0].to_pydict() == {
         "d": ["a", "b"],
         "x": ["1", "3"],
         "y": ["2", "4"],
@@ -215,27 +215,27 @@ def test_lines_are_left_out_whatever_ends_them(tmp_path, end):
 def test_no_row_is_lost_where_there_is_no_header(tmp_path):
     file = tmp_path / "table.csv"
     file.write_text("1,,,\n" + "".join(f"{row},2,3,4\n" for row in range(24)), encoding="utf-8")
-    assert read_text(file, {"header": False})[0].num_rows == 25
+    assert read_file(file, {"header": False})[0].num_rows == 25
     file.write_text("".join(f"#{row},{row},3\n" for row in range(6)), encoding="utf-8")
-    assert read_text(file, {"header": False})[0].num_rows == 6
+    assert read_file(file, {"header": False})[0].num_rows == 6
 
 
 def test_missing_words(tmp_path):
     """NA without quotes is missing, and in quotes a text, unless everything stands in quotes; told words always are."""
     file = tmp_path / "table.csv"
     file.write_text('a,b\nNA,"NA"\n-9,n/a\nN/A,none\n', encoding="utf-8")
-    assert read_text(file, {})[0].to_pydict() == {"a": [None, "-9", None], "b": ["NA", "n/a", "none"]}
-    told = read_text(file, {"missing": ["-9", "n/a"]})[0]
+    assert read_file(file, {})[0].to_pydict() == {"a": [None, "-9", None], "b": ["NA", "n/a", "none"]}
+    told = read_file(file, {"missing": ["-9", "n/a"]})[0]
     assert told.to_pydict() == {"a": [None, None, None], "b": ["NA", None, "none"]}
     file.write_text('"a","b"\n"1","NA"\n"2","x"\n', encoding="utf-8")
-    assert read_text(file, {})[0].to_pydict() == {"a": ["1", "2"], "b": [None, "x"]}
+    assert read_file(file, {})[0].to_pydict() == {"a": ["1", "2"], "b": [None, "x"]}
 
 
 def test_a_title_does_not_change_what_a_quoted_word_is(tmp_path):
     file = tmp_path / "table.csv"
     for title in ("", "Sales of 2024\n\n"):
         file.write_text(title + '"a","b"\n"1","NA"\n"2","x"\n"3","y"\n', encoding="utf-8")
-        assert read_text(file, {})[0]["b"].to_pylist() == [None, "x", "y"]
+        assert read_file(file, {})[0]["b"].to_pylist() == [None, "x", "y"]
 
 
 @pytest.mark.parametrize("pack", ["gzip", "bz2", "lzma"])
@@ -243,23 +243,23 @@ def test_packed_files(tmp_path, pack):
     module = __import__(pack)
     file = tmp_path / "table.csv"
     file.write_bytes(module.compress(written(rows()).encode()))
-    assert read_text(file, {})[0]["pay"].to_pylist() == [row[3] for row in rows()]
+    assert read_file(file, {})[0]["pay"].to_pylist() == [row[3] for row in rows()]
 
 
 def test_a_letter_far_down_the_file_decides_its_encoding(tmp_path):
     file = tmp_path / "table.csv"
     text = "a,b\n" + "plain,1\n" * (SAMPLE // 4) + "Köln,2\n"
     file.write_bytes(text.encode("latin-1"))
-    table, found = read_text(file, {})
+    table, found = read_file(file, {})
     assert (table["a"][-1].as_py(), found.encoding) == ("Köln", "cp1252")
     with pytest.raises(InputError, match=r"reading\.encoding"):
-        read_text(file, {"encoding": "utf-8"})
+        read_file(file, {"encoding": "utf-8"})
 
 
 def test_the_first_rows_of_a_large_file(tmp_path):
     file = tmp_path / "table.csv"
     file.write_text("a,b\n" + "".join(f"{row},{row}\n" for row in range(10**6)), encoding="utf-8")
-    assert 1000 <= read_text(file, {}, most=1000)[0].num_rows < 10**6
+    assert 1000 <= read_file(file, {}, most=1000)[0].num_rows < 10**6
 
 
 def test_a_sample_that_ends_in_a_line_does_not_count_it():

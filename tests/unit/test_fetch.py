@@ -222,7 +222,9 @@ def test_file_relative_to_the_working_directory(tmp_path, monkeypatch):
 def test_file_refused(tmp_path):
     target = tmp_path / "target"
     assert refusal(from_file, {"file": str(tmp_path / "none")}, target) == "no such file"
-    assert refusal(from_file, {"file": str(tmp_path)}, target) == "not a file"
+    assert "a folder without a file" in refusal(from_file, {"file": str(tmp_path)}, target)
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(from_file, {"file": str(tmp_path / "pipe")}, target) == "not a file"
     (tmp_path / "large").write_bytes(bytes(LIMIT + 1))
     assert "of max_megabytes" in refusal(from_file, {"file": str(tmp_path / "large")}, target)
     assert not target.exists()

@@ -1,7 +1,9 @@
 """The prepared table: its rows, its columns, their coding, and what is refused."""
 
 import gzip
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,15 @@ FEATURES = [
     "CWalks", "League[N]", "Division[W]", "PutOuts", "Assists", "Errors", "NewLeague[N]",
 ]  # fmt: skip
 FACTORS = {"League": ("A", "N"), "Division": ("E", "W"), "NewLeague": ("A", "N")}
+
+
+def zipped(*names, text=b"a,y\n1,2\n3,4\n"):
+    """Gives the bytes of a zip archive with files of the same text."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, text)
+    return packed.getvalue()
 
 
 @pytest.fixture
@@ -316,9 +327,25 @@ REFUSED = {
         {"reading": {"encoding": "utf-8"}},
         ["no text in utf-8", "line 2", "0xe9", "reading.encoding"],
     ),
-    "an Excel workbook": (b"PK\x03\x04" + bytes(40), {}, ["an Excel workbook", "as CSV"]),
+    "an Excel workbook": (
+        zipped("[Content_Types].xml", "xl/workbook.xml"),
+        {},
+        ["an Excel workbook", "as CSV"],
+    ),
+    "an OpenDocument sheet": (zipped("mimetype", "content.xml"), {}, ["an OpenDocument sheet", "as CSV"]),
+    "an archive that is cut off": (zipped("a.csv")[:-30], {}, ["a zip archive that is broken"]),
+    "an archive without a file": (zipped(), {}, ["a zip archive without a file"]),
+    "an archive of hidden files": (zipped("__MACOSX/a.csv", ".b.csv"), {}, ["a zip archive without a file"]),
+    "an archive in an archive": (zipped("a.zip", text=zipped("b.csv")), {}, ["another zip archive"]),
+    "an archive with one bad file": (
+        zipped("a.csv", "b.csv", text=b"a,y\n1,2\n3\n"),
+        {},
+        ["holds a.csv, which has 1 values in line 3, and 2 columns"],
+    ),
     "an old Excel workbook": (b"\xd0\xcf\x11\xe0" + bytes(40), {}, ["an old Excel workbook", "as CSV"]),
-    "a Parquet file": (b"PAR1" + bytes(40), {}, ["a Parquet file", "as CSV"]),
+    "a Parquet file that is cut off": (b"PAR1" + bytes(40), {}, ["cannot be read as Parquet"]),
+    "a Feather file that is cut off": (b"ARROW1" + bytes(40), {}, ["cannot be read as Feather"]),
+    "an old Feather file": (b"FEA1" + bytes(40), {}, ["a Feather file of the first version"]),
     "bytes of zero": (b"a,y\n1,2\n" + bytes(1) + b"3,4\n" * 20, {}, ["bytes of 0"]),
     "a packed file that is cut off": (
         gzip.compress(b"a,y\n1,2\n3,4\n" * 99)[:-20],

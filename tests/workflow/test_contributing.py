@@ -66,7 +66,7 @@ def test_the_steps_lead_to_where_they_say(tmp_path):
         run.jobs
     )
     assert (
-        hashlib.sha256((project.results / "trial" / "raw.csv").read_bytes()).hexdigest() == dataset["sha256"]
+        hashlib.sha256((project.results / "trial" / "raw.data").read_bytes()).hexdigest() == dataset["sha256"]
     )
     page = (project.results / "report.html").read_text(encoding="utf-8")
     for part in ("models/nearest/predictions.svg", "models/ridge/residuals.svg", "by the prediction."):

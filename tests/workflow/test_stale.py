@@ -176,12 +176,12 @@ def test_what_stands_on_a_damaged_file_is_not_told_twice(small_again, dry):
 
 
 def test_a_damaged_first_file_is_fetched_again(small_again, small_run):
-    raw = small_again.results / "trial" / "raw.csv"
+    raw = small_again.results / "trial" / "raw.data"
     good = raw.read_bytes()
     raw.write_bytes(good.replace(b"1", b"2", 1))
     run = small_again.run()
     assert run.status == 0, run.text
-    assert told(run) == ["fetch trial: results/trial/raw.csv was changed after it was made"]
+    assert told(run) == ["fetch trial: results/trial/raw.data was changed after it was made"]
     assert "fetch.trial" in run.jobs
     assert raw.read_bytes() == good
     for name in ("trial/table.parquet", "trial/leaderboard.csv", "report.html"):

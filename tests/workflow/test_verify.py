@@ -90,7 +90,7 @@ def removed(path):
         (cut_off, f"{LASSO}/block_1/predictions.parquet", ["fit_lasso.trial.lasso_one.1"]),
         (removed, f"{TRIAL}/leaderboard.csv", ["compare.trial"]),
         (edited, "results/report.html", ["report"]),
-        (edited, f"{TRIAL}/raw.csv", ["fetch.trial"]),
+        (edited, f"{TRIAL}/raw.data", ["fetch.trial"]),
     ],
     ids=["edited", "cut off", "missing", "report", "raw"],
 )

@@ -66,7 +66,7 @@ COMPARED = {"report.html"} | {
 def files_of(dataset, models):
     """Lists what is made of a dataset with some models, under results/."""
     names = [
-        "raw.csv",
+        "raw.data",
         "table.parquet",
         "splits/block_1.parquet",
         "scores.parquet",
@@ -284,7 +284,7 @@ def fails_with(run, rule, sentence):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "left"), [(bad_target, {"trial/raw.csv"}), (bad_digest, set())], ids=["target", "digest"]
+    ("spoil", "left"), [(bad_target, {"trial/raw.data"}), (bad_digest, set())], ids=["target", "digest"]
 )
 def test_bad_data_ends_with_one_sentence(project, spoil, left):
     rule, sentence = spoil(project.config)

@@ -252,3 +252,29 @@ def test_a_name_that_is_not_in_the_file_is_told_before_anything_runs(office):
         run.status == 1 and "office.csv has no column 'Umsaz', the target: did you mean 'Umsatz'?" in run.text
     )
     assert not run.jobs and "Traceback" not in run.text
+
+
+def test_a_folder_is_a_table_whose_files_all_count(tmp_path):
+    folder = tmp_path / "work"
+    (folder / "rows").mkdir(parents=True)
+    small_csv(folder / "rows" / "a.csv", seed=1, rows=40)
+    small_csv(folder / "rows" / "b.csv", seed=2, rows=20)
+    (folder / "rows" / "_written").touch()
+    dataset = {"file": "rows", "target": "strength", "splits": {"seeds": [1]}, "models": ["least_squares"]}
+    project = Project(folder, ROOT, {"build": ["mine"], "datasets": {"mine": dataset}})
+    table = "results/mine/table.parquet"
+    run = project.run(*PLAIN, table)
+    assert run.status == 0 and pq.read_metadata(folder / table).num_rows == 60, run.text
+    assert "2 files" in (folder / "results" / "logs" / "preprocess" / "mine.log").read_text(encoding="utf-8")
+    assert project.run("--dry-run", table).jobs == []
+    os.utime(folder / "rows" / "a.csv")
+    (folder / "rows" / ".hidden").write_text("x", encoding="utf-8")
+    assert project.run("--dry-run", table).jobs == []
+    small_csv(folder / "rows" / "c.csv", seed=3, rows=9)
+    assert project.run("--dry-run", table).jobs == ["fetch.mine", "preprocess.mine"]
+    (folder / "rows" / "c.csv").unlink()
+    (folder / "rows" / "b.csv").rename(folder / "rows" / "d.csv")
+    assert "fetch.mine" in project.run("--dry-run", table).jobs
+    (folder / "rows" / "inner").mkdir()
+    run = project.run("--dry-run", table)
+    assert run.status == 1 and "rows holds the folder inner: put the files" in run.text

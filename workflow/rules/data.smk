@@ -1,14 +1,14 @@
 # The data of each dataset.
 # In:  the sources in the config.
-# Out: results/{dataset}/: raw.csv or, of images, raw/; table.parquet; splits/block_{block}.parquet.
+# Out: results/{dataset}/: raw.data or, of images, raw/; table.parquet; splits/block_{block}.parquet.
 
 
 rule fetch:
-    """Get the CSV file from the first source that gives it with the right SHA-256."""
+    """Get the file from the first source that gives it with the right SHA-256."""
     input:
         manifest_checked,
     output:
-        raw="results/{dataset}/raw.csv",
+        raw="results/{dataset}/raw.data",
         record="results/manifest/fetch/{dataset}.json",
     log:
         "results/logs/fetch/{dataset}.log",
