@@ -55,6 +55,7 @@ BOUNDS |= {"maximum": "at most", "exclusiveMaximum": "less than"}
 OUTPUTS = {
     "results/{dataset}": {
         "raw.data": ("The file from the source, as it came.", ""),
+        "splits.data": ("The file that gives the splits, as it came, where there is one.", ""),
         "table.parquet": (
             "The prepared table: the features as numbers, the target last. Of images: `pixels`, a byte each, row by row, and the "
             "label; the images to train on stand first.",

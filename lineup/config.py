@@ -106,7 +106,7 @@ def _set_defaults(block: dict, node: dict, tree: dict) -> None:
 
 
 def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
-    """Makes a source with a digest of each ``file`` of a dataset, in place.
+    """Makes a source with a digest of each ``file`` of a dataset or of its splits, in place.
 
     Args:
         config: The config, checked.
@@ -114,34 +114,40 @@ def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
         are_here: Whether the files of the datasets to build have to be on this machine.
 
     Returns:
-        The paths of those files, by dataset, where they have to be here.
+        The paths of the files of those datasets, by dataset, where they have to be here.
 
     Raises:
         InputError: If one is missing.
     """
-    with_file = {name: dataset for name, dataset in config["datasets"].items() if "file" in dataset}
-    digests = Digests(cache) if with_file else None
-    for name, dataset in with_file.items():
-        path = dataset.pop("file")
-        is_needed, files, digest = are_here and name in config["build"], [], ""
-        try:
-            files, digest = _looked_up(path, digests)
-        except InputError as error:
-            if is_needed:
-                raise InputError(ended(f"{path} {error}")) from error
-        if not files and is_needed:
-            raise InputError(
-                f"In the config, datasets.{name}.file is {shown(path)}, and there is no such file in {Path.cwd()}: write the "
-                "path of a file or a folder from there, or from the root."
-            )
-        dataset["sources"] = [{"file": path}]
-        dataset.setdefault("sha256", digest)
-        size = sum(file.stat().st_size for file in files)
-        dataset["max_megabytes"] = max(dataset["max_megabytes"], size / 1e6)
+    blocks = {f"datasets.{name}": dataset for name, dataset in config["datasets"].items()}
+    blocks |= {f"{key}.splits": dataset["splits"] for key, dataset in blocks.items()}
+    blocks = {key: block for key, block in blocks.items() if "file" in block}
+    digests = Digests(cache) if blocks else None
+    for key, block in blocks.items():
+        _take_file(key, block, digests, are_here and key.split(".")[1] in config["build"])
     if digests:
         digests.save()
-    names = [name for name in with_file if are_here and name in config["build"]]
-    return {name: with_file[name]["sources"][0]["file"] for name in names}
+    names = [name for name in config["build"] if are_here and f"datasets.{name}" in blocks]
+    return {name: config["datasets"][name]["sources"][0]["file"] for name in names}
+
+
+def _take_file(key: str, block: dict, digests: Digests, is_needed: bool) -> None:
+    """Makes a source of the ``file`` of a block; raises an InputError if it is needed, and is not there."""
+    path, files, digest = block.pop("file"), [], ""
+    try:
+        files, digest = _looked_up(path, digests)
+    except InputError as error:
+        if is_needed:
+            raise InputError(ended(f"{path} {error}")) from error
+    if not files and is_needed:
+        raise InputError(
+            f"In the config, {key}.file is {shown(path)}, and there is no such file in {Path.cwd()}: write the "
+            "path of a file or a folder from there, or from the root."
+        )
+    block["sources"] = [{"file": path}]
+    block.setdefault("sha256", digest)
+    size = sum(file.stat().st_size for file in files) / 1e6
+    block["max_megabytes"] = max(block.get("max_megabytes", 0.0), size)
 
 
 def _looked_up(path: str, digests: Digests) -> tuple[list[Path], str]:
@@ -157,7 +163,9 @@ def table_settings(dataset: dict) -> dict:
     """Picks the settings of the table of a dataset; those of the imputation where there is one."""
     keys = ["target", "task", "missing_target", "missing_features", "rare_levels", "reading", "columns"]
     imputation = dataset["imputation"] if dataset["missing_features"] == "impute" else None
-    return {key: dataset[key] for key in keys} | {"imputation": imputation}
+    settings = {key: dataset[key] for key in keys} | {"imputation": imputation}
+    # Where a file tells of rows by their number, the table has to know them.
+    return settings | ({"numbered": True} if dataset["splits"]["method"] == "file" else {})
 
 
 def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
@@ -194,6 +202,8 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
         if dataset["reference"] not in dataset["models"]:
             hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
+        if (dataset["splits"].get("method") == "file") != ("file" in dataset["splits"]):
+            yield f"{key}.splits.file", "goes with method: file, and only with it: write both, or neither"
         share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
         if isinstance(share, str) and share != "given" and Fraction(share) >= 1:
             yield f"{key}.splits.test_share", f"has to be less than 1, not {share}"

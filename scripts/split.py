@@ -7,6 +7,7 @@ if __name__ == "__main__":
     with job(snakemake) as logger:
         split(
             table=snakemake.input.table,
+            file=snakemake.input.file or None,
             output=snakemake.output.splits,
             logger=logger,
             **snakemake.params.spec["settings"],

@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 USED = {"number", "category", "date", "boolean"}  # what becomes a feature
-ROLES = ("group", "time", "split", "weight")  # what says how the rows are split, or how much they count
+ROLES = (
+    "group",
+    "time",
+    "split",
+    "weight",
+    "row",
+)  # what says how the rows are split, or how much they count
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,13 @@ class Column:
     def only(self, kept: pa.ChunkedArray) -> "Column":
         """Gives the column with some of its rows."""
         return replace(self, values=self.values.filter(kept))
+
+
+def row_numbers(rows: int) -> Column:
+    """Makes a column with the numbers of the rows of a file, from 0."""
+    return Column(
+        "(row)", "row", pa.chunked_array([range(rows)], pa.int64()), "the number of the row in the file"
+    )
 
 
 @dataclass(frozen=True)

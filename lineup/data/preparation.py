@@ -17,7 +17,7 @@ from lineup.data.coding import (
     refuse_infinity,
     with_rare_levels,
 )
-from lineup.data.column import Column, Marks
+from lineup.data.column import Column, Marks, row_numbers
 from lineup.data.columns import type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
@@ -186,6 +186,7 @@ def preprocess(
     columns: dict[str, str],
     logger: logging.Logger,
     file: str | None = None,
+    numbered: bool = False,
 ) -> None:
     """Writes the prepared table: coded features, then the target.
 
@@ -204,12 +205,15 @@ def preprocess(
         columns: What it says of its columns, by name.
         logger: Where to report.
         file: What people call the file; ``raw`` if nothing else.
+        numbered: Whether to keep the number of each row in the file, from 0, for a file that gives the splits.
 
     Raises:
         InputError: If the table cannot be prepared.
     """
     try:
         read = read_columns(raw, target, reading, columns)
+        if numbered:
+            read.columns.append(row_numbers(len(read.columns[0].values)))
         prepared = prepare(read, target, Missing(missing_target, missing_features, imputation, rare_levels))
     except InputError as error:
         raise InputError(ended(f"{file or raw} {error}")) from error

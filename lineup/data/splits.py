@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 from lineup.config import split_seeds
 from lineup.data.coding import DAYS, rank
 from lineup.data.column import quoted
+from lineup.data.reading import read_file
 from lineup.data.tables import Splits, read_schema, read_table, write_splits
-from lineup.errors import InputError, warn
+from lineup.errors import InputError, ended, warn
 
 # The words of a column that says on which side a row is.
 SIDES = ({"train", "test"}, {"training", "test"}, {"training", "testing"})
@@ -87,6 +88,46 @@ def follow_column(values: np.ndarray, seeds: list[int]) -> Splits:
     return Splits.of(seeds, *_sides([tested[seed - 1] for seed in seeds]))
 
 
+def follow_file(file: str, rows: np.ndarray, read: int, seeds: list[int]) -> Splits:
+    """Takes splits from a file with a line for each line of a table, and a column for each split; one alone as ``follow_column`` does.
+
+    Args:
+        file: The file.
+        rows: Which rows of the table are left, by their numbers from 0.
+        read: How many it had.
+        seeds: Which columns to take, from 1 on.
+
+    Raises:
+        InputError: If it does not fit the table, or holds anything but ``train``, ``test`` and empty fields.
+    """
+    try:
+        found, _ = read_file(file, {})
+    except InputError as error:
+        raise InputError(ended(f"The file that gives the splits {error}")) from error
+    if found.num_rows != read:
+        raise InputError(
+            f"The file that gives the splits has {found.num_rows} rows, and that of the table has {read}: it needs one for each, in the same order."
+        )
+    if found.num_columns == 1:
+        return follow_column(found.column(0).to_numpy()[rows], seeds)
+    if max(seeds) > found.num_columns:
+        raise InputError(
+            f"The file that gives the splits has {found.num_columns} columns, and splits.seeds asks for number {max(seeds)}: set "
+            f"splits.seeds to {{first: 1, last: {found.num_columns}}}."
+        )
+    sides = []
+    for seed in seeds:
+        words = np.array([str(word or "").strip().lower() for word in found.column(seed - 1).to_pylist()])
+        wrong = np.flatnonzero(~np.isin(words, ["train", "training", "test", "testing", ""]))
+        if len(wrong):
+            raise InputError(
+                f"The file that gives the splits holds {str(words[wrong[0]])!r} in column {found.column_names[seed - 1]!r}, row "
+                f"{wrong[0] + 1}: write train, test, or nothing."
+            )
+        sides.append([np.char.startswith(words[rows], side) for side in ("train", "test")])
+    return Splits.of(seeds, *[[np.flatnonzero(one[side]) for one in sides] for side in (0, 1)])
+
+
 def given_splits(train: int, test: int, seeds: list[int]) -> Splits:
     """Repeats the split that a dataset comes with, once for each seed: the rows to train on stand first in its table."""
     rows = np.tile(np.arange(train + test, dtype=np.int32), (len(seeds), 1))
@@ -106,6 +147,7 @@ def split(
     logger: logging.Logger,
     method: str = "random",
     folds: int | None = None,
+    file: str | None = None,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
 
@@ -116,8 +158,9 @@ def split(
             ``given``, where the table says which these are.
         seeds: The seeds, as a list or a range.
         logger: Where to report.
-        method: ``random``, ``k_fold``, ``time`` or ``column``.
+        method: ``random``, ``k_fold``, ``time``, ``column`` or ``file``.
         folds: Number of folds of ``k_fold``.
+        file: The file of ``file``, see ``follow_file``.
 
     Raises:
         InputError: If a side of the split would have fewer than two rows, or the table lacks a column that is needed.
@@ -127,7 +170,7 @@ def split(
         sides = read_schema(table)["rows"]
         splits = given_splits(sides["train"], sides["test"], seeds)
     else:
-        splits = _draw(table, rows, test_share, seeds, method, folds)
+        splits = _draw(table, rows, test_share, seeds, method, folds, file)
     for doubt in doubts_of_order(read_schema(table), {"method": method}):
         warn(logger, doubt)
     trains, tests = splits.sizes()
@@ -154,7 +197,13 @@ def doubts_of_order(schema: dict, settings: dict) -> list[str]:
 
 
 def _draw(
-    table: str, rows: int, test_share: float | str, seeds: list[int], method: str, folds: int | None
+    table: str,
+    rows: int,
+    test_share: float | str,
+    seeds: list[int],
+    method: str,
+    folds: int | None,
+    file: str | None,
 ) -> Splits:
     """Draws splits by the method, and checks that each side has rows enough."""
     share, groups = float(Fraction(test_share)), _column(table, "group")
@@ -166,6 +215,8 @@ def _draw(
         )
     if method == "column":
         splits = follow_column(_column(table, "split", "column"), seeds)
+    elif method == "file":
+        splits = follow_file(file, _column(table, "row"), read_schema(table)["rows"]["read"], seeds)
     elif method == "time":
         splits = roll_on(_column(table, "time", "time"), share, seeds)
     elif method == "k_fold":
@@ -201,13 +252,15 @@ def _draw(
 
 
 def _in_words(method: str, test_share: float | str, folds: int | None) -> str:
-    return {"k_fold": f"{folds} folds", "column": "the splits of a column"}.get(
-        method, f"a test share of {test_share}"
-    )
+    return {
+        "k_fold": f"{folds} folds",
+        "column": "the splits of a column",
+        "file": "the splits of the file",
+    }.get(method, f"a test share of {test_share}")
 
 
 def _key(method: str) -> str:
-    return {"k_fold": "folds", "column": "seeds"}.get(method, "test_share")
+    return {"k_fold": "folds", "column": "seeds", "file": "file"}.get(method, "test_share")
 
 
 def _column(table: str, role: str, method: str | None = None) -> np.ndarray | None:

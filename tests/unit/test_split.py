@@ -265,3 +265,64 @@ def test_splits_of_different_sizes_are_written_and_read(tmp_path, table_of, logg
     both = read_splits([output, output])
     assert len(both) == 16 and isinstance(both[3:5], Splits)
     assert [len(chunk) for chunk in again.chunks(10**9)] == [1] * 8
+
+
+@pytest.fixture
+def of_file(tmp_path, table_of, logger):
+    """Gives a function that makes splits of ten rows, of which the third was dropped, from the text of a file."""
+
+    def make(text, seeds):
+        file, output = tmp_path / "given.csv", str(tmp_path / "splits.parquet")
+        file.write_text(text, encoding="utf-8")
+        rows = np.delete(np.arange(10), 2)
+        table = table_of(9, row=rows)
+        schema = pq.read_schema(table).metadata[SCHEMA_KEY]
+        told = json.loads(schema) | {"rows": {"read": 10}}
+        write_table(pq.read_table(table).replace_schema_metadata({SCHEMA_KEY: json.dumps(told)}), table)
+        split(table, output, 0.25, seeds, logger, method="file", file=str(file))
+        return read_splits([output])
+
+    return make
+
+
+WORDS = ["train,test", "TRAIN, test", "test,test", "test,train", "train,", "train,train"] + [
+    "train,train"
+] * 3
+GIVEN = "\n".join(["first,second", *WORDS, "test,train"])
+
+
+def test_splits_follow_a_file(of_file):
+    """A row that was dropped, row 3, is on no side, and neither is one with an empty field."""
+    made = of_file(GIVEN, [2, 1])
+    assert made.seeds.tolist() == [2, 1]
+    assert [rows.tolist() for rows in made.test] == [[0, 1], [2, 8]]
+    assert [rows.tolist() for rows in made.train] == [[2, 4, 5, 6, 7, 8], [0, 1, 3, 4, 5, 6, 7]]
+
+
+def test_one_column_of_a_file_holds_folds(of_file):
+    made = of_file("fold\n" + "\n".join("aabbccaabb"), [1, 2, 3])
+    assert [rows.tolist() for rows in made.test] == [[0, 1, 5, 6], [2, 7, 8], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds", "said"),
+    [
+        (
+            GIVEN,
+            [3],
+            r"has 2 columns, and splits\.seeds asks for number 3: set splits\.seeds to {first: 1, last: 2}",
+        ),
+        (GIVEN + "\ntest,test", [1], "has 11 rows, and that of the table has 10"),
+        (
+            GIVEN.replace("train,\n", "train,left\n"),
+            [2],
+            "holds 'left' in column 'second', row 5: write train",
+        ),
+        (GIVEN.replace("test,train", "train,train"), [1], "at least 2 rows on each side"),
+        (GIVEN, [0], "the seeds number the splits, from 1 on"),
+        ("a,a\n1,2\n", [1], "The file that gives the splits has more than one column named 'a'"),
+    ],
+)
+def test_a_file_of_splits_that_does_not_fit_is_refused(of_file, text, seeds, said):
+    with pytest.raises(InputError, match=said):
+        of_file(text, seeds)

@@ -192,6 +192,7 @@ def test_checker_finds_rules_that_are_not_for_clusters(tmp_path):
     assert problems == {
         "fetch is not local, and nodes have no internet",
         "fetch_images is not local, and nodes have no internet",
+        "fetch_splits is not local, and nodes have no internet",
         "fit_lasso states no threads",
         "plot_lasso states no threads",
         "fit_linear states no mem_mb",

@@ -106,6 +106,16 @@ def is_in_config(rule, wildcards):
     return kind in kinds_for(task) and rule in rules_of(dataset, model)
 
 
+def has_file_of_splits(dataset):
+    """Tells whether a file gives the splits of a dataset."""
+    return config["datasets"][dataset]["splits"].get("method") == "file"
+
+
+def file_of_splits(*keys):
+    """Picks what a job needs to know of the file that gives the splits of its dataset."""
+    return lambda wildcards: {key: config["datasets"][wildcards.dataset]["splits"][key] for key in keys}
+
+
 def split_settings(wildcards):
     """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
     splits = config["datasets"][wildcards.dataset]["splits"]
@@ -190,7 +200,8 @@ def figures_of_model(dataset, model):
 def rules_of_data(dataset):
     """Lists the rules that make the table of a dataset."""
     ending = {"csv": "", "images": "_images"}[config["datasets"][dataset]["format"]]
-    return [f"fetch{ending}", f"preprocess{ending}"]
+    of_splits = ["fetch_splits"] if has_file_of_splits(dataset) else []
+    return [f"fetch{ending}", f"preprocess{ending}", *of_splits]
 
 
 def outputs_of(rule, **wildcards):

@@ -1,6 +1,7 @@
 # The data of each dataset.
 # In:  the sources in the config.
-# Out: results/{dataset}/: raw.data or, of images, raw/; table.parquet; splits/block_{block}.parquet.
+# Out: results/{dataset}/: raw.data or, of images, raw/; table.parquet; splits.data, where a file gives the
+#      splits; splits/block_{block}.parquet.
 
 
 rule fetch:
@@ -110,10 +111,39 @@ rule preprocess_images:
         "../../scripts/preprocess_images.py"
 
 
+rule fetch_splits:
+    """Get the file that says which rows each split tests on, where there is one."""
+    input:
+        manifest_checked,
+    output:
+        splits="results/{dataset}/splits.data",
+        record="results/manifest/fetch_splits/{dataset}.json",
+    log:
+        "results/logs/fetch_splits/{dataset}.log",
+    wildcard_constraints:
+        dataset=alternatives(filter(has_file_of_splits, config["datasets"])),
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(30),
+    params:
+        # As with fetch, the digest alone decides what the file is.
+        spec=spec("fetch_splits", file_of_splits("sha256"), code=False),
+        ladder=lambda wildcards, output: file_of_splits("sources", "max_megabytes")(wildcards),
+    script:
+        "../../scripts/fetch_splits.py"
+
+
 rule split:
     """Draw, for each split seed of a block, which rows are trained on and which are tested on."""
     input:
         table="results/{dataset}/table.parquet",
+        file=lambda wildcards: (
+            rules.fetch_splits.output.splits if has_file_of_splits(wildcards.dataset) else []
+        ),
     output:
         splits="results/{dataset}/splits/block_{block}.parquet",
         record="results/manifest/split/{dataset}.{block}.json",
