@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from lineup.data.column import Column, Marks, quoted
 from lineup.data.dates import read_dates
-from lineup.data.numbers import Numbers, read_numbers
+from lineup.data.numbers import CODE, Numbers, read_numbers
 from lineup.data.stored import as_time, typed_column
 from lineup.data.told import as_told, decided, refuse_ambiguous, truths, words_of
 
@@ -20,6 +20,7 @@ from lineup.data.told import as_told, decided, refuse_ambiguous, truths, words_o
 MOST_LEVELS, MOST_SHARE = 200, 0.7
 # ASSUME: where so many values are numbers and the others are at most so many different words, these are missing values.
 MOST_NUMBERS, FEW_WORDS = 0.9, 3
+FEW_CODES = 0.05
 # Names that identifiers have.
 IDENTIFIER = re.compile(
     r"(column_[0-9]+|unnamed.*|__index_level_[0-9]+__|#|index|key|row_?(names?|num(ber)?|id)?|(.*[-_. ])?(id|nr|no)\.?)|(?-i:.*[a-z]I[Dd])",
@@ -124,25 +125,40 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
         return Column(name, "boolean", truths(name, text), "true and false")
     if len(levels) > MOST_LEVELS or len(levels) > max(2, MOST_SHARE * count):
         kind = "identifier" if len(levels) == count else "text"
-        return Column(
-            name,
-            kind,
-            text,
-            f"{len(levels)} different values in {count} rows",
-            f"Column {name!r} is left out: it has {len(levels)} different values in {count} rows. If it is a factor, write "
-            f"columns: {{{quoted(name)}: category}}.",
-        )
-    reason, doubt = f"{len(levels)} levels", ""
-    if (
-        numbers is not None
-        and count
-        and (found := len(numbers.values) - numbers.values.null_count) >= 0.5 * count
-    ):
         doubt = (
-            f"Column {name!r} is text with {found} numbers among its {count} values: if these are numbers, correct the others, "
-            "or add them to reading.missing."
+            f"Column {name!r} is left out: it has {len(levels)} different values in {count} rows. If it is a factor, write "
+            f"columns: {{{quoted(name)}: category}}."
         )
-    return Column(name, "category", text, reason, doubt)
+        doubt = " ".join([doubt, *_numbers_in_doubt(name, text.drop_null(), numbers)])
+        return Column(name, kind, text, f"{len(levels)} different values in {count} rows", doubt)
+    doubt = " ".join(_numbers_in_doubt(name, text.drop_null(), numbers))
+    return Column(name, "category", text, f"{len(levels)} levels", doubt)
+
+
+def _numbers_in_doubt(name: str, given: pa.ChunkedArray, numbers: Numbers | None) -> list[str]:
+    """Says that a column of text may be one of numbers: half of its values are, or all but for a few with a 0 in front."""
+    if numbers is not None:
+        found = len(numbers.values) - numbers.values.null_count
+        if found < 0.5 * len(given):
+            return []
+        return [
+            f"Column {name!r} is text with {found} numbers among its {len(given)} values: if these are numbers, correct the others, "
+            "or add them to reading.missing."
+        ]
+    codes = pc.match_substring_regex(given, CODE)
+    plain = pc.sum(pc.match_substring_regex(given, r"^[+-]?[0-9]+([.,][0-9]*)?$")).as_py()
+    # ASSUME: codes that begin with 0 are more than a few of those that there are.
+    if plain < MOST_NUMBERS * len(given) or pc.sum(codes).as_py() > FEW_CODES * len(given):
+        return []
+    code = given.filter(codes)
+    return (
+        [
+            f"Column {name!r} is text, since it holds {code[0].as_py()!r}, as codes are written: if it is a number, write columns: "
+            f"{{{quoted(name)}: number}}."
+        ]
+        if len(code)
+        else []
+    )
 
 
 def _number(name: str, numbers: Numbers) -> Column:
@@ -151,6 +167,9 @@ def _number(name: str, numbers: Numbers) -> Column:
     doubt = _words_in_doubt(name, numbers.words, "numbers", "category")
     reason = "numbers" if pa.types.is_floating(values.type) else "whole numbers"
     reason += f", without {numbers.unit}" if numbers.unit else ""
+    if len(numbers.unit) > 1:
+        doubt += " " if doubt else ""
+        doubt += f"Column {name!r} holds numbers with {' and with '.join(numbers.unit)}, which count as if they were of one unit: write all in one."
     given = values.drop_null()
     if pa.types.is_integer(values.type) and len(given) > 2:
         different = pc.count_distinct(given).as_py()

@@ -36,10 +36,13 @@ def describe(file: str, target: str | None) -> str:
     doubts = []
     try:
         read = read_columns(file, target, {}, {}, MOST)
-        if target:
-            doubts = prepare(read, target, AS_DEFAULT).doubts
     except InputError as error:
         raise InputError(ended(f"{file} {error}")) from error
+    if target:
+        try:
+            doubts = prepare(read, target, AS_DEFAULT).doubts
+        except InputError as error:
+            doubts = [ended(f"With this block no model can be fitted. The file {error}")]
     name = "".join(
         letter if letter.isascii() and letter.isalnum() else "_"
         for letter in Path(file).name.partition(".")[0]

@@ -135,7 +135,8 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         coded += [indicator(column) for column in gaps]
     if not coded:
         raise InputError(
-            f"has no feature that takes two values or more beside the target {target!r}: add columns"
+            f"has no feature that takes two values or more beside the target {target!r}{_left_out(read.columns)}: add columns, or "
+            "say what these are under columns"
         )
     names = [about["name"] for about, _ in coded] + [target, *(column.name for column in roles.values())]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -148,6 +149,13 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         *doubts_of_rows([*left.values()], coded, target, answer),
     ]
     return Prepared(coded, answer, len(kept), doubts, roles)
+
+
+def _left_out(columns: list[Column]) -> str:
+    """Names the first columns that are left out, with what they are taken for."""
+    names = [f"{column.name!r} as {column.kind}" for column in columns if not column.is_used]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"; left out are {', '.join(names[:5])}{more}" if names else ""
 
 
 def roles_of(columns: list[Column]) -> dict[str, Column]:

@@ -82,3 +82,17 @@ def test_a_large_file_is_described_by_its_first_rows(tmp_path, monkeypatch):
     )
     text = describe("1x.csv", "y")
     assert text.startswith("# 1x.csv: the first ") and "table_1x:" in text
+
+
+def test_a_file_that_no_model_can_use_is_described_all_the_same(tmp_path, monkeypatch):
+    """With the reason, and what makes it of use."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{'01' if row == 5 else row * 7 % 50 + 1},{row * 3 % 17}" for row in range(40)]
+    (tmp_path / "codes.csv").write_text("\n".join(["code,y", *rows]), encoding="utf-8")
+    text = describe("codes.csv", "y")
+    assert (
+        "no model can be fitted. The file has no feature" in text
+        and "left out are 'code' as identifier" in text
+    )
+    assert "since it holds '01'" in text and "write columns: {code: number}" in text
+    assert yaml.safe_load(text)["datasets"]["codes"]["columns"] == {"code": "identifier"}

@@ -1,10 +1,12 @@
 """Looking at the workflow without running it, as in a fresh checkout: no results, no data, no network."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import get_argument_parser
 from support.runs import heavy_imports, snakemake
 from support.tree import ROOT, contents, copy_of_tree, files_of_tree
 
@@ -131,3 +133,23 @@ def test_the_default_profile_is_used(look):
         run = look("--dry-run", *profile)
         assert run.status == 0, run.text
         assert "profiles/default" in run.text
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = [
+    line.split("  ")[0].split(" >")[0]
+    for page in PAGES
+    for line in page.read_text(encoding="utf-8").splitlines()
+    if line.startswith("snakemake ")
+]
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_a_command_of_the_docs_is_one(command):
+    """Snakemake's parser takes it, and its targets are rules."""
+    options, unknown = get_argument_parser().parse_known_args(shlex.split(command)[1:])
+    assert unknown == [] and set(options.targets) <= set(RULES)
+
+
+def test_the_docs_have_commands():
+    assert len(COMMANDS) > 10
