@@ -69,12 +69,13 @@ OUTPUTS = {
             "The scores over the splits, a line for each model, the best first. Of classes: likewise of `accuracy` and "
             "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`. `doubts` says what may be wrong with a model.",
             "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
-            "r2 r2_sd r2_q05 r2_q50 r2_q95 splits_best doubts source",
+            "r2 r2_sd r2_q05 r2_q50 r2_q95 mean_rank doubts source",
         ),
         "differences.csv": (
-            "The differences of the models on the same splits, a line for each pair. The reference stands second. Of "
-            "classes: `accuracy_difference` and so on.",
-            "model other splits mae_difference mae_difference_sd mae_difference_low mae_difference_high "
+            "The differences of the models on the same splits, a line for each pair and metric. The reference stands second. See "
+            "[comparison.md](comparison.md).",
+            "model other metric splits difference difference_sd low high together_low together_high corrected_low "
+            "corrected_high p_better p_equivalent p_worse effect_size region verdict rows_needed covers splits_needed "
             "splits_better",
         ),
         "comparison.svg": ("Mean absolute error, or accuracy, of each model over the splits.", ""),

@@ -3,12 +3,14 @@
 import base64
 import csv
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import jinja2
 import yaml
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals
+from lineup.comparison.answer import answer
+from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
@@ -74,36 +76,28 @@ def read_records(path: str) -> list[dict]:
     """Reads a CSV file that ``compare`` wrote, with numbers as numbers and empty fields as None."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
-    text = {"model", "other", "doubts", "source"}
+    text = {"model", "other", "metric", "verdict", "covers", "doubts", "source"}
     return [
         {key: value if key in text else float(value) if value else None for key, value in record.items()}
         for record in records
     ]
 
 
-def read_leaderboard(leaderboard: str, differences: str, reference: str, null_model: str) -> list[dict]:
-    """Reads a leaderboard, and sets beside each line the difference of its model to the reference.
-
-    Args:
-        leaderboard: The leaderboard.
-        differences: The differences of each pair.
-        reference: The model that the others are compared with.
-        null_model: ``mean`` or ``median``.
-
-    Returns:
-        The records of the leaderboard, best model first, each with a ``label`` and with ``against``,
-        the record of the difference to the reference; None for the reference itself.
-    """
-    against = {
-        record["model"]: record for record in read_records(differences) if record["other"] == reference
-    }
+def read_leaderboard(leaderboard: str, null_model: str) -> list[dict]:
+    """Reads a leaderboard, best model first, and gives each line a ``label``, by what the null model predicts."""
     return [
-        record
-        | {
-            "label": f"null model ({null_model})" if record["model"] == NULL_MODEL else record["model"],
-            "against": against.get(record["model"]),
-        }
+        record | {"label": f"null model ({null_model})" if record["model"] == NULL_MODEL else record["model"]}
         for record in read_records(leaderboard)
+    ]
+
+
+def set_against(lines: list[dict], pairs: list[dict], reference: str, metrics: Iterable[str]) -> list[dict]:
+    """Sets beside the lines of a leaderboard, by metric, the records of their differences to a reference, which has none."""
+    against = {(pair["model"], pair["metric"]): pair for pair in pairs if pair["other"] == reference}
+    return [
+        line | {"against": {metric: against[line["model"], metric] for metric in metrics}}
+        for line in lines
+        if line["model"] != reference
     ]
 
 
@@ -137,20 +131,27 @@ def section(
     first = next(iter(metrics))
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
-    lines = read_leaderboard(leaderboard, differences, settings["reference"], settings["null_model"])
+    lines, pairs = read_leaderboard(leaderboard, settings["null_model"]), read_records(differences)
     means, schema = [line[first] for line in lines], read_schema(table)
+    digits = {metric: decimals(metric, means, SIGNIFICANT) for metric in metrics}
+    of_first = [pair for pair in pairs if pair["metric"] == first]
+    fewer = max(digits[first] - 1, 0)
+    said = answer(lines, of_first, lambda value, sign="+": f"{value:{sign}.{fewer}f}", first, metrics[first])
     return {
         "name": name,
         "settings": settings,
         "schema": schema,
         "seeds": few or f"{seeds[0]} to {seeds[-1]}, {len(seeds)} in all",
         "leaderboard": lines,
+        "answer": said,
+        "differences": set_against(lines, pairs, settings["reference"], metrics),
+        "pairs": of_first,
         "doubts": doubts_of_order(schema, settings["splits"]),
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, first),
         "metrics": metrics,
-        "digits": {metric: decimals(metric, means, SIGNIFICANT) for metric in metrics},
+        "digits": digits,
         "figures": [one for one in drawn if Path(one["path"]).parent == results],
         "models": {
             model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]

@@ -2,18 +2,25 @@
 
 import csv
 import logging
-from collections.abc import Callable
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.scores import METRICS, doubts_of_fits, doubts_of_record, score_columns, signed
+from lineup.comparison.differences import Evidence, differences, region_of
+from lineup.comparison.intervals import CONFIDENCE, RowsAndTrainings, wilson_interval
+from lineup.comparison.jackknife import Tested
+from lineup.comparison.metrics import METRICS, signed
+from lineup.comparison.scores import (
+    contributions_of,
+    doubts_of_fits,
+    doubts_of_record,
+    read_predicted,
+    score_columns,
+)
 from lineup.config import NULL_MODEL
 from lineup.data.design import Design, read_design
-from lineup.data.tables import Splits, read_splits, read_tables, write_table
+from lineup.data.tables import Splits, read_schema, read_splits, read_tables, write_table
 from lineup.errors import warn
 from lineup.files import name_of, replacing
 
@@ -61,11 +68,14 @@ def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) ->
 
     Returns:
         One record a model: its name, the number of splits, and of each metric the mean, the standard
-        deviation (S - 1) and quantiles, these None for a single split; then the number of splits in
-        which the first metric is the best of all, which two models with the same value both have.
+        deviation (S - 1) and quantiles, these None for a single split; then the mean of its ranks over the splits by the
+        first metric, 1 for the best; models with the same value share their mean rank.
     """
     first = metrics[0]
-    lowest = np.min([signed(columns[first], first) for columns in scores.values()], axis=0)
+    by_model = np.array([signed(columns[first], first) for columns in scores.values()])
+    better = (by_model[:, None] < by_model).sum(axis=0)
+    ties = (by_model[:, None] == by_model).sum(axis=0)  # with itself, too
+    ranks = dict(zip(scores, (better + (ties + 1) / 2).mean(axis=1), strict=True))
     records = []
     for model, columns in scores.items():
         splits = len(columns["seed"])
@@ -76,59 +86,9 @@ def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) ->
             record[f"{metric}_sd"] = float(values.std(ddof=1)) if splits > 1 else None
             for name, share in QUANTILES.items():
                 record[f"{metric}_{name}"] = float(np.quantile(values, share)) if splits > 1 else None
-        record["splits_best"] = int((signed(columns[first], first) == lowest).sum())
+        record["mean_rank"] = float(ranks[model])
         records.append(record)
     return sorted(records, key=lambda record: signed(record[first], first))
-
-
-def paired_differences(
-    scores: dict[str, dict[str, np.ndarray]],
-    metric: str,
-    reference: str,
-    interval: Callable[[str, str], tuple[float | None, float | None]],
-) -> list[dict]:
-    """Compares each pair of models, split by split.
-
-    Args:
-        scores: By model, the scores over the same S splits in the same order, best model first.
-        metric: The metric that they are compared by.
-        reference: The model that stands second in each of its pairs.
-        interval: Gives the ends of an interval for the mean difference of two models, by their names.
-
-    Returns:
-        One record a pair: ``model`` and ``other``; of the metric of the model minus that of the other the
-        mean, the standard deviation (S - 1), None for a single split, and the ends of its interval; and
-        in how many splits the model's metric is the better one.
-    """
-    names = sorted(scores, key=lambda name: name == reference)
-    records = []
-    for model, other in combinations(names, 2):
-        difference = scores[model][metric] - scores[other][metric]
-        low, high = interval(model, other)
-        records.append(
-            {
-                "model": model,
-                "other": other,
-                "splits": len(difference),
-                f"{metric}_difference": float(difference.mean()),
-                f"{metric}_difference_sd": float(difference.std(ddof=1)) if len(difference) > 1 else None,
-                f"{metric}_difference_low": low,
-                f"{metric}_difference_high": high,
-                "splits_better": int((signed(difference, metric) < 0).sum()),
-            }
-        )
-    return records
-
-
-def hits_by_row(actual: np.ndarray, predicted: np.ndarray, splits: int) -> np.ndarray:
-    """Computes in what share of S splits a model is right, by test row, from classes of shape (S t,), split after split."""
-    return (actual == predicted).reshape(splits, -1).mean(axis=0)
-
-
-def hits_of_models(predictions: dict[str, list[str]], splits: int) -> dict[str, np.ndarray]:
-    """Reads the predictions of each model, and gives its hits by row, see ``hits_by_row``."""
-    tables = {name: read_tables(paths, ["actual", "predicted"]) for name, paths in predictions.items()}
-    return {name: hits_by_row(table["actual"], table["predicted"], splits) for name, table in tables.items()}
 
 
 def source_of(paths: list[str]) -> str:
@@ -171,6 +131,50 @@ def write_scores(by_model: dict[str, dict[str, np.ndarray]], metrics: list[str],
     write_table({"model": pa.array(names, pa.string())} | columns, path)
 
 
+def evidence(
+    metric: str,
+    design: Design,
+    drawn: Splits,
+    by_model: dict[str, dict[str, np.ndarray]],
+    predicted: dict[str, np.ndarray],
+    method: str,
+    equivalence: float,
+) -> Evidence:
+    """Collects what is known of the models by one metric.
+
+    Args:
+        metric: The metric.
+        design: The prepared table.
+        drawn: The S splits.
+        by_model: The scores of each model, the best first, see ``leaderboard``.
+        predicted: The predictions of each for the N test rows, split after split.
+        method: How the splits were made; ``given`` where their rows came with the table.
+        equivalence: The region of practical equivalence, see ``region_of``.
+    """
+    rows = np.concatenate(list(drawn.test))
+    train_rows, test_rows = (float(side.mean()) for side in drawn.sizes())
+    return Evidence(
+        metric=metric,
+        scores={name: columns[metric] for name, columns in by_model.items()},
+        losses={name: contributions_of(metric, design, drawn, predicted[name]) for name in by_model},
+        tested=Tested(rows, len(drawn), len(design.y)),
+        train_rows=train_rows,
+        test_rows=test_rows,
+        are_random=method == "random",
+        are_given=method == "given",
+        region=region_of(equivalence, metric, float(by_model[NULL_MODEL][metric].mean())),
+    )
+
+
+def accuracy_interval(one: Evidence, model: str) -> tuple[float, float]:
+    """Gives the interval of an accuracy on given rows: Wilson's of one training, else that of rows and trainings."""
+    if one.splits == 1:
+        return wilson_interval(float(one.scores[model][0]), int(one.test_rows))
+    found = RowsAndTrainings.of(one.losses[model].reshape(one.splits, -1))
+    half = found.half(CONFIDENCE)
+    return max(found.mean - half, 0.0), min(found.mean + half, 1.0)
+
+
 def compare(
     table: str,
     splits: list[str],
@@ -182,52 +186,53 @@ def compare(
     models: list[str],
     reference: str,
     null_model: str,
+    method: str,
+    equivalence: float,
     logger: logging.Logger,
 ) -> None:
-    """Writes the scores of all models together, the leaderboard, and the differences of each pair.
-
-    Intervals are those of ``corrected_interval``; where every split tests on the same given rows, those of
-    ``paired_interval``, and of ``wilson_interval`` for each accuracy.
+    """Writes the scores of all models together, the leaderboard, and the differences of each pair by each metric.
 
     Args:
         table: The prepared table.
         splits: The B blocks of splits.
         model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
-        predictions: Its predictions in that order where the rows to test on are given; else empty.
+        predictions: Its predictions, in that order.
         scores: Parquet file to write, see ``write_scores``.
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
-        differences_csv: CSV file to write, see ``paired_differences``.
+        differences_csv: CSV file to write, see ``differences``.
         models: Names of the models, in the order of ``model_scores``.
         reference: Name of the model that the others are compared with.
         null_model: ``mean``, ``median`` or ``frequencies``.
+        method: How the splits were made, see ``evidence``.
+        equivalence: See there.
         logger: Where to report.
     """
     design, drawn = read_design(table), read_splits(splits)
     metrics = list(METRICS[design.task])
-    null = null_predictions(design, drawn, null_model)
     files = by_model_name(models, model_scores)
+    predicted = {
+        name: read_predicted(paths, design.task) for name, paths in by_model_name(models, predictions).items()
+    }
+    predicted[NULL_MODEL] = null_predictions(design, drawn, null_model)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
-    by_model[NULL_MODEL] = score_columns(design, drawn, null)
+    by_model[NULL_MODEL] = score_columns(design, drawn, predicted[NULL_MODEL])
     write_scores(by_model, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
-    train_rows, test_rows = (side.mean() for side in drawn.sizes())
-    if predictions:
-        hits = hits_of_models(by_model_name(models, predictions), len(drawn))
-        hits[NULL_MODEL] = hits_by_row(design.y[drawn.test].ravel(), null.argmax(axis=1), len(drawn))
-        for one in ranked:
-            one["accuracy_low"], one["accuracy_high"] = wilson_interval(one["accuracy"], int(test_rows))
-
-    def interval(model: str, other: str) -> tuple[float | None, float | None]:
-        if predictions:
-            return paired_interval(hits[model] - hits[other])
-        difference = by_model[model][metrics[0]] - by_model[other][metrics[0]]
-        return corrected_interval(difference, test_rows, train_rows) if len(difference) > 1 else (None, None)
+    in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
+    if "group" in read_schema(table).get("roles", {}) and method == "random":
+        method = "groups"
+    pairs = []
+    for metric in metrics:
+        one = evidence(metric, design, drawn, in_rank, predicted, method, equivalence)
+        pairs += differences(one, reference)
+        if one.are_given and metric == "accuracy":
+            for record in ranked:
+                record["accuracy_low"], record["accuracy_high"] = accuracy_interval(one, record["model"])
 
     add_doubts(ranked, files, metrics[0], logger)
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
-    in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
-    write_csv(paired_differences(in_rank, metrics[0], reference, interval), differences_csv)
+    write_csv(pairs, differences_csv)
     for one in ranked:
         logger.info("%-24s %s %.5g", one["model"], METRICS[design.task][metrics[0]], one[metrics[0]])

@@ -1,45 +1,22 @@
 """Scores the predictions that the models make for the test rows."""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lineup.comparison.metrics import contributions, signed
+from lineup.comparison.metrics import scores as scores_of
 from lineup.data.design import Design
-from lineup.data.tables import SCHEMA_KEY, Splits, list_column, write_table
-
-# The metrics of each task, with their labels. The first is the one that models are ranked by.
-METRICS = {
-    "regression": {"mae": "MAE", "rmse": "RMSE", "r2": "R squared"},
-    "classification": {"accuracy": "accuracy", "log_loss": "log loss"},
-}
-HIGHER_IS_BETTER = {"r2", "accuracy"}
-
+from lineup.data.tables import SCHEMA_KEY, Splits, list_column, lists, read_parquet, write_table
 
 # ASSUME: a grid is too narrow if an end of it is chosen in more than this share of the splits.
 AT_END = 0.1
 # ASSUME: no honest model of people's data explains more than this share of the variance.
 TOO_GOOD = 0.999
-
-# Digits after the point of metrics that are no multiples of the unit of the target.
-DECIMALS = {"r2": 3, "accuracy": 4, "log_loss": 4}
-
-
-def decimals(metric: str, values: Sequence[float], significant: int) -> int:
-    """Says how many digits after the point to show of values of a metric that stand beside each other.
-
-    Of those in the unit of the target, which may be millionths or millions, the median has so many significant digits: a
-    model that is far off does not take the digits of the others.
-    """
-    if metric in DECIMALS:
-        return DECIMALS[metric]
-    typical = float(np.median(np.abs(values)))
-    return max(0, significant - 1 - math.floor(math.log10(typical))) if typical > 0 else significant
 
 
 @dataclass(frozen=True)
@@ -75,11 +52,6 @@ def doubts_of_fits(paths: Iterable[str], splits: int) -> list[str]:
     return (words if unweighted else []) + GridEnds(*ends, splits).doubts()
 
 
-def signed(values: np.ndarray, metric: str) -> np.ndarray:
-    """Gives values of a metric so that lower is better: of those where higher is, the negative."""
-    return -values if metric in HIGHER_IS_BETTER else values
-
-
 def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
     """Says what may be wrong with a model by its line of the leaderboard, that of the null model, and the metric that ranks."""
     found = []
@@ -90,53 +62,6 @@ def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
     if record.get("r2", 0.0) > TOO_GOOD:
         found.append("is too good: look for a column that gives the target away")
     return found
-
-
-def regression_scores(
-    actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Computes the scores of S splits.
-
-    Args:
-        actual: Targets of the test rows, shape (S, t).
-        predicted: Predictions for them, shape (S, t).
-        weights: Weights of these rows, shape (S, t), for means and sums that are weighted by them.
-
-    Returns:
-        ``mae`` and ``rmse`` in the unit of the target, and ``r2``, one minus the sum of squared
-        errors over the sum of squares about the mean of ``actual``; NaN if that mean is all
-        there is. Each has shape (S,).
-    """
-    error = predicted - actual
-    squares = np.square(error)
-    mean = partial(np.average, axis=1, weights=weights)
-    about = np.square(actual - mean(actual)[:, None])
-    total, off = (
-        part.sum(axis=1) if weights is None else (part * weights).sum(axis=1) for part in (about, squares)
-    )
-    # Rounding can give a constant target a sum of squares just above 0.
-    total = np.where(actual.min(axis=1) < actual.max(axis=1), total, np.nan)
-    return {
-        "mae": mean(np.abs(error)),
-        "rmse": np.sqrt(mean(squares)),
-        "r2": 1 - off / total,
-    }
-
-
-def classification_scores(actual: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores probabilities (S, t, K) of actual classes (S, t), as places: each score has shape (S,).
-
-    ``accuracy`` is the share of rows whose most probable class is the actual one, ``log_loss`` the mean of minus the
-    natural logarithm of the probability of the actual class.
-    """
-    hit = probabilities.argmax(axis=2) == actual
-    of_actual = np.take_along_axis(probabilities, actual[:, :, None], axis=2)[:, :, 0].astype(np.float64)
-    # ASSUME: a probability below the smallest 32-bit number counts as that one, so that no loss is infinite.
-    smallest = np.finfo(np.float32).tiny
-    return {
-        "accuracy": hit.mean(axis=1),
-        "log_loss": -np.log(np.maximum(of_actual, smallest)).mean(axis=1),
-    }
 
 
 def write_evaluation(
@@ -185,13 +110,33 @@ def write_evaluation(
     write_table(found, scores)
 
 
+def read_predicted(paths: list[str], task: str) -> np.ndarray:
+    """Reads the predictions of blocks of splits, one below the other: numbers (N,), or the probabilities of K classes (N, K)."""
+    column = {"regression": "predicted", "classification": "probabilities"}[task]
+    tables = [read_parquet(path, [column])[column] for path in paths]
+    return np.concatenate([lists(one) if task == "classification" else one.to_numpy() for one in tables])
+
+
 def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict[str, np.ndarray]:
     """Scores one model over S splits, see ``write_evaluation``: the column ``seed`` and one for each metric."""
-    scores, found, start = classification_scores if design.classes else regression_scores, [], 0
+    found = [scores_of(design.task, *part) for part in _parts(design, splits, predicted)]
+    return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+
+def contributions_of(metric: str, design: Design, splits: Splits, predicted: np.ndarray) -> np.ndarray:
+    """Computes what each of the N test rows of S splits adds to its score, split after split, see ``contributions``."""
+    parts = _parts(design, splits, predicted)
+    return np.concatenate([contributions(metric, *part).ravel() for part in parts])
+
+
+def _parts(
+    design: Design, splits: Splits, predicted: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Yields targets, predictions and weights of the test rows of runs of splits of equal size."""
+    start = 0
     for part in splits.parts():
         end = start + part.test.size
-        weights = [] if design.weights is None else [design.weights[part.test]]
+        weights = None if design.weights is None else design.weights[part.test]
         by_split = predicted[start:end].reshape(*part.test.shape, *predicted.shape[1:])
-        found.append(scores(design.y[part.test], by_split, *weights))
+        yield design.y[part.test], by_split, weights
         start = end
-    return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lineup.comparison.scores import HIGHER_IS_BETTER, METRICS, decimals, signed
+from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import read_table
 from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
@@ -87,9 +87,7 @@ def scores_by_model(scores: str, metric: str) -> tuple[dict[str, np.ndarray], in
     return {name: by_name[name] for name in names}, columns["seed"][0]
 
 
-def read_bars(
-    path: str, low: str, high: str, null_model: str, other: str | None = None
-) -> dict[str, tuple[float, float]]:
+def read_bars(path: str, low: str, high: str, null_model: str, **only: str) -> dict[str, tuple[float, float]]:
     """Reads the ends of the bars of the models, by label, from two columns of a CSV file of ``compare``.
 
     Args:
@@ -97,10 +95,10 @@ def read_bars(
         low: The column of the lower ends.
         high: The column of the upper ends.
         null_model: What the null model predicts.
-        other: In a table of pairs, the second model of the lines to read.
+        only: Of some columns, what they hold in the lines to read.
     """
     with Path(path).open(newline="", encoding="utf-8") as file:
-        records = [record for record in csv.DictReader(file) if record.get("other") == other]
+        records = [record for record in csv.DictReader(file) if only.items() <= record.items()]
     return {
         model_label(record["model"], null_model): (float(record[low]), float(record[high]))
         for record in records
@@ -196,13 +194,11 @@ def plot_differences(
             if model != reference
         }
     )
-    bars = read_bars(
-        differences, f"{metric}_difference_low", f"{metric}_difference_high", null_model, other=reference
-    )
+    bars = read_bars(differences, "low", "high", null_model, other=reference, metric=metric)
     means = means_of(values)
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
-    bar = "95 % interval of the mean" + (", corrected" if task == "regression" else "")
+    bar = "95 % interval of the mean"
     draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT))
     better = "above" if metric in HIGHER_IS_BETTER else "below"
     what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lineup.comparison.scores import decimals
+from lineup.comparison.metrics import decimals
 from lineup.data.tables import read_schema, read_tables
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, with_unit
 

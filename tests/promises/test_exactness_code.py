@@ -35,7 +35,7 @@ def move_function(place):
     """The last function of a module stands first, the others as before."""
     path = place.tree / "lineup" / "comparison" / "scores.py"
     text = path.read_text(encoding="utf-8")
-    start, end = text.index("def regression_scores"), text.index("def write_evaluation")
+    start, end = text.index("def doubts_of_record"), text.index("def write_evaluation")
     path.write_text(
         text[:start] + text[end:].rstrip() + "\n\n\n" + text[start:end].rstrip() + "\n", encoding="utf-8"
     )
@@ -254,12 +254,10 @@ CHANGES = [
         planned=True,
     ),
     Change(
-        "scores.py: a score",
-        edit(
-            "lineup/comparison/scores.py", ("np.abs(error).mean(axis=1)", "np.median(np.abs(error), axis=1)")
-        ),
+        "metrics.py: a score",
+        edit("lineup/comparison/metrics.py", ("return np.sqrt(mean)", "return np.cbrt(mean)")),
         MODELLED,
-        "lineup/comparison/scores.py has changed",
+        "lineup/comparison/metrics.py has changed",
         planned=True,
     ),
     Change(
@@ -416,7 +414,7 @@ CHANGES = [
         "a local variable is renamed",
         edit(
             "lineup/models/linear.py",
-            ("centre = X", "middle = X"),
+            ("centre, mean = np", "middle, mean = np"),
             ("X - centre", "X - middle"),
             ("- centre @", "- middle @"),
         ),

@@ -13,33 +13,21 @@ import pytest
 import scipy.stats
 from sklearn.metrics import accuracy_score, log_loss
 
-from lineup.comparison.intervals import corrected_interval, paired_interval, wilson_interval
-from lineup.comparison.leaderboard import (
-    compare,
-    hits_by_row,
-    leaderboard,
-    null_predictions,
-    paired_differences,
-)
-from lineup.comparison.scores import METRICS as METRICS_OF
-from lineup.comparison.scores import (
-    GridEnds,
-    classification_scores,
-    decimals,
-    doubts_of_record,
-    score_columns,
-    write_evaluation,
-)
+from lineup.comparison.intervals import RowsAndTrainings, wilson_interval
+from lineup.comparison.leaderboard import compare, leaderboard, null_predictions
+from lineup.comparison.metrics import METRICS as METRICS_OF
+from lineup.comparison.metrics import decimals
+from lineup.comparison.metrics import scores as scores_of
+from lineup.comparison.scores import GridEnds, doubts_of_record, score_columns, write_evaluation
 from lineup.data.design import Design, read_design
 from lineup.data.splits import given_splits
-from lineup.data.tables import SCHEMA_KEY, Splits, read_table, write_splits, write_table
+from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, read_table, write_splits, write_table
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12
-# Two ways to the quantile of a t distribution: both are good to 1e-13 or so.
-QUANTILE = 1e-11
 NAMES = ("ridge", "tree", "stump")
 METRICS = list(METRICS_OF["regression"])
+FILES = ("predictions", "scores")
 
 
 def made_up(seeds):
@@ -71,11 +59,6 @@ def null_scores(design, splits, null_model):
     return score_columns(design, splits, null_predictions(design, splits, null_model))
 
 
-def corrected(scores, test, train):
-    """Gives the function of two names that gives the corrected interval of their difference."""
-    return lambda model, other: corrected_interval(scores[model]["mae"] - scores[other]["mae"], test, train)
-
-
 @pytest.fixture
 def compared(tmp_path, prepare, logger):
     """Gives a function that compares made-up scores on the splits of a made-up table, in one block or several."""
@@ -86,34 +69,45 @@ def compared(tmp_path, prepare, logger):
         folder.mkdir()
         columns = {"a": generator.normal(size=40), "y": generator.exponential(100, 40)}
         blocks = [seeds[start : start + block_size] for start in range(0, len(seeds), block_size)]
-        splits, model_scores = [], []
+        splits, files = [], {name: [] for name in NAMES}
         for number, block in enumerate(blocks, 1):
             table, drawn = prepare(folder, columns, block)
             splits.append(str(Path(drawn).rename(folder / f"block_{number}.parquet")))
-        for model, scores in made_up(seeds).items():
-            for number, block in enumerate(blocks, 1):
-                here = np.isin(scores["seed"], block)
-                model_scores.append(str(folder / model / f"block_{number}" / "scores.parquet"))
-                write_table({key: values[here] for key, values in scores.items()}, model_scores[-1])
+            design, read = read_design(table), read_splits([splits[-1]])
+            for place, (model, made) in enumerate(files.items()):
+                made.append([str(folder / model / f"block_{number}" / f"{what}.parquet") for what in FILES])
+                off = [np.random.default_rng([seed, place]).normal(0, 60 + 5 * place, 10) for seed in block]
+                predicted = np.concatenate(list(design.y[read.test])) + np.concatenate(off)
+                write_evaluation(design, read, predicted, *made[-1])
         paths = {
             "scores": str(folder / "scores.parquet"),
             "leaderboard_csv": str(folder / "leaderboard.csv"),
             "differences_csv": str(folder / "differences.csv"),
         }
+        predictions, model_scores = (
+            [pair[place] for made in files.values() for pair in made] for place in (0, 1)
+        )
         compare(
             table,
             splits,
             model_scores,
-            [],
+            predictions,
             **paths,
             models=list(NAMES),
             reference=reference,
             null_model=null_model,
+            method="random",
+            equivalence=0.01,
             logger=logger,
         )
         return paths | {"table": table, "splits": splits, "model_scores": model_scores}
 
     return run
+
+
+def ends_of(interval):
+    """The ends of a 95 % interval."""
+    return interval.mean - interval.half(0.95), interval.mean + interval.half(0.95)
 
 
 def read_csv(path):
@@ -130,7 +124,7 @@ def test_the_leaderboard_is_that_of_pandas():
     grouped = frame.groupby("model")[METRICS]
     summary, quantiles = grouped.agg(["mean", "std"]), grouped.quantile([0.05, 0.5, 0.95])
     wide = frame.pivot(index="seed", columns="model", values="mae")
-    best = wide.idxmin(axis=1).value_counts()
+    ranks = wide.rank(axis=1).mean()
     records = leaderboard(scores, METRICS)
     assert [record["model"] for record in records] == list(summary["mae"]["mean"].sort_values().index)
     for record in records:
@@ -143,9 +137,8 @@ def test_the_leaderboard_is_that_of_pandas():
             shown = [record[f"{metric}_{quantile}"] for quantile in ("q05", "q50", "q95")]
             assert shown == pytest.approx(quantiles.loc[name, metric].tolist(), rel=ROUNDING)
             assert shown[0] < shown[1] < shown[2]
-        assert record["splits_best"] == best[name] > 0
-    # Without a tie, one model is the best of each split.
-    assert sum(record["splits_best"] for record in records) == 25
+        assert record["mean_rank"] == pytest.approx(ranks[name], rel=ROUNDING)
+    assert len(set(ranks)) > 1
 
 
 def test_quantiles_by_hand():
@@ -155,12 +148,13 @@ def test_quantiles_by_hand():
     assert [record[f"mae_{name}"] for name in ("q05", "q50", "q95")] == pytest.approx([10, 100, 190])
 
 
-def test_the_best_of_all_by_hand():
-    """On the third split two models have the lowest error, and both count; on the fourth all three have."""
-    errors = {"a": [1.0, 5.0, 2.0, 4.0, 9.0], "b": [2.0, 3.0, 2.0, 4.0, 8.0], "c": [3.0, 4.0, 7.0, 4.0, 6.0]}
+def test_mean_ranks_by_hand():
+    """On the third split two models share the ranks 1 and 2; on the fourth all three share 1, 2 and 3."""
+    errors = {"a": [1.0, 5.0, 2.0, 4.0], "b": [2.0, 3.0, 2.0, 4.0], "c": [3.0, 4.0, 7.0, 4.0]}
     records = leaderboard(by_hand(**errors), METRICS)
-    assert {record["model"]: record["splits_best"] for record in records} == {"a": 3, "b": 3, "c": 2}
-    assert [(record["model"], record["mae"]) for record in records] == [("b", 3.8), ("a", 4.2), ("c", 4.8)]
+    ranks = {record["model"]: record["mean_rank"] for record in records}
+    assert ranks == {"a": (1 + 3 + 1.5 + 2) / 4, "b": (2 + 1 + 1.5 + 2) / 4, "c": (3 + 2 + 3 + 2) / 4}
+    assert [record["model"] for record in records] == ["b", "a", "c"]
 
 
 def test_models_that_are_equal_keep_their_order():
@@ -171,89 +165,69 @@ def test_models_that_are_equal_keep_their_order():
 # The differences of the pairs
 
 
-def test_the_differences_are_those_of_pandas():
-    scores = made_up(range(25)) | {
-        "last": {key: values + 1 for key, values in made_up(range(25))["tree"].items()}
-    }
-    wide = pd.DataFrame({name: columns["mae"] for name, columns in scores.items()})
-    records = paired_differences(scores, "mae", "tree", corrected(scores, 10, 30))
-    pairs = [(record["model"], record["other"]) for record in records]
-    # Every pair once, in one order, and the reference second in each of its pairs.
-    assert len(pairs) == 6
-    assert {frozenset(pair) for pair in pairs} == {frozenset(pair) for pair in combinations(scores, 2)}
-    assert [pair for pair in pairs if "tree" in pair] == [
-        ("ridge", "tree"),
-        ("stump", "tree"),
-        ("last", "tree"),
-    ]
-    for record in records:
-        difference = wide[record["model"]] - wide[record["other"]]
-        assert record["splits"] == 25
-        assert record["mae_difference"] == pytest.approx(difference.mean(), rel=ROUNDING)
-        # The errors are about 100, and have a rounding of 1e-14: so have their differences.
-        assert record["mae_difference_sd"] == pytest.approx(difference.std(), rel=ROUNDING, abs=1e-12)
-        low, high = corrected_interval(difference.to_numpy(), 10, 30)
-        assert (record["mae_difference_low"], record["mae_difference_high"]) == pytest.approx(
-            (low, high), rel=ROUNDING
-        )
-        assert record["splits_better"] == (difference < 0).sum()
-    # The pairs matter: the differences vary far less than the errors do.
-    ridge = next(record for record in records if record["model"] == "ridge" and record["other"] == "tree")
-    assert 0 < ridge["mae_difference_sd"] < 0.5 * wide["ridge"].std()
-    assert 0 < ridge["splits_better"] < 25
-
-
-def test_a_difference_by_hand():
-    """Differences -2, -1, 0 and 7: a tie is no win, and their squares about 1 are 9, 4, 1 and 36."""
-    scores = by_hand(b=[1.0, 2.0, 3.0, 10.0], a=[3.0] * 4)
-    (record,) = paired_differences(scores, "mae", "a", corrected(scores, 1, 4))
-    assert (record["model"], record["other"], record["splits"]) == ("b", "a", 4)
-    assert (record["mae_difference"], record["splits_better"]) == (1.0, 2)
-    assert record["mae_difference_sd"] == pytest.approx(np.sqrt(50 / 3), rel=ROUNDING)
-    half = record["mae_difference_high"] - 1
-    assert half == pytest.approx(scipy.stats.t.ppf(0.975, 3) * np.sqrt(50 / 3 / 2), rel=QUANTILE)
-    assert record["mae_difference_low"] == pytest.approx(1 - half, rel=ROUNDING)
-
-
 @pytest.mark.parametrize("reference", NAMES)
 def test_the_reference_stands_second_whatever_its_rank(compared, reference):
     made = compared([3, 1, 2], name=reference, reference=reference)
     records = read_csv(made["differences_csv"])
     pairs = [(record["model"], record["other"]) for record in records]
     every = {frozenset(pair) for pair in combinations((*NAMES, "null_model"), 2)}
-    assert len(pairs) == 6 and {frozenset(pair) for pair in pairs} == every
-    assert [other for model, other in pairs if reference in (model, other)] == [reference] * 3
-    # In the other pairs the better model stands first.
-    for record in records:
+    assert len(pairs) == 6 * 3 and {frozenset(pair) for pair in pairs} == every
+    assert [record["metric"] for record in records] == [metric for metric in METRICS for _ in range(6)]
+    assert [other for model, other in pairs if reference in (model, other)] == [reference] * 9
+    # In the other pairs the better model by the first metric stands first.
+    for record in records[:6]:
         if record["other"] != reference:
-            assert float(record["mae_difference"]) <= 0
+            assert float(record["difference"]) <= 0
+
+
+def test_the_differences_are_those_of_pandas(compared):
+    made = compared(range(40))
+    scores = pq.read_table(made["scores"]).to_pandas()
+    records = read_csv(made["differences_csv"])
+    for record in records:
+        wide = scores.pivot(index="seed", columns="model", values=record["metric"])
+        difference = wide[record["model"]] - wide[record["other"]]
+        assert record["splits"] == "40"
+        assert float(record["difference"]) == pytest.approx(difference.mean(), rel=1e-9, abs=1e-12)
+        assert float(record["difference_sd"]) == pytest.approx(difference.std(), rel=1e-9)
+        higher = record["metric"] == "r2"
+        assert int(record["splits_better"]) == (difference > 0 if higher else difference < 0).sum()
+        ends = [float(record[key]) for key in ("together_low", "low", "difference", "high", "together_high")]
+        assert ends == sorted(ends) and ends[0] < ends[1] and ends[3] < ends[4]
+        assert sum(float(record[key]) for key in ("p_better", "p_equivalent", "p_worse")) == pytest.approx(1)
+        assert record["covers"] == "other tables of this kind"
+        assert record["verdict"] in ("better", "worse", "equivalent", "open")
+    assert {record["verdict"] for record in records} >= {"open"}
 
 
 def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, logger):
     table, splits = prepare(tmp_path, {"a": np.arange(20.0), "y": np.arange(20.0) ** 2}, (1, 2))
-    write_table({"seed": np.array([1, 2])} | dict.fromkeys(METRICS, np.array([0.5, 0.7])), tmp_path / "one")
-    paths = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
-    compare(table, [splits], [str(tmp_path / "one")], [], *paths, ["only"], "only", "mean", logger)
-    (record,) = read_csv(paths[2])
-    assert (record["model"], record["other"], record["splits_better"]) == ("null_model", "only", "0")
-    assert float(record["mae_difference"]) > 1
+    design, drawn = read_design(table), read_splits([splits])
+    files = [str(tmp_path / name) for name in FILES]
+    write_evaluation(design, drawn, np.concatenate(list(design.y[drawn.test])) + 0.5, *files)
+    paths = [str(tmp_path / name) for name in ("all.parquet", "leaderboard.csv", "differences.csv")]
+    settings = ["only", "mean", "random", 0.01]
+    compare(table, [splits], files[1:], files[:1], *paths, ["only"], *settings, logger)
+    records = read_csv(paths[2])
+    assert [(record["model"], record["other"]) for record in records] == [("null_model", "only")] * 3
+    assert float(records[0]["difference"]) > 1 and records[0]["splits_better"] == "0"
 
 
 def test_of_one_split_there_is_no_spread(compared):
     made = compared([7])
     board, differences = read_csv(made["leaderboard_csv"]), read_csv(made["differences_csv"])
-    assert (len(board), len(differences)) == (4, 6)
+    assert (len(board), len(differences)) == (4, 18)
     for record in board:
         assert record["splits"] == "1"
         spread = [key for key in record if key.endswith(("_sd", "_q05", "_q50", "_q95"))]
         assert len(spread) == 12
         assert {record[key] for key in spread} == {""}
         assert float(record["mae"]) > 0
-    assert sum(int(record["splits_best"]) for record in board) == 1
+    assert sorted(float(record["mean_rank"]) for record in board) == [1, 2, 3, 4]
     for record in differences:
-        assert record["splits"] == "1"
-        assert [record[f"mae_difference_{end}"] for end in ("sd", "low", "high")] == [""] * 3
-        assert int(record["splits_better"]) == (float(record["mae_difference"]) < 0)
+        assert record["splits"] == "1" and record["difference_sd"] == record["corrected_low"] == ""
+        assert record["covers"] == "other rows of this kind, for these trained models"
+        assert float(record["low"]) < float(record["difference"]) < float(record["high"])
 
 
 # The null model
@@ -298,7 +272,7 @@ def test_the_tables_that_are_written(compared):
     records = pd.read_csv(made["leaderboard_csv"])
     assert list(records) == [
         "model", "splits", "mae", "mae_sd", "mae_q05", "mae_q50", "mae_q95", "rmse", "rmse_sd", "rmse_q05",
-        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "splits_best", "doubts", "source",
+        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "mean_rank", "doubts", "source",
     ]  # fmt: skip
     assert records["mae"].is_monotonic_increasing
     expected = columns.groupby("model")["mae"].mean()
@@ -306,18 +280,11 @@ def test_the_tables_that_are_written(compared):
     sources = dict(zip(records["model"], records["source"], strict=True))
     assert sources == dict(zip(NAMES, made["model_scores"], strict=True)) | {"null_model": made["scores"]}
 
-    differences = pd.read_csv(made["differences_csv"])
-    assert list(differences) == [
-        "model", "other", "splits", "mae_difference", "mae_difference_sd", "mae_difference_low",
-        "mae_difference_high", "splits_better",
+    assert list(pd.read_csv(made["differences_csv"])) == [
+        "model", "other", "metric", "splits", "difference", "difference_sd", "low", "high", "together_low", "together_high",
+        "corrected_low", "corrected_high", "p_better", "p_equivalent", "p_worse", "effect_size", "region", "verdict",
+        "rows_needed", "covers", "splits_needed", "splits_better",
     ]  # fmt: skip
-    # The splits of 40 rows have 10 to test on and 30 to train on.
-    wide = columns.pivot(index="seed", columns="model", values="mae")
-    for record in differences.itertuples():
-        low, high = corrected_interval((wide[record.model] - wide[record.other]).to_numpy(), 10, 30)
-        assert (record.mae_difference_low, record.mae_difference_high) == pytest.approx(
-            (low, high), rel=ROUNDING
-        )
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 4])
@@ -409,7 +376,8 @@ def compared_classes(tmp_path, logger):
                 write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
-        compare(str(tmp_path / "table"), splits, *lists, *made, list(files), "bad", "frequencies", logger)
+        settings = ["bad", "frequencies", "given", 0.01]
+        compare(str(tmp_path / "table"), splits, *lists, *made, list(files), *settings, logger)
         return y[50:], {name: [pair[0] for pair in paths] for name, paths in files.items()}, made
 
     return run
@@ -428,32 +396,32 @@ def test_classes_on_given_rows_are_compared_row_by_row(compared_classes, seeds):
     for name, right in hits.items():
         assert float(records[name]["accuracy"]) == pytest.approx(right.mean(), rel=ROUNDING)
         low, high = wilson_interval(right.mean(), 40)
+        if len(seeds) > 1:
+            low, high = np.clip(ends_of(RowsAndTrainings.of(right.astype(float))), 0, 1)
         assert float(records[name]["accuracy_low"]) == pytest.approx(low, rel=ROUNDING)
         assert float(records[name]["accuracy_high"]) == pytest.approx(high, rel=ROUNDING)
-    assert int(records["good"]["splits_best"]) == len(seeds)
-    pairs = {(one["model"], one["other"]): one for one in read_csv(differences)}
+    assert float(records["good"]["mean_rank"]) == 1
+    of_accuracy = [one for one in read_csv(differences) if one["metric"] == "accuracy"]
+    pairs = {(one["model"], one["other"]): one for one in of_accuracy}
     assert list(pairs) == [("good", "null_model"), ("good", "bad"), ("null_model", "bad")]
     record = pairs["good", "bad"]
     assert int(record["splits_better"]) == len(seeds)
     by_row = hits["good"].mean(axis=0) - hits["bad"].mean(axis=0)
-    expected = paired_interval(by_row)
-    assert float(record["accuracy_difference"]) == pytest.approx(by_row.mean(), rel=ROUNDING)
-    ends = [float(record[f"accuracy_difference_{end}"]) for end in ("low", "high")]
-    assert ends == pytest.approx(expected, rel=1e-9)
+    assert float(record["difference"]) == pytest.approx(by_row.mean(), rel=ROUNDING)
+    error, quantile = scipy.stats.sem(by_row), scipy.stats.t.ppf(0.975, 39)
+    expected = by_row.mean() - quantile * error, by_row.mean() + quantile * error
+    if len(seeds) > 1:
+        expected = ends_of(RowsAndTrainings.of(hits["good"].astype(float), hits["bad"].astype(float)))
+    assert [float(record[end]) for end in ("low", "high")] == pytest.approx(expected, rel=1e-9)
     columns = read_table(scores)
     assert list(columns) == ["model", "seed", "accuracy", "log_loss"]
     assert columns["seed"].tolist() == seeds * 3
 
 
-def test_hits_are_shares_over_the_splits():
-    actual = np.array([0, 1, 2, 0, 1, 2])
-    assert hits_by_row(actual, np.array([0, 1, 0, 0, 0, 0]), 2).tolist() == [1, 0.5, 0]
-
-
 def test_scores_of_classes_are_those_of_scikit_learn():
     generator = np.random.default_rng(1)
     actual, probabilities = generator.integers(0, 4, (3, 50)), generator.dirichlet([1] * 4, (3, 50))
-    scores = classification_scores(actual, probabilities)
+    scores = scores_of("classification", actual, probabilities)
     for split in range(3):
         best = probabilities[split].argmax(axis=1)
         assert scores["accuracy"][split] == pytest.approx(accuracy_score(actual[split], best))

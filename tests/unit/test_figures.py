@@ -20,7 +20,7 @@ from support.given import given
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.comparison.intervals import corrected_interval
+from lineup.comparison.intervals import corrected
 from lineup.data.tables import parquet_writer, read_table, read_tables, write_table
 from lineup.figures import comparison as plot_comparison
 from lineup.figures import lasso as plot_lasso
@@ -33,6 +33,12 @@ from lineup.figures.style import BLUE, GREY, ORANGE, label, logarithmic_x, new_f
 NAMES = ["$x_1$", "_hidden", "<b>bold</b>", "a -- > & \"b\" 'c'", "100 % \\alpha^2", "größe", "{x}", "$"]
 UNIT = "$/day$ <i>_"
 TARGET = "pay_$y$"
+
+
+def ends_of(differences):
+    """The ends of an interval for the mean of some differences."""
+    interval = corrected(differences, 1, 2)
+    return interval.mean - interval.half(0.95), interval.mean + interval.half(0.95)
 
 
 class Results:
@@ -149,12 +155,13 @@ class Results:
         )
         with Path(differences).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["model", "other", "mae_difference_low", "mae_difference_high"])
+            writer.writerow(["model", "other", "metric", "low", "high"])
             for model, errors in models.items():
                 if model != reference:
-                    ends = corrected_interval(errors - models[reference], 1, 2) if count > 1 else ("", "")
-                    writer.writerow([model, reference, *ends])
-                    writer.writerow([model, f"not_{reference}", 1, 2])
+                    ends = ends_of(errors - models[reference]) if count > 1 else ("", "")
+                    writer.writerow([model, reference, "mae", *ends])
+                    writer.writerow([model, f"not_{reference}", "mae", 1, 2])
+                    writer.writerow([model, reference, "rmse", 1, 2])
         leaderboard = str(self.folder / f"{name}_board.csv")
         with Path(leaderboard).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -620,10 +627,10 @@ def test_the_differences_are_those_to_the_reference_split_by_split(results, draw
         return
     first = [[differences[name][0], place] for place, name in enumerate(order)]
     np.testing.assert_allclose(np.concatenate(marks), first)
-    words = [f"mean over {splits} splits", "95 % interval of the mean, corrected", f"split seed {seeds[0]}"]
+    words = [f"mean over {splits} splits", "95 % interval of the mean", f"split seed {seeds[0]}"]
     assert legend(axes) == words
     for place, (name, bar) in enumerate(zip(order, bars, strict=True)):
-        ends = corrected_interval(differences[name], 1, 2)
+        ends = ends_of(differences[name])
         np.testing.assert_allclose(bar.get_xdata(), ends)
         assert list(bar.get_ydata()) == [place, place]
         assert ends[0] < differences[name].mean() < ends[1]

@@ -209,11 +209,13 @@ def files(tmp_path_factory, prepare, logger):
         table,
         [splits],
         scores,
-        [],
+        [written["predictions"] for written in (linear, lasso, network)],
         **summaries,
         models=models,
         reference="linear",
         null_model="mean",
+        method="random",
+        equivalence=0.01,
         logger=logger,
     )
     record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
@@ -251,7 +253,8 @@ def test_columns_are_those_of_a_run(files):
                     told = {"int32": "int64", "float": "double"}.get(told, told)
                 if pa.types.is_fixed_size_list(field.type):
                     kind = f"list of {field.type.value_type}"
-                assert kind == told, (file, field)
+                # In a small run, what is told of large ones alone is nowhere.
+                assert kind == told or (kind == "null" and field.name == "splits_needed"), (file, field)
             seen |= set(schema.names)
     assert seen == set(types) and list(types) == sorted(types)
 

@@ -16,6 +16,8 @@ import yaml
 from support.tree import ROOT
 
 from lineup.comparison.leaderboard import compare
+from lineup.comparison.scores import write_evaluation
+from lineup.data.design import read_design
 from lineup.data.tables import Splits, read_schema, read_table, write_splits, write_table
 from lineup.report import (
     figure,
@@ -23,6 +25,7 @@ from lineup.report import (
     read_leaderboard,
     read_records,
     report,
+    set_against,
 )
 
 TEMPLATE = ROOT / "workflow" / "report" / "report.html.j2"
@@ -70,13 +73,15 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         splits.append(str(results / "splits" / f"block_{number}.parquet"))
         write_splits(drawn[block], splits[-1])
     models, paths = ["ols", "net"], []
+    design = read_design(results / "table.parquet")
+    predictions = []
     for model in models:
-        scores = {name: rng.uniform(1, 2, len(seeds)) for name in ("mae", "rmse", "r2")}
         for number, block in enumerate(blocks, 1):
-            paths.append(str(results / "models" / model / f"block_{number}" / "scores.parquet"))
-            write_table(
-                {name: values[block] for name, values in ({"seed": drawn.seeds} | scores).items()}, paths[-1]
-            )
+            folder_of_block = results / "models" / model / f"block_{number}"
+            paths.append(str(folder_of_block / "scores.parquet"))
+            predictions.append(str(folder_of_block / "predictions.parquet"))
+            part = drawn[block]
+            write_evaluation(design, part, rng.normal(4, 1, 3 * len(part)), predictions[-1], paths[-1])
     figures = [results / f"{name}.svg" for name in ("comparison", "differences")]
     figures += [results / "models" / model / "predictions.svg" for model in models]
     for path in figures:
@@ -85,8 +90,8 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         str(results / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")
     )
     compare(
-        str(results / "table.parquet"), splits, paths, [], scores, leaderboard, differences, models, reference,
-        "mean", LOGGER,
+        str(results / "table.parquet"), splits, paths, predictions, scores, leaderboard, differences, models, reference,
+        "mean", "random", 0.01, LOGGER,
     )  # fmt: skip
     dataset = {
         "task": "regression",
@@ -148,7 +153,7 @@ def test_shows_the_spread_of_several_splits(tmp_path):
     assert "sd" in page.texts and "mean over 3 splits" in text and "split seeds 1, 2, 5" in text
     for record in read_records(arguments["leaderboards"][0]):
         spread = f"{record['mae_sd']:.4f} {record['mae_q05']:.3f} to {record['mae_q95']:.3f}"
-        assert f"{record['mae']:.4f} {spread} {record['splits_best']:.0f} of 3" in text
+        assert f"{record['mae']:.4f} {spread} {record['mean_rank']:.2f}" in text
 
 
 @pytest.mark.parametrize("reference", ["ols", "net"])
@@ -159,22 +164,29 @@ def test_shows_the_difference_of_each_model_to_the_reference(tmp_path, seeds, re
     table = text.partition(f"Differences to {reference} model")[2].partition("results/houses/comparison.svg")[
         0
     ]
-    records = [record for record in read_records(arguments["differences"][0]) if record["other"] == reference]
+    records = [
+        record
+        for record in read_records(arguments["differences"][0])
+        if record["other"] == reference and record["metric"] == "mae"
+    ]
     scores = read_table(arguments["scores"][0])
     errors = {name: scores["mae"][scores["model"] == name] for name in ("ols", "net", "null_model")}
     assert len(records) == 2
     for record in records:
         expected = errors[record["model"]] - errors[reference]
         shown = record["model"].replace("null_model", "null model (mean)") + f" {expected.mean():+.4f}"
-        if len(seeds) > 1:
-            ends = f"{record['mae_difference_low']:+.3f} to {record['mae_difference_high']:+.3f}"
-            shown += f" {expected.std(ddof=1):.4f} {ends} {(expected < 0).sum()} of 3"
+        ends = (f"{record[f'{kind}low']:+.3f} to {record[f'{kind}high']:+.3f}" for kind in ("", "together_"))
+        spread = [f"{expected.std(ddof=1):.4f}"] if len(seeds) > 1 else []
+        wins = [f"{(expected < 0).sum()} of 3"] if len(seeds) > 1 else []
+        shown = " ".join([shown, *spread, *ends, record["verdict"], *wins])
         assert shown in table
     # The reference has no line of its own.
     assert not re.search(rf"\b{reference} [-+]\d", table)
-    assert ("95 % interval" in table) == (len(seeds) > 1)
     assert ("Nadeau and Bengio 2003" in table) == (len(seeds) > 1)
-    assert arguments["differences"][0] in text or len(seeds) == 1
+    assert ("for these trained models" in table) == (len(seeds) == 1)
+    assert "results/houses/differences.csv" in table
+    # The page begins with the answer.
+    assert text.index("has the best MAE") < text.index("Scores on the test rows")
 
 
 def test_many_seeds_are_named_by_the_first_and_the_last(tmp_path):
@@ -246,15 +258,16 @@ def test_every_figure_of_the_rules_has_a_caption(tmp_path):
 
 def test_leaderboard_of_one_split_has_no_spread(tmp_path):
     arguments = make(tmp_path, [1])
-    records = read_leaderboard(arguments["leaderboards"][0], arguments["differences"][0], "ols", "mean")
+    records = read_leaderboard(arguments["leaderboards"][0], "mean")
     assert {record["label"] for record in records} == {"ols", "net", "null model (mean)"}
     for record in records:
         assert record["mae"] > 0
         assert [record[f"mae_{spread}"] for spread in ("sd", "q05", "q50", "q95")] == [None] * 4
-        if record["model"] == "ols":
-            assert record["against"] is None
-        else:
-            assert (record["against"]["model"], record["against"]["other"]) == (record["model"], "ols")
-            assert record["against"]["mae_difference"] != 0
-            assert [record["against"][f"mae_difference_{end}"] for end in ("sd", "low", "high")] == [None] * 3
+    pairs = read_records(arguments["differences"][0])
+    against = {line["model"]: line["against"] for line in set_against(records, pairs, "ols", ["mae", "r2"])}
+    assert against.keys() == {"net", "null_model"}
+    for model, found in against.items():
+        assert list(found) == ["mae", "r2"]
+        assert (found["mae"]["model"], found["mae"]["other"]) == (model, "ols")
+        assert found["mae"]["difference"] != 0 and found["mae"]["difference_sd"] is None
     assert read_schema(arguments["tables"][0])["target"] == {"name": "Price"}

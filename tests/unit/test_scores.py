@@ -6,12 +6,18 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from lineup.comparison.scores import METRICS, regression_scores, score_columns, write_evaluation
+from lineup.comparison.metrics import METRICS, contributions
+from lineup.comparison.metrics import scores as scores_of
+from lineup.comparison.scores import score_columns, write_evaluation
 from lineup.data.design import Design
 from lineup.data.tables import Splits
 
 # Sums in another order differ by rounding alone: a few times n * 2^-53 for n = 40.
 ROUNDING = 1e-13
+
+
+def regression_scores(*sides):
+    return scores_of("regression", *sides)
 
 
 def made_up(rows=40):
@@ -117,3 +123,29 @@ def test_splits_of_different_sizes_are_scored_one_by_one(tmp_path):
         mean_absolute_error(design.y[rows], values) for rows, values in zip(test, predicted, strict=True)
     ]
     np.testing.assert_allclose(scores["mae"].to_numpy(), expected, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("metric", ["mae", "rmse", "r2", "accuracy", "log_loss"])
+def test_what_a_row_adds_is_what_the_score_changes_by_with_its_weight(metric, weighted):
+    """The mean of what rows add is the score; a row's own part is the derivative of the score by its weight."""
+    generator = np.random.default_rng(5)
+    task = "regression" if metric in METRICS["regression"] else "classification"
+    actual, predicted = generator.normal(size=(3, 30)), generator.normal(size=(3, 30))
+    if task == "classification":
+        actual, predicted = generator.integers(0, 3, (3, 30)), generator.dirichlet([1] * 3, (3, 30))
+    weights = generator.exponential(size=(3, 30)) if weighted else np.ones((3, 30))
+    added = contributions(metric, actual, predicted, weights if weighted else None)
+    score = scores_of(task, actual, predicted, weights)[metric]
+    np.testing.assert_allclose(added.mean(axis=1), score, rtol=1e-12)
+    more = weights.copy()
+    more[:, 7] *= 1 + 1e-6
+    change = (scores_of(task, actual, predicted, more)[metric] - score) / 1e-6 * 30
+    np.testing.assert_allclose(added[:, 7] - score, change, rtol=1e-4, atol=1e-6)
+    assert added.std() > 0.1
+
+
+def test_without_an_error_no_row_adds_to_it():
+    actual = np.array([[1.0, 2.0, 4.0]])
+    assert contributions("rmse", actual, actual).tolist() == [[0, 0, 0]]
+    assert np.isnan(contributions("r2", np.full((1, 3), 0.1), actual)).all()

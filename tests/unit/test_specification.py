@@ -213,7 +213,11 @@ def test_every_rule_carries_the_specification_of_its_script():
         assert re.search(rf'\n        spec=spec\(\s*"{name}"', body), name
         assert f"scripts/{name}.py" in body
     # What is fetched has its digest in the config. Of all else the code counts.
-    assert [name for name, body in rules.items() if "code=False" in body] == ["fetch", "fetch_images"]
+    assert [name for name, body in rules.items() if "code=False" in body] == [
+        "fetch",
+        "fetch_images",
+        "fetch_splits",
+    ]
 
 
 @pytest.fixture

@@ -133,6 +133,15 @@ def split_settings(wildcards):
     return settings | {"method": method} | ({"folds": splits["folds"]} if method == "k_fold" else {})
 
 
+def comparison_settings(wildcards):
+    """Picks the settings of the comparison of a job's dataset."""
+    splits = config["datasets"][wildcards.dataset]["splits"]
+    method = splits.get("method", "random") if splits["test_share"] != "given" else "given"
+    return dataset_settings("models", "reference", "null_model", "equivalence")(wildcards) | {
+        "method": method
+    }
+
+
 def model_settings(*left_out):
     """Picks the settings of a job's model, less some."""
     return lambda wildcards: {
@@ -229,13 +238,6 @@ def of_models(pattern):
         model=config["datasets"][wildcards.dataset]["models"],
         block=blocks(wildcards.dataset),
     )
-
-
-def predictions_on_given_rows(wildcards):
-    """Lists the predictions of all models, block by block, where every split tests on the same given rows."""
-    if config["datasets"][wildcards.dataset]["splits"]["test_share"] != "given":
-        return []
-    return of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet")(wildcards)
 
 
 RULES = Path(workflow.basedir) / "workflow" / "rules"

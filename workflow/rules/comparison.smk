@@ -10,7 +10,7 @@ rule compare:
         table="results/{dataset}/table.parquet",
         splits=of_blocks(rules.split.output.splits),
         model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
-        predictions=predictions_on_given_rows,
+        predictions=of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
     output:
         scores="results/{dataset}/scores.parquet",
         leaderboard=report(
@@ -35,7 +35,7 @@ rule compare:
         mem_mb=growing(1000, 20),
         runtime=growing(10, 0.05),
     params:
-        spec=spec("compare", dataset_settings("models", "reference", "null_model")),
+        spec=spec("compare", comparison_settings),
     script:
         "../../scripts/compare.py"
 

@@ -1,0 +1,223 @@
+"""The differences of each pair of models on the same splits: how sure they are, and what follows from them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.special import stdtr
+
+from lineup.comparison.intervals import CONFIDENCE, Interval, OverRows, RowsAndTrainings, corrected
+from lineup.comparison.jackknife import Tested, row_jackknife
+from lineup.comparison.metrics import HIGHER_IS_BETTER, signed
+
+# What an interval covers in so many of a hundred cases: the mean difference on ...
+SPLITS, ROWS, MODELS, TRAININGS = (
+    "other tables of this kind, by the splits",
+    "other tables of this kind",
+    "other rows of this kind, for these trained models",
+    "other rows of this kind and other trainings on these",
+)
+DRAWS = 20_000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The scores of all models on the same S splits, by one metric.
+
+    Attributes:
+        metric: The metric.
+        scores: By model, its scores, shape (S,).
+        losses: By model, what each of the N test rows adds to them, split after split, shape (N,).
+        tested: The rows that these are of.
+        train_rows: The mean number of training rows.
+        test_rows: That of test rows.
+        are_random: Whether the splits are drawn at random, row by row.
+        are_given: Whether each split tests on the same rows, so that a split is a training.
+        region: How small a difference makes no difference in practice, in units of the metric.
+    """
+
+    metric: str
+    scores: Mapping[str, np.ndarray]
+    losses: Mapping[str, np.ndarray]
+    tested: Tested
+    train_rows: float
+    test_rows: float
+    are_random: bool
+    are_given: bool
+    region: float
+
+    @property
+    def splits(self) -> int:
+        """The number of splits S."""
+        return self.tested.splits
+
+
+def region_of(share: float, metric: str, null: float) -> float:
+    """Gives the region of practical equivalence: a share of the null model's error, or as it is of what lies between 0 and 1."""
+    return share if metric in HIGHER_IS_BETTER else share * abs(null)
+
+
+def differences(evidence: Evidence, reference: str) -> list[dict]:
+    """Compares each pair of models, best first, the reference second: a record each, see docs/outputs.md, None for what is unknown."""
+    names = sorted(evidence.scores, key=lambda name: name == reference)
+    pairs = list(combinations(names, 2))
+    intervals = {pair: interval_of(evidence, *pair) for pair in pairs}
+    level = level_together(evidence, [one for one in intervals.values() if one])
+    return [record_of(evidence, pair, intervals[pair], level) for pair in pairs]
+
+
+def interval_of(evidence: Evidence, model: str, other: str) -> Interval | None:
+    """Gives the interval of a difference; None where nothing can be told, as with a metric that is no number."""
+    losses = evidence.losses[model] - evidence.losses[other]
+    if not np.isfinite(losses).all():
+        return None
+    difference = evidence.scores[model] - evidence.scores[other]
+    if evidence.are_given:
+        sides = [evidence.losses[name].reshape(evidence.splits, -1) for name in (model, other)]
+        return RowsAndTrainings.of(*sides) if evidence.splits > 1 else OverRows.of(losses)
+    if evidence.splits == 1:
+        return OverRows.of(losses)
+    if evidence.are_random and evidence.tested.are_enough:
+        return row_jackknife(losses, evidence.tested)
+    return corrected(difference, evidence.test_rows, evidence.train_rows)
+
+
+def level_together(evidence: Evidence, intervals: list[Interval]) -> float:
+    """Computes the confidence level of single intervals at which all of them hold together in ``CONFIDENCE`` of cases.
+
+    It is that of the largest of the absolute t statistics of all pairs, which are correlated as the scores of the models
+    are over the splits (Hothorn, Bretz and Westfall, Biometrical Journal 50, 2008). Of given rows it is Bonferroni's.
+    """
+    if len(intervals) < 2 or evidence.are_given:
+        return 1 - (1 - CONFIDENCE) / max(len(intervals), 1)
+    rows = evidence.splits == 1
+    scores = np.stack([*(evidence.losses if rows else evidence.scores).values()])
+    spread, vectors = np.linalg.eigh(np.cov(scores))
+    chance = np.random.default_rng(0)
+    drawn = chance.normal(size=(DRAWS, len(scores))) * np.sqrt(np.maximum(spread, 0.0)) @ vectors.T
+    dof = intervals[0].dof
+    scale = np.sqrt(chance.chisquare(dof, DRAWS) / dof)
+    largest = np.zeros(DRAWS)
+    for first, second in combinations(range(len(scores)), 2):
+        difference = drawn[:, first] - drawn[:, second]
+        if (scores[first] != scores[second]).any():
+            largest = np.maximum(largest, np.abs(difference) / np.std(scores[first] - scores[second], ddof=1))
+    return float(2 * stdtr(dof, np.quantile(largest / scale, CONFIDENCE)) - 1)
+
+
+def record_of(evidence: Evidence, pair: tuple[str, str], interval: Interval | None, level: float) -> dict:
+    """Writes what is known of a pair."""
+    difference = evidence.scores[pair[0]] - evidence.scores[pair[1]]
+    several, metric = len(difference) > 1, evidence.metric
+    record = {
+        "model": pair[0],
+        "other": pair[1],
+        "metric": metric,
+        "splits": len(difference),
+        "difference": float(difference.mean()),
+        "difference_sd": float(difference.std(ddof=1)) if several else None,
+    }
+    if interval is None:
+        return record | dict.fromkeys(ENDS) | {"splits_better": _wins(difference, metric)}
+    mean, half, together = interval.mean, interval.half(CONFIDENCE), interval.half(level)
+    found, region = verdict(mean, together, evidence.region, metric), evidence.region
+    old = corrected(difference, evidence.test_rows, evidence.train_rows) if several else None
+    old = None if evidence.are_given else old
+    return record | {
+        "low": mean - half,
+        "high": mean + half,
+        "together_low": mean - together,
+        "together_high": mean + together,
+        "corrected_low": old and mean - old.half(CONFIDENCE),
+        "corrected_high": old and mean + old.half(CONFIDENCE),
+        **dict(zip(PROBABILITIES, probabilities(old, region, metric), strict=True)),
+        "effect_size": effect_size(evidence, *pair),
+        "region": region,
+        "verdict": found,
+        "rows_needed": rows_needed(mean, together, interval.rows) if found == "open" else None,
+        "covers": covers(evidence, interval),
+        "splits_needed": splits_needed(interval, len(difference)),
+        "splits_better": _wins(difference, metric),
+    }
+
+
+PROBABILITIES = ("p_better", "p_equivalent", "p_worse")
+ENDS = (
+    "low", "high", "together_low", "together_high", "corrected_low", "corrected_high", *PROBABILITIES, "effect_size", "region",
+    "verdict", "rows_needed", "covers", "splits_needed",
+)  # fmt: skip
+
+
+def _wins(difference: np.ndarray, metric: str) -> int:
+    return int((signed(difference, metric) < 0).sum())
+
+
+def verdict(mean: float, half: float, region: float, metric: str) -> str:
+    """Says what follows for the first model of a pair, if the difference is within so much of the mean.
+
+    Returns:
+        ``equivalent`` if it is within the region whatever it is, ``better`` or ``worse`` if it has one sign, else ``open``.
+    """
+    if abs(mean) + half <= region:
+        return "equivalent"
+    if abs(mean) <= half:
+        return "open"
+    return "better" if signed(mean, metric) < 0 else "worse"
+
+
+def probabilities(interval: Interval | None, region: float, metric: str) -> Iterator[float | None]:
+    """Computes the probabilities of better, equivalent and worse by the Bayesian correlated t-test.
+
+    Corani and Benavoli, "A Bayesian approach for comparing cross-validated algorithms on multiple data sets", Machine
+    Learning 100 (2015): the difference is a t variable about the mean, with the error of the corrected interval.
+    """
+    if interval is None:
+        return iter([None] * 3)
+    below, above = (
+        float(stdtr(interval.dof, (end - interval.mean) / interval.error))
+        if interval.error > 0
+        else float(end > interval.mean)
+        for end in (-region, region)
+    )
+    found = [below, above - below, 1 - above]
+    return iter(found if signed(1.0, metric) > 0 else found[::-1])
+
+
+def effect_size(evidence: Evidence, model: str, other: str) -> float | None:
+    """Computes Cohen's d of paired rows: the mean over its standard deviation of what rows differ by, each over its splits."""
+    losses, tested = evidence.losses[model] - evidence.losses[other], evidence.tested
+    counts = tested.counts
+    by_row = tested.per_row(losses)[counts > 0] / counts[counts > 0]
+    spread = by_row.std(ddof=1)
+    return float(by_row.mean() / spread) if spread > 0 else None
+
+
+def rows_needed(mean: float, half: float, rows: int) -> float | None:
+    """Computes how many rows would let the interval leave 0 out, if the mean stayed as it is, with one significant digit.
+
+    The width of an interval is taken to shrink with the root of the number of rows. None if it is more than a thousand times as many.
+    """
+    if abs(mean) * np.sqrt(1000) < half:
+        return None
+    needed = rows * (half / mean) ** 2
+    digit = 10 ** np.floor(np.log10(needed))
+    return float(np.ceil(needed / digit) * digit)
+
+
+def covers(evidence: Evidence, interval: Interval) -> str:
+    """Says which cases an interval is for."""
+    if isinstance(interval, OverRows):
+        return MODELS
+    if evidence.are_given:
+        return TRAININGS
+    return ROWS if evidence.are_random and evidence.tested.are_enough else SPLITS
+
+
+def splits_needed(interval: Interval, splits: int) -> float | None:
+    """Computes about how many splits would make an interval sharp; None if it is, or where that cannot be told."""
+    times = getattr(interval, "splits_needed", 0.0)
+    if times <= 1 or not np.isfinite(times):
+        return None
+    digit = 10 ** np.floor(np.log10(times * splits))
+    return float(np.ceil(times * splits / digit) * digit)
