@@ -83,6 +83,7 @@ def _set_formats(config: dict) -> None:
 def _fill_in(config: dict, tree: dict) -> None:
     """Sets what a config that fits the schema leaves out."""
     for name, dataset in config["datasets"].items():
+        _set_seeds(dataset.get("splits", {}))
         _set_defaults(dataset, tree["$defs"][dataset["format"]], tree)
         dataset.setdefault("title", name)
         dataset.setdefault("reference", dataset["models"][0])
@@ -93,6 +94,19 @@ def _fill_in(config: dict, tree: dict) -> None:
         _set_defaults(model, tree["$defs"][model["kind"]], tree)
         for key, other in kinds()[model["kind"]].get("same_length", {}).items():
             model.setdefault(key, [0.0] * len(model[other]))
+
+
+def _set_seeds(splits: dict) -> None:
+    """Sets the seeds of splits that are numbered, where none are given: as many as fit in time, the first of those in a column or file."""
+    if "seeds" in splits or splits.get("method", "random") in ("random", "k_fold"):
+        return
+    last = 1
+    if splits["method"] == "time" and "test_share" in splits:
+        # The first rows are left to train on.
+        last = max(1, math.ceil(1 / Fraction(str(splits["test_share"]))) - 1)
+    elif splits["method"] == "time":
+        last = 3  # of the default share
+    splits["seeds"] = {"first": 1, "last": min(last, 100)}
 
 
 def _set_defaults(block: dict, node: dict, tree: dict) -> None:

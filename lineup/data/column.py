@@ -25,6 +25,7 @@ class Column:
     reason: str = ""  # why it is of this kind, in words
     doubt: str = ""  # what may be wrong, and what to write then, as a sentence; empty if all is clear
     words: tuple[str, ...] = ()  # what counts as missing in it beside what always does
+    shared: tuple[str, ...] = ()  # likewise, where it is a value of another column
 
     @property
     def is_used(self) -> bool:

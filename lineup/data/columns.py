@@ -21,6 +21,8 @@ MOST_LEVELS, MOST_SHARE = 200, 0.7
 # ASSUME: where so many values are numbers and the others are at most so many different words, these are missing values.
 MOST_NUMBERS, FEW_WORDS = 0.9, 3
 FEW_CODES = 0.05
+# What stands for missing in columns of numbers, and seldom is a level.
+NO_LEVELS = {"-", "--", "?", ".", "n.a.", "k.a.", "n/a", "missing"}
 # Names that identifiers have.
 IDENTIFIER = re.compile(
     r"(column_[0-9]+|unnamed.*|__index_level_[0-9]+__|#|index|key|row_?(names?|num(ber)?|id)?|(.*[-_. ])?(id|nr|no)\.?)|(?-i:.*[a-z]I[Dd])",
@@ -62,17 +64,20 @@ def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tupl
     columns = []
     for name in table.column_names:
         if name not in texts:
-            columns.append(_stored(name, typed[name], told.get(name)))
-            continue
-        text = texts[name]
-        numbers = read.get(name)
-        if numbers and numbers.ambiguous:
-            numbers = decided(name, numbers, text, marks)
-        columns.append(
-            as_told(name, told[name], text, numbers, marks)
-            if name in told
-            else _inferred(name, text, numbers, marks)
-        )
+            column = _stored(name, typed[name], told.get(name))
+        else:
+            text, numbers = texts[name], read.get(name)
+            if numbers and numbers.ambiguous:
+                numbers = decided(name, numbers, text, marks)
+            column = (
+                as_told(name, told[name], text, numbers, marks)
+                if name in told
+                else _inferred(name, text, numbers, marks)
+            )
+        if told.get(name) in ("time", "order"):
+            columns.append(as_time(column))
+        if told.get(name) != "order":
+            columns.append(column)
     return [_without_shared_words(column, texts) for column in columns], marks.decimal
 
 
@@ -83,7 +88,7 @@ def _without_shared_words(column: Column, texts: Mapping[str, pa.ChunkedArray]) 
             doubt = column.doubt.replace(
                 "if that is right, add it to reading.missing, else", "if that is wrong,"
             )
-            return replace(column, words=(), doubt=doubt)
+            return replace(column, words=(), shared=column.words, doubt=doubt)
     return column
 
 
@@ -95,8 +100,8 @@ def _stored(name: str, found: Column | Numbers, told: str | None) -> Column:
     if not is_column:
         if not told:
             return _number(name, found)
-        found = Column(name, told, found.values, "as told")
-    return as_time(found) if told == "time" else found
+        found = Column(name, "number" if told in ("time", "order") else told, found.values, "as told")
+    return found
 
 
 def _is_number(numbers: Numbers | None) -> bool:
@@ -129,10 +134,21 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
             f"Column {name!r} is left out: it has {len(levels)} different values in {count} rows. If it is a factor, write "
             f"columns: {{{quoted(name)}: category}}."
         )
+        if 2 * len(levels) <= count:
+            doubt += (
+                f" If it says which rows belong together, as those of a person, write columns: {{{quoted(name)}: group}}, so that "
+                "these are on one side of each split."
+            )
         doubt = " ".join([doubt, *_numbers_in_doubt(name, text.drop_null(), numbers)])
         return Column(name, kind, text, f"{len(levels)} different values in {count} rows", doubt)
-    doubt = " ".join(_numbers_in_doubt(name, text.drop_null(), numbers))
-    return Column(name, "category", text, f"{len(levels)} levels", doubt)
+    doubt = _numbers_in_doubt(name, text.drop_null(), numbers)
+    doubt += [
+        f"Column {name!r} has the level {level!r}, in {pc.sum(pc.equal(text, level)).as_py()} rows: if it is a missing value, add it "
+        "to reading.missing."
+        for level in levels.to_pylist()
+        if level.lower() in NO_LEVELS
+    ]
+    return Column(name, "category", text, f"{len(levels)} levels", " ".join(doubt))
 
 
 def _numbers_in_doubt(name: str, given: pa.ChunkedArray, numbers: Numbers | None) -> list[str]:

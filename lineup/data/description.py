@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import yaml
 
 from lineup.data.column import Column
+from lineup.data.header import check_names
 from lineup.data.missing import Missing
 from lineup.data.preparation import Read, prepare, read_columns
 from lineup.errors import InputError, ended
@@ -35,10 +36,16 @@ def describe(file: str, target: str | None) -> str:
         )
     doubts = []
     try:
-        read = read_columns(file, target, {}, {}, MOST)
+        read = read_columns(file, None, {}, {}, MOST)
+        check_names([column.name for column in read.columns], target, {})
     except InputError as error:
         raise InputError(ended(f"{file} {error}")) from error
-    if target:
+    kind = next((column.kind for column in read.columns if column.name == target), "")
+    if target and kind != "number":
+        doubts = [
+            f"The target {target!r} has to be a number, and was taken as {kind}: correct the file, or choose another."
+        ]
+    elif target:
         try:
             doubts = prepare(read, target, AS_DEFAULT).doubts
         except InputError as error:
@@ -57,16 +64,18 @@ def describe(file: str, target: str | None) -> str:
         f"  {name}:",
         f"    file: {_yaml(file)}",
         f"    target: {_yaml(target) if target else UNKNOWN}{'' if target else _choices(read)}",
-        f"    reading: {_flow(_reading(read))}",
+        f"    reading: {_flow(_reading(read, target))}",
         "    columns:",
         *_aligned([_line(column) for column in read.columns if column.name != target]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _reading(read: Read) -> dict:
+def _reading(read: Read, target: str | None) -> dict:
     """Gives what was found out of how the file is written, as the config has it."""
-    words = sorted({word for column in read.columns for word in column.words})
+    # The target has to be a number, whatever its words are elsewhere.
+    shared = [word for column in read.columns if column.name == target for word in column.shared]
+    words = sorted({word for column in read.columns for word in column.words} | set(shared))
     missing = {"missing": words} if words else {}
     if read.dialect.format != "CSV":
         return missing
@@ -102,7 +111,8 @@ def _line(column: Column) -> tuple[str, str]:
     left_out = "" if column.is_used else "left out: "
     reason = f"{left_out}{column.reason}{missing}" + (f"; {shown}" if shown else "")
     # What the config cannot say without a loss elsewhere is left to be inferred again.
-    comment = "# " if column.doubt and "if that is wrong" in column.doubt else ""
+    comment = "# " if column.shared else ""
+    reason += "; not written, since what is missing here is a value elsewhere" if column.shared else ""
     return f"      {comment}{_yaml(column.name)}: {kind}", " ".join(reason.split())
 
 

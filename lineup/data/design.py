@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lineup.data.imputation import Factor, Unlearned
-from lineup.data.tables import read_schema, read_table
+from lineup.data.tables import read_schema, read_table, role_column
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_design(path: str | Path) -> Design:
     features = [feature["name"] for feature in schema["features"]]
     X = np.column_stack([columns[name] for name in features]).astype(np.float64)
     missing = np.isnan(X)
-    weights = columns.get(schema.get("roles", {}).get("weight"))
+    weights = columns.get(role_column("weight"))
     return Design(
         features=features,
         X=np.where(missing, 0.0, X) if missing.any() else X,

@@ -189,6 +189,7 @@ def _cut(text: str, separator: str, quote: str, escape: str) -> Layout | None:
             len(before) == width - 1
             and width > 2
             and not any(_kind(name) in ("n", "d") for name in before if name)
+            and all(name.strip() for name in before)
         ):
             trailing = all(not row[-1].strip() for _, row in good)
             if not trailing and len({row[0] for _, row in good}) < len(good):

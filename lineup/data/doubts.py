@@ -19,6 +19,7 @@ COPY, MONOTONE = 1 - 1e-9, 0.999
 # ASSUME: where the features leave less than this share of the variance of the target, they were made of it.
 EXACT = 1e-4
 TOTAL = re.compile(r"((grand |sub)?totals?|sum|mean|average|summe|gesamt|suma)\b", re.IGNORECASE)
+NOTE = re.compile(r"(sources?|quelle|fuente|notes?|hinweis|stand|copyright)\b *:|©", re.IGNORECASE)
 # Checks of all pairs of columns, or of all features at once, take long for more.
 MOST_FEATURES = 500
 # ASSUME: rows that stand twice are told if there are so many, and so many times more than chance would give.
@@ -33,6 +34,11 @@ def doubts_of_text(text: pa.Table) -> list[str]:
         if words and TOTAL.match(words[-1]):
             found.append(
                 f"The last row holds {words[-1]!r}: if it sums up the others, delete it from the file."
+            )
+            break
+        if words and NOTE.match(words[-1]):
+            found.append(
+                f"The last row holds {words[-1]!r}: if it is a note below the table, delete it from the file."
             )
             break
     for name, column in zip(text.column_names, text.columns, strict=True):

@@ -66,4 +66,4 @@ def nearest(name: str, known: list[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     shown = ", ".join(known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
-    return f"its columns are {shown}"
+    return f"its columns are {shown}; if the names stand in another line, say how many are before it under reading.skip_lines"

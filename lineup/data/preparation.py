@@ -25,7 +25,7 @@ from lineup.data.header import check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
 from lineup.data.numbers import read_numbers
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_file
-from lineup.data.tables import SCHEMA_KEY, write_table
+from lineup.data.tables import SCHEMA_KEY, role_column, write_table
 from lineup.errors import InputError, ended, warn
 
 
@@ -138,7 +138,7 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
             f"has no feature that takes two values or more beside the target {target!r}{_left_out(read.columns)}: add columns, or "
             "say what these are under columns"
         )
-    names = [about["name"] for about, _ in coded] + [target, *(column.name for column in roles.values())]
+    names = [about["name"] for about, _ in coded] + [target, *map(role_column, roles)]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
             f"gives two columns the name {repeated[0]!r} when its factors are coded: rename one in the file"
@@ -239,7 +239,7 @@ def preprocess(
     columns_of_table = {about["name"]: values for about, values in prepared.coded} | {target: prepared.answer}
     if prepared.roles:
         schema["roles"] = {kind: column.name for kind, column in prepared.roles.items()}
-        columns_of_table |= {column.name: column.values for column in prepared.roles.values()}
+        columns_of_table |= {role_column(kind): column.values for kind, column in prepared.roles.items()}
     metadata = {SCHEMA_KEY: json.dumps(schema, sort_keys=True, ensure_ascii=False)}
     write_table(pa.table(columns_of_table).replace_schema_metadata(metadata).combine_chunks(), output)
     logger.info("Read as %s.", ", ".join(how_it_is_written(read.dialect, read.decimal)))

@@ -167,7 +167,8 @@ def _reason(error: Exception) -> str:
     text = str(error).splitlines()[0].rstrip(".")
     if found := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", text):
         line, expected, got = found.groups()
-        return f"has {got} values in line {line}, and {expected} columns: mend the line"
+        values = "1 value" if got == "1" else f"{got} values"
+        return f"has {values} in line {line}, and {expected} columns: mend the line, or delete it if it is no row of the table"
     if isinstance(error, UnicodeDecodeError) or "UTF8" in text:
         return "is no text in its encoding: name it under reading.encoding"
     return f"cannot be read as CSV: {text}; mend the file, or say under reading how it is written"

@@ -11,7 +11,7 @@ from lineup.config import split_seeds
 from lineup.data.coding import DAYS, rank
 from lineup.data.column import quoted
 from lineup.data.reading import read_file
-from lineup.data.tables import Splits, read_schema, read_table, write_splits
+from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
 from lineup.errors import InputError, ended, warn
 
 # The words of a column that says on which side a row is.
@@ -192,7 +192,7 @@ def doubts_of_order(schema: dict, settings: dict) -> list[str]:
     return [
         f"The rows have dates, in column {dates[0]!r}, and the splits are drawn at random, so that models are tested on days that "
         f"they were trained on the days around of. To test on later days only, write columns: {{{quoted(dates[0])}: time}} and "
-        "splits: {method: time}."
+        "splits: {method: time, test_share: 0.1}."
     ]
 
 
@@ -270,7 +270,7 @@ def _column(table: str, role: str, method: str | None = None) -> np.ndarray | No
         raise InputError(
             f"splits.method is {method}, and no column is named for it: write columns: {{NAME: {role}}} in the config."
         )
-    return read_table(table, [name])[name] if name is not None else None
+    return read_table(table, [role_column(role)])[role_column(role)] if name is not None else None
 
 
 def _range(sizes: np.ndarray) -> str:

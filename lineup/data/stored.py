@@ -93,7 +93,7 @@ def typed_column(
     if pa.types.is_null(kind):
         return Column(name, told or "empty", pc.cast(values, pa.string()), "no value")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        if told in (None, "number", "weight", "time"):
+        if told in (None, "number", "weight", "time", "order"):
             return Numbers(_numbers(values, marks))
     elif pa.types.is_boolean(kind):
         if told in (None, "boolean"):
@@ -101,7 +101,7 @@ def typed_column(
         if told == "number":
             return Numbers(pc.cast(values, pa.int64()))
     elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        if told in (None, "date", "time"):
+        if told in (None, "date", "time", "order"):
             zone = ", in UTC" if getattr(kind, "tz", None) else ""
             values = pc.cast(values, pa.timestamp("s")) if pa.types.is_date(kind) else values
             dates = pc.cast(values, pa.timestamp("s"), safe=False)
@@ -134,7 +134,7 @@ def _numbers(values: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
 
 
 def as_time(column: Column) -> Column:
-    """Gives the times of a column of dates or numbers as numbers."""
+    """Gives a column of dates or numbers as one that orders the rows."""
     values = column.values
     if pa.types.is_timestamp(values.type):
         values = pc.cast(values, pa.int64())

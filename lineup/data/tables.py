@@ -163,6 +163,11 @@ def read_parts(paths: Iterable[str | Path]) -> Iterator[dict[str, np.ndarray]]:
                 yield {name: table[name].to_numpy() for name in table.column_names}
 
 
+def role_column(role: str) -> str:
+    """Names the column of a prepared table with what a column tells of the rows: ``group``, ``time``, ``split``, ``weight``, ``row``."""
+    return f"({role})"
+
+
 def read_schema(path: str | Path) -> dict:
     """Reads what a prepared table says of itself: task, target, features and their coding, rows."""
     return json.loads(pq.read_schema(path).metadata[SCHEMA_KEY])

@@ -62,7 +62,7 @@ def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None
         return Column(name, kind, dates.values, "as told")
     if kind == "boolean":
         return Column(name, kind, truths(name, words_of(text)), "as told")
-    if kind == "time":
+    if kind in ("time", "order"):
         return _time(name, text, numbers, marks)
     return Column(name, kind, text, "as told")
 
@@ -78,9 +78,8 @@ def _time(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: Mark
             f"holds {given[0].as_py()!r} in column {name!r}, which looks like a month: write it as 2020-01"
         )
     if numbers and not numbers.words and not numbers.ambiguous:
-        return Column(name, "time", pc.cast(numbers.values, pa.float64()), "as told")
-    dates = as_told(name, "date", text, None, marks)
-    return replace(dates, kind="time", values=pc.cast(pc.cast(dates.values, pa.int64()), pa.float64()))
+        return Column(name, "number", numbers.values, "as told")
+    return as_told(name, "date", text, None, marks)
 
 
 def truths(name: str, words: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -37,6 +37,8 @@ KINDS = {
     "money of two kinds": ("a", [f"{'$€'[row % 2]}{row}.5" for row in range(30)], "number", True),
     "money of one kind": ("a", [f"${row}.5" for row in range(30)], "number", False),
     "postal codes": ("a", [f"{row % 9:02}" for row in range(30)], "category", False),
+    "a mark that is no level": ("a", [*["x", "y"] * 9, "-"], "category", True),
+    "names that come back": ("a", [f"name {row % 250}" for row in range(900)], "text", True),
     "codes": ("a", ["007", "008", "007"] * 3, "category", False),
     "long numbers": ("a", [f"90071992547409{row:02}" for row in range(30)], "identifier", True),
     "names": ("a", [f"name {row}" for row in range(30)], "identifier", True),

@@ -66,13 +66,35 @@ def test_without_a_target_it_names_those_that_may_be(file):
     [
         ("none.csv", None, "no file 'none.csv'"),
         ("my sales.csv", "sole", "did you mean 'sold'?"),
-        ("my sales.csv", "kind", "has to be a number"),
     ],
 )
 def test_what_cannot_be_described_is_said(file, path, target, said):
     with pytest.raises(InputError) as caught:
         describe(path, target)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_target_that_is_no_number_is_told(file):
+    text = describe(file, "kind")
+    assert "# The target 'kind' has to be a number, and was taken as category" in text
+    assert yaml.safe_load(text)["datasets"]["my_sales"]["target"] == "kind"
+
+
+def test_a_word_among_the_numbers_of_the_target_is_missing(tmp_path, monkeypatch, logger):
+    """The block that is printed can be used as it is, also where the word is a level of another column."""
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        f"{'k.A.' if row % 9 == 0 else 'xy'[row % 2]},{row % 5},{'k.A.' if row == 7 else row * 3}"
+        for row in range(40)
+    ]
+    (tmp_path / "rent.csv").write_text("\n".join(["kind,a,rent", *rows]), encoding="utf-8")
+    dataset = yaml.safe_load(describe("rent.csv", "rent"))["datasets"]["rent"]
+    assert dataset["reading"]["missing"] == ["k.A."]
+    output = str(tmp_path / "table.parquet")
+    told = [dataset["reading"], dataset["columns"], logger]
+    preprocess("rent.csv", output, "rent", "regression", "drop", "drop", None, 5, *told)
+    assert pq.read_metadata(output).num_rows == 34
+    assert "'kind' has the level 'k.A.', in 5 rows: if it is a missing value" in describe("rent.csv", "rent")
 
 
 def test_a_large_file_is_described_by_its_first_rows(tmp_path, monkeypatch):

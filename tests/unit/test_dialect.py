@@ -220,6 +220,16 @@ def test_no_row_is_lost_where_there_is_no_header(tmp_path):
     assert read_file(file, {"header": False})[0].num_rows == 6
 
 
+def test_titles_that_are_padded_to_almost_the_width_are_no_header(tmp_path):
+    rows = ["Rents 2024;;;", "As of: 31.12.2024;;;", "street;rooms;size;kind;rent"]
+    rows += [f"s{row};{row % 4};{row};{'ab'[row % 2]};{row * 7}" for row in range(30)]
+    file = tmp_path / "rents.csv"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    table, dialect = read_file(file, {})
+    assert table.column_names == ["street", "rooms", "size", "kind", "rent"] and table.num_rows == 30
+    assert dialect.before == 2
+
+
 def test_missing_words(tmp_path):
     """NA without quotes is missing, and in quotes a text, unless everything stands in quotes; told words always are."""
     file = tmp_path / "table.csv"

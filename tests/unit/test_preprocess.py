@@ -224,14 +224,14 @@ REFUSED = {
     "a header only": ("a,y\n", {}, ["no row below its header"]),
     "an empty file": ("", {}, ["raw.csv is empty"]),
     "only blanks": ("\n  \n\n", {}, ["raw.csv is empty"]),
-    "a short row": ("a,y\n1,2\n3\n", {}, ["1 values in line 3, and 2 columns"]),
+    "a short row": ("a,y\n1,2\n3\n", {}, ["1 value in line 3, and 2 columns"]),
     "a long row": ("a,y\n1,2\n3,4,5\n4,5\n5,6\n", {}, ["3 values in line 3, and 2 columns"]),
     "a long row of a file with spaces": (
         "a y\n1 2\n3 4 5\n4 5\n5 6\n",
         {},
         ["3 values in line 3, and 2 columns"],
     ),
-    "a note below the table": ("a;y\n1;2\n3;4\nSource: a book\n", {}, ["1 values in line 4"]),
+    "a note below the table": ("a;y\n1;2\n3;4\nSource: a book\n", {}, ["1 value in line 4"]),
     "two columns of a name": ("a,b,a,y\n1,2,3,4\n", {}, ["more than one column named 'a'", "rename"]),
     "two columns of a name, coded": ('"A[z]",A,y\n1,x,3\n2,z,3\n1,z,4\n', {}, ["'A[z]'", "rename"]),
     "fewer names than columns": (
@@ -340,7 +340,7 @@ REFUSED = {
     "an archive with one bad file": (
         zipped("a.csv", "b.csv", text=b"a,y\n1,2\n3\n"),
         {},
-        ["holds a.csv, which has 1 values in line 3, and 2 columns"],
+        ["holds a.csv, which has 1 value in line 3, and 2 columns"],
     ),
     "an old Excel workbook": (b"\xd0\xcf\x11\xe0" + bytes(40), {}, ["an old Excel workbook", "as CSV"]),
     "a Parquet file that is cut off": (b"PAR1" + bytes(40), {}, ["cannot be read as Parquet"]),
@@ -413,8 +413,22 @@ def test_a_column_without_values_is_left_out(prepared, tmp_path):
 
 def test_a_role_takes_no_feature_its_name(prepared):
     rows = "".join(f"20{row}-01-05,g{row % 3},{row}\n" for row in range(10, 30))
-    with pytest.raises(InputError, match=r"gives two columns the name 'd\.year'"):
-        prepared("d,d.year,y\n" + rows, columns={"d.year": "group"})
+    table = prepared("d,d.year,y\n" + rows, columns={"d.year": "group"})
+    assert {"d.year", "(group)"} <= set(table.column_names)
+    with pytest.raises(InputError, match=r"gives two columns the name '\(group\)'"):
+        prepared("(group),b,y\n" + rows.replace("-01-05", ""), columns={"b": "group"})
+
+
+def test_a_time_is_a_feature_and_an_order_is_none(prepared):
+    """Both order the rows alike."""
+    rows = "".join(f"20{row}-01-05,{row},{row * row}\n" for row in range(10, 30))
+    tables = {kind: prepared("d,a,y\n" + rows, columns={"d": kind}) for kind in ("date", "time", "order")}
+    assert tables["time"].column_names == [*tables["date"].column_names, "(time)"]
+    assert tables["order"].column_names == ["a", "y", "(time)"]
+    assert tables["time"]["(time)"].equals(tables["order"]["(time)"])
+    years = prepared("d,a,y\n" + rows.replace("-01-05", ""), columns={"d": "time"})
+    assert years.column_names == ["d", "a", "y", "(time)"]
+    assert years["d"].to_pylist() == years["(time)"].to_pylist() == list(range(2010, 2030))
 
 
 def test_rows_of_which_none_is_complete_are_filled(prepared):

@@ -22,7 +22,9 @@ def table_of(tmp_path):
     def write(rows, **roles):
         path = str(tmp_path / f"table{rows}.parquet")
         schema = {"roles": {role: role for role in roles}} if roles else {}
-        table = pa.table({"y": np.arange(float(rows))} | roles)
+        table = pa.table(
+            {"y": np.arange(float(rows))} | {f"({role})": values for role, values in roles.items()}
+        )
         write_table(table.replace_schema_metadata({SCHEMA_KEY: json.dumps(schema)}), path)
         return path
 

@@ -219,7 +219,8 @@ def test_splits_of_each_method_go_through_all_models(office, columns, splits, sa
     assert len(sizes) > 1 or ("method" in splits and splits["method"] == "time")
     for train, test in zip(drawn["train"].to_pylist(), drawn["test"].to_pylist(), strict=True):
         for column, role in columns.items():
-            values = table[column].to_numpy()
+            values = table[f"({role})"].to_numpy()
+            assert any(name.startswith(column) for name in table.column_names) == (role == "time")
             if role == "group":
                 assert not set(values[train]) & set(values[test])
             else:
