@@ -63,6 +63,8 @@ onstart:
 
 onsuccess:
     port.end_timers()
+    if rules.report.output.html in port.targets(workflow):
+        tell(f"The report is {rules.report.output.html}.")
 
 
 onerror:

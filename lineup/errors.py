@@ -11,7 +11,13 @@ class InputError(Exception):
 def warn(logger: logging.Logger, text: str) -> None:
     """Warns where people look: in the log of a job and on the terminal."""
     logger.warning("%s", text)
-    print(f"Warning: {text}", file=sys.stderr, flush=True)
+    tell(f"Warning: {text}")
+
+
+def tell(line: str) -> None:
+    """Writes a line on the terminal, in one piece beside those of other jobs."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def ended(sentence: str) -> str:

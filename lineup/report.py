@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import yaml
 
 from lineup.comparison.answer import answer
-from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals
+from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals, digits_of
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
@@ -135,8 +136,14 @@ def section(
     means, schema = [line[first] for line in lines], read_schema(table)
     digits = {metric: decimals(metric, means, SIGNIFICANT) for metric in metrics}
     of_first = [pair for pair in pairs if pair["metric"] == first]
-    fewer = max(digits[first] - 1, 0)
-    said = answer(lines, of_first, lambda value, sign="+": f"{value:{sign}.{fewer}f}", first, metrics[first])
+    # Differences have the digits that their intervals are wide by.
+    widths = [pair["high"] - pair["low"] for pair in of_first if pair["low"] is not None]
+    apart = max(digits_of(np.median(widths), 2) if any(widths) else digits[first], 0)
+
+    def written(value: float, sign: str = "+") -> str:
+        return f"{value:{sign}.{apart if sign else digits[first]}f}"
+
+    said = answer(lines, of_first, written, first, metrics[first])
     return {
         "name": name,
         "settings": settings,
@@ -152,6 +159,7 @@ def section(
         "published": published_figures(settings["published"], scores, first),
         "metrics": metrics,
         "digits": digits,
+        "digits_apart": apart,
         "figures": [one for one in drawn if Path(one["path"]).parent == results],
         "models": {
             model: [one for one in drawn if Path(one["path"]).parent == results / "models" / model]

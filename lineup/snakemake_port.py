@@ -17,7 +17,7 @@ from snakemake import api  # noqa: F401  (snakemake.workflow imports it, and the
 from snakemake.io import apply_wildcards
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
-from snakemake.settings.types import RerunTrigger, SharedFSUsage
+from snakemake.settings.types import Quietness, RerunTrigger, SharedFSUsage
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
@@ -107,6 +107,11 @@ def targets(workflow: Workflow) -> list[str]:
         else:
             found.append(os.path.relpath(name))
     return found
+
+
+def is_silent(workflow: Workflow) -> bool:
+    """Tells whether the run was asked to say nothing at all, not even of errors."""
+    return Quietness.ALL in (workflow.output_settings.quiet or ())
 
 
 def end_timers() -> None:

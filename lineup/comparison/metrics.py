@@ -33,7 +33,11 @@ def decimals(metric: str, values: Sequence[float], significant: int) -> int:
     """
     if metric in DECIMALS:
         return DECIMALS[metric]
-    typical = float(np.median(np.abs(values)))
+    return digits_of(float(np.median(np.abs(values))), significant)
+
+
+def digits_of(typical: float, significant: int) -> int:
+    """Says how many digits after the point give a typical number so many significant ones."""
     return max(0, significant - 1 - math.floor(math.log10(typical))) if typical > 0 else significant
 
 

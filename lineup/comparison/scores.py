@@ -21,7 +21,7 @@ TOO_GOOD = 0.999
 
 @dataclass(frozen=True)
 class GridEnds:
-    """In how many splits a grid search chose the first or the last penalty of its grid."""
+    """In how many splits a grid search chose the first penalty of its grid, or the last one while its error still fell."""
 
     largest: int
     smallest: int
@@ -31,7 +31,7 @@ class GridEnds:
         """Says that the grid may be too narrow, if it looks so."""
         ends = {
             "largest": "no feature may help much, or the grid ends too early",
-            "smallest": "widen it with penalties.smallest",
+            "smallest": "the error still falls there, so lower penalties.smallest of the model",
         }
         return [
             f"in {getattr(self, end)} of {self.splits} splits the chosen penalty is the {end} of its grid: {advice}"

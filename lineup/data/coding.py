@@ -19,14 +19,9 @@ Coded = list[tuple[dict, pa.ChunkedArray]]  # for each feature, its description 
 def code_column(column: Column) -> Coded:
     """Codes a column: numbers as they are, a category as one 0/1 column a level but the first, a date by its parts.
 
-    Args:
-        column: The column. What is missing stays missing in all that is made of it.
-
-    Raises:
-        InputError: If a number is infinite.
+    What is missing stays missing in all that is made of the column.
     """
     if column.kind == "number":
-        refuse_infinity(column.name, column.values)
         power = power_of_ten(column.values)
         if power:
             values = pc.divide(pc.cast(column.values, pa.float64()), 10.0**power)
@@ -110,7 +105,7 @@ def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
     if infinite.any():
         row = int(np.argmax(infinite)) + 1
         raise InputError(
-            f"holds an infinite number in column {name!r}, row {row} of the rows that are left: correct it or leave it empty"
+            f"holds an infinite number in column {name!r}, row {row}: correct it or leave it empty"
         )
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import re
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError
 from urllib3.util import Retry
 
-from lineup.errors import InputError
+from lineup.errors import InputError, tell
 from lineup.files import digest_of_list, files_in
 
 Source = Mapping[str, str]
@@ -230,7 +229,7 @@ def pack_folder(folder: str | Path, target: Path, limit: int) -> str:
 def say(logger: logging.Logger, line: str) -> None:
     """Writes a line to the log and to standard error."""
     logger.info("%s", line)
-    print(line, file=sys.stderr, flush=True)
+    tell(line)
 
 
 def one_line(text: str) -> str:

@@ -53,7 +53,7 @@ def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.Chu
             others = "drop or impute" if key == "missing_features" else "drop"
             raise InputError(
                 f"has {count} missing {'value' if count == 1 else 'values'} in column {column.name!r}, the first in row "
-                f"{pc.index(left, True).as_py() + 1} of the rows that are left: fill it, or set {key}: {others} in the config"
+                f"{pc.index(pc.and_(absent, kept), True).as_py() + 1}: fill it, or set {key}: {others} in the config"
             )
         kept = pc.and_(kept, pc.invert(absent))
     if not pc.any(kept).as_py():

@@ -115,11 +115,13 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
             (used if varies else constant).append(column)
     kept = drop_missing(used, target, missing)
     kept = drop_weightless(read.columns, kept)
-    roles = roles_of([column.only(kept) for column in read.columns if column.is_role])
+    roles = roles_of([column for column in read.columns if column.is_role], kept)
     rows = pc.sum(kept).as_py()
     left = {column.name: column.only(kept) for column in used}
     answer = left.pop(target).values
-    refuse_infinity(target, answer)
+    for column in used:
+        if column.kind == "number":
+            refuse_infinity(column.name, pc.if_else(kept, column.values, None))
     if power := power_of_ten(answer):
         raise InputError(
             f"holds numbers of about 1e{power} in column {target!r}, the target: write them in another unit"
@@ -158,7 +160,7 @@ def _left_out(columns: list[Column]) -> str:
     return f"; left out are {', '.join(names[:5])}{more}" if names else ""
 
 
-def roles_of(columns: list[Column]) -> dict[str, Column]:
+def roles_of(columns: list[Column], kept: pa.ChunkedArray) -> dict[str, Column]:
     """Gives the columns that say how the rows are split, or how much they count, by what they say.
 
     Raises:
@@ -170,14 +172,14 @@ def roles_of(columns: list[Column]) -> dict[str, Column]:
             raise InputError(
                 f"has two columns told to be {column.kind!r}, {roles[column.kind].name!r} and {column.name!r}: name one of them"
             )
-        missing = column.values.null_count
-        if missing:
-            row = pc.index(pc.is_null(column.values), True).as_py() + 1
+        absent = pc.and_(pc.is_null(column.values), kept)
+        if missing := pc.sum(absent).as_py():
+            row = pc.index(absent, True).as_py() + 1
             raise InputError(
-                f"has {missing} missing {'value' if missing == 1 else 'values'} in column {column.name!r}, the first in row {row} of the rows that are left, "
+                f"has {missing} missing {'value' if missing == 1 else 'values'} in column {column.name!r}, the first in row {row}, "
                 f"which tells the {column.kind} of each row: fill it"
             )
-        roles[column.kind] = column
+        roles[column.kind] = column.only(kept)
     return roles
 
 

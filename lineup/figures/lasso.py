@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from lineup.data.tables import read_parts, read_schema, read_table, read_tables
 from lineup.figures.style import (
@@ -133,6 +133,7 @@ def plot_selection(model: str, grid: Grid, coefficients: list[str], svg: str, pn
         xlabel="chosen penalty (log scale)",
         ylabel="splits",
     )
+    left.yaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(fontsize=8)
     places = np.arange(len(shown))
     right.barh(places, share[shown], color=BLUE, alpha=0.75, height=0.7)

@@ -10,6 +10,9 @@ from lineup.data.imputation import members
 from lineup.data.tables import Splits, write_coefficients
 from lineup.errors import InputError
 
+# ASSUME: a smaller penalty would not help where the last tenth of the grid lowers the error by less than this share.
+FLAT = 0.001
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -129,7 +132,12 @@ class ChosenFits:
         self.largest = self.smallest = 0  # how often an end of the grid was chosen
 
     def add(
-        self, X: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray, chosen: np.ndarray
+        self,
+        X: np.ndarray,
+        coefficients: np.ndarray,
+        intercepts: np.ndarray,
+        errors: np.ndarray,
+        chosen: np.ndarray,
     ) -> None:
         """Takes the fits of the next chunk of c splits.
 
@@ -137,11 +145,14 @@ class ChosenFits:
             X: Features of the test rows, shape (c, t, p).
             coefficients: Of the fits on all training rows at k penalties, shape (c, k, p).
             intercepts: Shape (c, k).
+            errors: On the F held-out folds, shape (c, F, k).
             chosen: Which penalty was chosen, shape (c,).
         """
-        each = np.arange(len(X))
+        each, k = np.arange(len(X)), coefficients.shape[1]
         self.largest += int((chosen == 0).sum())
-        self.smallest += int((chosen == coefficients.shape[1] - 1).sum())
+        means = errors.mean(axis=1)
+        falls = means[:, -1] < (1 - FLAT) * means[:, -1 - max(1, k // 10)]
+        self.smallest += int(((chosen == k - 1) & falls).sum())
         slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
         self.slopes.append(slopes)
         self.intercepts.append(constants)

@@ -167,7 +167,11 @@ def fit_lasso(
             if chunk.seeds[0] == drawn.seeds[0]:
                 write_path(int(chunk.seeds[0]), design.features, found, path)
             fits.add(
-                *design.coded(chunk.train, chunk.test), found.coefficients, found.intercepts, found.chosen
+                *design.coded(chunk.train, chunk.test),
+                found.coefficients,
+                found.intercepts,
+                found.errors,
+                found.chosen,
             )
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             again += found.solved_again

@@ -128,7 +128,11 @@ def fit_ridge(
         ):
             found = search(Training.of(design, chunk.train, settings.folds), settings)
             fits.add(
-                *design.coded(chunk.train, chunk.test), found.coefficients, found.intercepts, found.chosen
+                *design.coded(chunk.train, chunk.test),
+                found.coefficients,
+                found.intercepts,
+                found.errors,
+                found.chosen,
             )
             write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
             progress.advance(len(chunk))

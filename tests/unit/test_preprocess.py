@@ -157,7 +157,7 @@ def test_numbers_of_a_large_file_are_read_alike_from_first_to_last(prepared, tmp
     assert table["a"][-1].as_py() == rows - 0.5
     assert pc.sum(table["y"]).as_py() == rows * (rows - 1) // 2
     lines[-1] = f",6,{rows - 1}"
-    with pytest.raises(InputError, match=f"1 missing value in column 'a', the first in row {rows} of"):
+    with pytest.raises(InputError, match=f"1 missing value in column 'a', the first in row {rows}:"):
         prepared("a,b,y\n" + "\n".join(lines) + "\n")
 
 
@@ -260,12 +260,12 @@ REFUSED = {
     "a target missing": (
         "a,y\n1,2\n2,\n3,\n",
         {"missing_target": "error"},
-        ["2 missing values in column 'y'", "row 2 of", "missing_target: drop"],
+        ["2 missing values in column 'y'", "in row 2:", "missing_target: drop"],
     ),
     "a feature missing": (
         "a,b,y\n1,x,\n2,x,1\n3,,2\n4,,3\n5,x,3\n6,z,1\n",
         {},
-        ["2 missing values in column 'b'", "row 2 of", "missing_features: drop"],
+        ["2 missing values in column 'b'", "in row 3:", "missing_features: drop"],
     ),
     "a word in a column that is told a number": (
         "a,y\n1,2\nlow,3\n",

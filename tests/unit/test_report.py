@@ -16,6 +16,7 @@ import yaml
 from support.tree import ROOT
 
 from lineup.comparison.leaderboard import compare
+from lineup.comparison.metrics import digits_of
 from lineup.comparison.scores import write_evaluation
 from lineup.data.design import read_design
 from lineup.data.tables import Splits, read_schema, read_table, write_splits, write_table
@@ -169,14 +170,20 @@ def test_shows_the_difference_of_each_model_to_the_reference(tmp_path, seeds, re
         for record in read_records(arguments["differences"][0])
         if record["other"] == reference and record["metric"] == "mae"
     ]
+    # The digits are those that the intervals of all pairs are wide by.
+    of_all = [one for one in read_records(arguments["differences"][0]) if one["metric"] == "mae"]
+    digits = digits_of(np.median([one["high"] - one["low"] for one in of_all]), 2)
     scores = read_table(arguments["scores"][0])
     errors = {name: scores["mae"][scores["model"] == name] for name in ("ols", "net", "null_model")}
     assert len(records) == 2
     for record in records:
         expected = errors[record["model"]] - errors[reference]
-        shown = record["model"].replace("null_model", "null model (mean)") + f" {expected.mean():+.4f}"
-        ends = (f"{record[f'{kind}low']:+.3f} to {record[f'{kind}high']:+.3f}" for kind in ("", "together_"))
-        spread = [f"{expected.std(ddof=1):.4f}"] if len(seeds) > 1 else []
+        shown = record["model"].replace("null_model", "null model (mean)") + f" {expected.mean():+.{digits}f}"
+        ends = (
+            f"{record[f'{kind}low']:+.{digits}f} to {record[f'{kind}high']:+.{digits}f}"
+            for kind in ("", "together_")
+        )
+        spread = [f"{expected.std(ddof=1):.{digits}f}"] if len(seeds) > 1 else []
         wins = [f"{(expected < 0).sum()} of 3"] if len(seeds) > 1 else []
         shown = " ".join([shown, *spread, *ends, record["verdict"], *wins])
         assert shown in table

@@ -31,6 +31,7 @@ def asked(wildcards):
     answers = {
         "executes": port.executes(workflow),
         "locks": port.locks(workflow),
+        "is_silent": port.is_silent(workflow),
         "runs_touched_scripts": port.runs_touched_scripts(workflow),
         "takes_from_cache": port.takes_from_cache(workflow),
         "targets": port.targets(workflow),
@@ -111,6 +112,8 @@ def test_what_a_run_and_a_dry_run_answer(run):
     assert ran["locks"] and not run("--nolock", "--forceall")[1]["locks"], (
         "locks: whether the folder is locked"
     )
+    silent = [run("--forceall", *quiet)[1]["is_silent"] for quiet in ([], ["--quiet"], ["--quiet", "all"])]
+    assert silent == [False, False, True], "is_silent: how little a run is to say"
     assert ran["runs_touched_scripts"], "runs_touched_scripts: the triggers of a run"
     assert ran["rules_with_scripts"] == ["second"], "rules_with_scripts: where the script of a rule stands"
     assert ran["wildcards_of"] == [{"name": "a"}, None, None], "wildcards_of: how an output is matched"

@@ -279,3 +279,15 @@ def test_a_folder_is_a_table_whose_files_all_count(tmp_path):
     (folder / "rows" / "inner").mkdir()
     run = project.run("--dry-run", table)
     assert run.status == 1 and "rows holds the folder inner: put the files" in run.text
+
+
+def test_a_mistake_in_the_config_is_told_to_who_asked_for_silence(office):
+    office.config["datasets"]["office"]["tagret"] = "x"
+    run = office.run(*PLAIN, "--quiet", "all")
+    assert run.status == 1 and "Error: In the config, datasets.office.tagret is not a known key" in run.text
+
+
+def test_a_run_ends_with_where_to_look(office):
+    run = office.run(*PLAIN)
+    assert run.status == 0 and "The report is results/report.html." in run.text
+    assert "The report is" not in office.run(*PLAIN, "results/office/table.parquet").text

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 import lineup.snakemake_port as port
 from lineup.config import shortest, split_seeds, table_settings, take_files, validate
 from lineup.data.header import check_header
-from lineup.errors import InputError
+from lineup.errors import InputError, tell
 from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.libraries import versions_of
@@ -36,6 +36,8 @@ try:
     for dataset, file in files.items():
         check_header(file, config["datasets"][dataset])
 except InputError as error:
+    if port.is_silent(workflow):
+        tell(f"Error: {error}")
     raise WorkflowError(str(error))
 
 
