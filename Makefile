@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 
-.PHONY: run test quick test-all lint docs exactness bench lock clean help
+.PHONY: run test quick test-all lint docs exactness bench calibration lock clean help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/installed  ## build everything that the config names
@@ -31,6 +31,9 @@ exactness: $(VENV)/installed  ## make each change of docs/exactness.md, also to 
 
 bench: $(VENV)/installed  ## time the pipeline beside one plain script of the same work
 	$(VENV)/bin/python benchmarks/bench.py
+
+calibration: $(VENV)/installed  ## measure how often the intervals and verdicts are right (an hour), and write docs/calibration.md
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.calibration
 
 # The packages go into the checkout and nowhere else. The mark is written when all of them are there.
 $(VENV)/installed: requirements.txt

@@ -75,7 +75,7 @@ OUTPUTS = {
             "The differences of the models on the same splits, a line for each pair and metric. The reference stands second. See "
             "[comparison.md](comparison.md).",
             "model other metric splits difference difference_sd low high together_low together_high corrected_low "
-            "corrected_high p_better p_equivalent p_worse effect_size region verdict rows_needed covers splits_needed "
+            "corrected_high p_better p_equivalent p_worse effect_size region verdict rows_for_sign rows_needed covers splits_needed "
             "splits_better",
         ),
         "comparison.svg": ("Mean absolute error, or accuracy, of each model over the splits.", ""),

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import yaml
 
 from lineup.comparison.answer import answer
-from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals, digits_of
+from lineup.comparison.metrics import DEFINITIONS, HIGHER_IS_BETTER, METRICS, decimals, digits_of
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
@@ -138,7 +139,7 @@ def section(
     of_first = [pair for pair in pairs if pair["metric"] == first]
     # Differences have the digits that their intervals are wide by.
     widths = [pair["high"] - pair["low"] for pair in of_first if pair["low"] is not None]
-    apart = max(digits_of(np.median(widths), 2) if any(widths) else digits[first], 0)
+    apart = max(digits_of(np.median(widths), 3) if any(widths) else digits[first], 0)
 
     def written(value: float, sign: str = "+") -> str:
         return f"{value:{sign}.{apart if sign else digits[first]}f}"
@@ -207,11 +208,16 @@ def report(
     environment.filters["yaml"] = lambda value: yaml.safe_dump(
         value, sort_keys=False, allow_unicode=True, width=100
     ).strip()
+    script = Path(folder, "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = environment.from_string(Path(folder, "report.html.j2").read_text(encoding="utf-8")).render(
         sections=sections,
         models=models,
         versions=versions,
         higher_is_better=HIGHER_IS_BETTER,
+        definitions=DEFINITIONS,
+        script=script,
+        script_digest=digest,
     )
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -28,8 +28,11 @@ def answer(
         if pair is None or not pair["verdict"]:
             continue
         text = f"{line['label']} ({number(pair['difference'])}, {number(pair['together_low'])} to {number(pair['together_high'])})"
-        if pair["verdict"] == "open" and pair["rows_needed"]:
-            text = text[:-1] + f"; about {pair['rows_needed']:,.0f} rows or more would settle it)"
+        if pair["verdict"] == "open" and pair["rows_for_sign"] and pair["rows_needed"]:
+            text = (
+                f"{text[:-1]}; about {pair['rows_for_sign']:,.0f} rows would tell if the difference is what it seems, and "
+                f"{pair['rows_needed']:,.0f} in any case)"
+            )
         by_verdict.setdefault(pair["verdict"], []).append(text)
     words = {
         "better": "It is better than {}.",

@@ -135,7 +135,8 @@ def record_of(evidence: Evidence, pair: tuple[str, str], interval: Interval | No
         "effect_size": effect_size(evidence, *pair),
         "region": region,
         "verdict": found,
-        "rows_needed": rows_needed(mean, together, interval.rows) if found == "open" else None,
+        "rows_for_sign": times_as_many(together, mean, interval.rows) if found == "open" else None,
+        "rows_needed": times_as_many(2 * together, region, interval.rows) if found == "open" else None,
         "covers": covers(evidence, interval),
         "splits_needed": splits_needed(interval, len(difference)),
         "splits_better": _wins(difference, metric),
@@ -145,7 +146,7 @@ def record_of(evidence: Evidence, pair: tuple[str, str], interval: Interval | No
 PROBABILITIES = ("p_better", "p_equivalent", "p_worse")
 ENDS = (
     "low", "high", "together_low", "together_high", "corrected_low", "corrected_high", *PROBABILITIES, "effect_size", "region",
-    "verdict", "rows_needed", "covers", "splits_needed",
+    "verdict", "rows_for_sign", "rows_needed", "covers", "splits_needed",
 )  # fmt: skip
 
 
@@ -193,14 +194,16 @@ def effect_size(evidence: Evidence, model: str, other: str) -> float | None:
     return float(by_row.mean() / spread) if spread > 0 else None
 
 
-def rows_needed(mean: float, half: float, rows: int) -> float | None:
-    """Computes how many rows would let the interval leave 0 out, if the mean stayed as it is, with one significant digit.
+def times_as_many(width: float, wanted: float, rows: int) -> float | None:
+    """Computes how many rows would make a width as small as wanted, with one significant digit.
 
-    The width of an interval is taken to shrink with the root of the number of rows. None if it is more than a thousand times as many.
+    A width is taken to shrink with the root of the number of rows. An interval that is no wider than the region is inside
+    it or leaves out 0, whatever the truth is; one with half its width below the mean leaves out 0 if the mean stays. None if it
+    is more than a million times as many.
     """
-    if abs(mean) * np.sqrt(1000) < half:
+    if abs(wanted) * 1000 < width:
         return None
-    needed = rows * (half / mean) ** 2
+    needed = rows * (width / wanted) ** 2
     digit = 10 ** np.floor(np.log10(needed))
     return float(np.ceil(needed / digit) * digit)
 

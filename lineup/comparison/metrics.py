@@ -20,6 +20,13 @@ METRICS = {
     "classification": {"accuracy": "accuracy", "log_loss": "log loss"},
 }
 HIGHER_IS_BETTER = {"r2", "accuracy"}
+DEFINITIONS = {
+    "mae": "Mean absolute error on the test rows, lower is better",
+    "rmse": "Root of the mean squared error on the test rows, lower is better",
+    "r2": "1 minus the squared errors over those of the mean of the test rows, 1 is best",
+    "accuracy": "Share of the test rows whose most probable class is the right one, higher is better",
+    "log_loss": "Mean of minus the logarithm of the probability of the right class, lower is better",
+}
 
 # Digits after the point of metrics that are no multiples of the unit of the target.
 DECIMALS = {"r2": 3, "accuracy": 4, "log_loss": 4}

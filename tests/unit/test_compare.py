@@ -283,7 +283,7 @@ def test_the_tables_that_are_written(compared):
     assert list(pd.read_csv(made["differences_csv"])) == [
         "model", "other", "metric", "splits", "difference", "difference_sd", "low", "high", "together_low", "together_high",
         "corrected_low", "corrected_high", "p_better", "p_equivalent", "p_worse", "effect_size", "region", "verdict",
-        "rows_needed", "covers", "splits_needed", "splits_better",
+        "rows_for_sign", "rows_needed", "covers", "splits_needed", "splits_better",
     ]  # fmt: skip
 
 

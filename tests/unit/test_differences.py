@@ -11,7 +11,7 @@ from lineup.comparison.differences import (
     level_together,
     probabilities,
     region_of,
-    rows_needed,
+    times_as_many,
     verdict,
 )
 from lineup.comparison.intervals import corrected
@@ -68,13 +68,13 @@ def test_the_region_is_a_share_of_the_null_models_error():
         (1.0, 2.0, 100, 400),
         (1.0, 1.9, 100, 400),
         (-3.0, 4.0, 263, 500),
-        (0.001, 1.0, 50, None),
+        (0.0009, 1.0, 50, None),
         (0.0, 1.0, 9, None),
     ],
 )
 def test_rows_needed_by_hand(mean, half, rows, needed):
     """Twice as wide as the mean: four times the rows. The figure is rounded up to one digit."""
-    assert rows_needed(mean, half, rows) == needed
+    assert times_as_many(half, mean, rows) == needed
 
 
 def test_the_probabilities_are_those_of_baycomp():
@@ -176,5 +176,7 @@ def test_a_model_that_is_open_says_how_many_rows_would_settle_it():
     losses = {"a": three_models()["a"], "b": three_models()["a"]}
     losses["b"] = losses["a"] + 0.02 + np.random.default_rng(2).normal(0, 1.0, losses["a"].shape)
     (record,) = differences(evidence(losses, region=0.001), "b")
-    assert record["verdict"] == "open" and record["rows_needed"] > 40
-    assert f"about {record['rows_needed']:,.0f} rows or more would settle it" in said("ab", [record])[1]
+    assert record["verdict"] == "open" and record["rows_needed"] > record["rows_for_sign"] > 40
+    (_, sentence) = said("ab", [record])
+    for key, words in (("rows_for_sign", "rows would tell"), ("rows_needed", "in any case")):
+        assert f"{record[key]:,.0f} {words}" in sentence

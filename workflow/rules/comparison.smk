@@ -122,7 +122,11 @@ rule report:
         mem_mb=growing(1000, 20),
         runtime=growing(10, 0.05),
     params:
-        spec=spec("report", report_settings, ["workflow/report/report.html.j2", *captions()]),
+        spec=spec(
+            "report",
+            report_settings,
+            ["workflow/report/report.html.j2", "workflow/report/report.js", *captions()],
+        ),
         # Its place is no reason to write the report again: what it says is in the specification.
         folder=lambda wildcards, output: f"{workflow.basedir}/workflow/report",
     script:
