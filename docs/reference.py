@@ -69,7 +69,7 @@ OUTPUTS = {
             "The scores over the splits, a line for each model, the best first. Of classes: likewise of `accuracy` and "
             "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`. `doubts` says what may be wrong with a model.",
             "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
-            "r2 r2_sd r2_q05 r2_q50 r2_q95 mean_rank doubts source",
+            "r2 r2_sd r2_q05 r2_q50 r2_q95 mean_rank seed_share doubts source",
         ),
         "differences.csv": (
             "The differences of the models on the same splits, a line for each pair and metric. The reference stands second. See "
@@ -130,6 +130,10 @@ OUTPUTS = {
         "weights.safetensors": ("The weights. The first axis of each tensor is the split.", ""),
     },
     "results/{dataset}/models/{model}": {
+        "trainings.parquet": (
+            "The scores of several trainings on the first splits, where `trainings` asks for them.",
+            "seed training mae rmse r2",
+        ),
         "predictions.svg": ("Predicted against actual targets of the test rows.", ""),
         "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
         "path.svg": ("Coefficients of the first split, by penalty.", ""),

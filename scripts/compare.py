@@ -10,6 +10,7 @@ if __name__ == "__main__":
             splits=list(snakemake.input.splits),
             model_scores=list(snakemake.input.model_scores),
             predictions=list(snakemake.input.predictions),
+            trainings=list(snakemake.input.trainings),
             scores=snakemake.output.scores,
             leaderboard_csv=snakemake.output.leaderboard,
             differences_csv=snakemake.output.differences,

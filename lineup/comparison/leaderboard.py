@@ -20,7 +20,7 @@ from lineup.comparison.scores import (
 )
 from lineup.config import NULL_MODEL
 from lineup.data.design import Design, read_design
-from lineup.data.tables import Splits, read_schema, read_splits, read_tables, write_table
+from lineup.data.tables import Splits, read_schema, read_splits, read_table, read_tables, write_table
 from lineup.errors import warn
 from lineup.files import name_of, replacing
 
@@ -89,6 +89,26 @@ def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) ->
         record["mean_rank"] = float(ranks[model])
         records.append(record)
     return sorted(records, key=lambda record: signed(record[first], first))
+
+
+def seed_share(
+    scores: dict[str, np.ndarray], trainings: dict[str, np.ndarray] | None, metric: str
+) -> float | None:
+    """Estimates which share of the variance over the splits is the luck of the seed: that of T trainings within a split.
+
+    Args:
+        scores: The scores over all splits, of one training each.
+        trainings: Those of T trainings on some of them, with the column ``training``; None if there are none.
+        metric: The metric.
+
+    Returns:
+        The share, at most 1; None where nothing is known, or nothing varies.
+    """
+    if trainings is None or len(scores[metric]) < 2:
+        return None
+    within = trainings[metric].reshape(trainings["training"].max(), -1).var(axis=0, ddof=1).mean()
+    between = scores[metric].var(ddof=1)
+    return min(float(within / between), 1.0) if between > 0 else None
 
 
 def source_of(paths: list[str]) -> str:
@@ -180,6 +200,7 @@ def compare(
     splits: list[str],
     model_scores: list[str],
     predictions: list[str],
+    trainings: list[str],
     scores: str,
     leaderboard_csv: str,
     differences_csv: str,
@@ -188,6 +209,7 @@ def compare(
     null_model: str,
     method: str,
     equivalence: float,
+    trained_again: list[str],
     logger: logging.Logger,
 ) -> None:
     """Writes the scores of all models together, the leaderboard, and the differences of each pair by each metric.
@@ -197,6 +219,7 @@ def compare(
         splits: The B blocks of splits.
         model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
         predictions: Its predictions, in that order.
+        trainings: The scores of several trainings on some splits, for the models in ``trained_again``.
         scores: Parquet file to write, see ``write_scores``.
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
         differences_csv: CSV file to write, see ``differences``.
@@ -205,6 +228,7 @@ def compare(
         null_model: ``mean``, ``median`` or ``frequencies``.
         method: How the splits were made, see ``evidence``.
         equivalence: See there.
+        trained_again: Models with several trainings on some splits.
         logger: Where to report.
     """
     design, drawn = read_design(table), read_splits(splits)
@@ -219,6 +243,9 @@ def compare(
     write_scores(by_model, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
+    again = dict(zip(trained_again, map(read_table, trainings), strict=True))
+    for record in ranked:
+        record["seed_share"] = seed_share(by_model[record["model"]], again.get(record["model"]), metrics[0])
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     if "group" in read_schema(table).get("roles", {}) and method == "random":
         method = "groups"

@@ -92,12 +92,14 @@ def compared(tmp_path, prepare, logger):
             splits,
             model_scores,
             predictions,
+            [],
             **paths,
             models=list(NAMES),
             reference=reference,
             null_model=null_model,
             method="random",
             equivalence=0.01,
+            trained_again=[],
             logger=logger,
         )
         return paths | {"table": table, "splits": splits, "model_scores": model_scores}
@@ -206,8 +208,8 @@ def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, l
     files = [str(tmp_path / name) for name in FILES]
     write_evaluation(design, drawn, np.concatenate(list(design.y[drawn.test])) + 0.5, *files)
     paths = [str(tmp_path / name) for name in ("all.parquet", "leaderboard.csv", "differences.csv")]
-    settings = ["only", "mean", "random", 0.01]
-    compare(table, [splits], files[1:], files[:1], *paths, ["only"], *settings, logger)
+    settings = ["only", "mean", "random", 0.01, []]
+    compare(table, [splits], files[1:], files[:1], [], *paths, ["only"], *settings, logger)
     records = read_csv(paths[2])
     assert [(record["model"], record["other"]) for record in records] == [("null_model", "only")] * 3
     assert float(records[0]["difference"]) > 1 and records[0]["splits_better"] == "0"
@@ -272,7 +274,7 @@ def test_the_tables_that_are_written(compared):
     records = pd.read_csv(made["leaderboard_csv"])
     assert list(records) == [
         "model", "splits", "mae", "mae_sd", "mae_q05", "mae_q50", "mae_q95", "rmse", "rmse_sd", "rmse_q05",
-        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "mean_rank", "doubts", "source",
+        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "mean_rank", "seed_share", "doubts", "source",
     ]  # fmt: skip
     assert records["mae"].is_monotonic_increasing
     expected = columns.groupby("model")["mae"].mean()
@@ -376,8 +378,8 @@ def compared_classes(tmp_path, logger):
                 write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
-        settings = ["bad", "frequencies", "given", 0.01]
-        compare(str(tmp_path / "table"), splits, *lists, *made, list(files), *settings, logger)
+        settings = ["bad", "frequencies", "given", 0.01, []]
+        compare(str(tmp_path / "table"), splits, *lists, [], *made, list(files), *settings, logger)
         return y[50:], {name: [pair[0] for pair in paths] for name, paths in files.items()}, made
 
     return run

@@ -30,7 +30,8 @@ SHARE = "a number between 0 and 1 or a fraction such as 1/3"
 TEXT = "leave out quotes, and write an exponent with a point and a sign, as in 1.0e-8."
 LASSO_KEYS = "kind, standardize, penalties, folds, tolerance and max_iterations"
 NETWORK_KEYS = (
-    "kind, standardize, standardize_target, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
+    "kind, standardize, standardize_target, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, trainings, "
+    "trainings_splits, validation, patience, "
     "weights, accelerator, precision, threads, threads_per_network and checkpoint_seconds"
 )
 

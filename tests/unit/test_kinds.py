@@ -48,7 +48,8 @@ def test_a_kind_is_complete(name):
 def test_the_settings_of_a_job_are_those_of_the_config(name):
     """But for what changes no result; and how many processes train a network is a resource."""
     module = importlib.import_module(f"lineup.models.{name}")
-    described = kinds()[name]["settings"].keys() - {"threads", "checkpoint_seconds"}
+    others = {"threads", "checkpoint_seconds", "trainings", "trainings_splits"}
+    described = kinds()[name]["settings"].keys() - others
     if name == "mlp":
         described |= {"processes"}
     found = {field.name for field in dataclasses.fields(module.Settings)} if described else set()

@@ -27,6 +27,7 @@ from lineup.models.lasso import Settings as LassoSettings
 from lineup.models.lasso import fit_lasso
 from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
+from lineup.models.trainings import Again, train_again
 from lineup.networks.settings import Settings
 from lineup.settings import typed
 from scripts.timings import timings
@@ -198,6 +199,8 @@ def files(tmp_path_factory, prepare, logger):
     short = settings["network"] | {"epochs": 2, "accelerator": "cpu", "processes": 1}
     fit_mlp(table, splits, **network, settings=typed(Settings, short), threads=1, logger=logger)
 
+    trainings = str(folder / "trainings.parquet")
+    train_again(table, splits, trainings, typed(Settings, short), Again(2, 1), 1, logger)
     models = ["linear", "lasso", "mlp"]
     scores = [written["scores"] for written in (linear, lasso, network)]
     summaries = {
@@ -210,12 +213,14 @@ def files(tmp_path_factory, prepare, logger):
         [splits],
         scores,
         [written["predictions"] for written in (linear, lasso, network)],
+        [],
         **summaries,
         models=models,
         reference="linear",
         null_model="mean",
         method="random",
         equivalence=0.01,
+        trained_again=[],
         logger=logger,
     )
     record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
@@ -228,6 +233,7 @@ def files(tmp_path_factory, prepare, logger):
     return {
         "results/{dataset}/": [*summaries.values(), str(folder / "timings.csv")],
         "results/{dataset}/splits/": [splits],
+        "results/{dataset}/models/{model}/": [trainings],
         "results/{dataset}/models/{model}/block_{block}/": [
             *linear.values(),
             *lasso.values(),
@@ -254,7 +260,10 @@ def test_columns_are_those_of_a_run(files):
                 if pa.types.is_fixed_size_list(field.type):
                     kind = f"list of {field.type.value_type}"
                 # In a small run, what is told of large ones alone is nowhere.
-                assert kind == told or (kind == "null" and field.name == "splits_needed"), (file, field)
+                assert kind == told or (kind == "null" and field.name in ("splits_needed", "seed_share")), (
+                    file,
+                    field,
+                )
             seen |= set(schema.names)
     assert seen == set(types) and list(types) == sorted(types)
 

@@ -92,8 +92,8 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         str(results / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")
     )
     compare(
-        str(results / "table.parquet"), splits, paths, predictions, scores, leaderboard, differences, models, reference,
-        "mean", "random", 0.01, LOGGER,
+        str(results / "table.parquet"), splits, paths, predictions, [], scores, leaderboard, differences, models, reference,
+        "mean", "random", 0.01, [], LOGGER,
     )  # fmt: skip
     dataset = {
         "task": "regression",

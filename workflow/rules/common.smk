@@ -139,9 +139,13 @@ def comparison_settings(wildcards):
     """Picks the settings of the comparison of a job's dataset."""
     splits = config["datasets"][wildcards.dataset]["splits"]
     method = splits.get("method", "random") if splits["test_share"] != "given" else "given"
-    return dataset_settings("models", "reference", "null_model", "equivalence")(wildcards) | {
-        "method": method
-    }
+    settings = dataset_settings("models", "reference", "null_model", "equivalence")(wildcards)
+    return settings | {"method": method, "trained_again": trained_again(wildcards)}
+
+
+def trained_again(wildcards):
+    """Lists the models of a dataset that are trained several times on some splits."""
+    return list(filter(is_trained_again, config["datasets"][wildcards.dataset]["models"]))
 
 
 def model_settings(*left_out):
@@ -156,9 +160,15 @@ def model_setting(key):
     return lambda wildcards: {key: config["models"][wildcards.model][key]}
 
 
-def training_settings(wildcards):
+def is_trained_again(model):
+    """Tells whether a model is trained several times on some splits."""
+    return config["models"][model].get("trainings", 1) > 1
+
+
+def training_settings(wildcards, *more):
     """Picks the settings that decide what the training of a network gives: those of its model, and the processes."""
-    settings = model_settings("kind", "threads", "checkpoint_seconds")(wildcards)
+    left_out = {"kind", "threads", "checkpoint_seconds", "trainings", "trainings_splits"}
+    settings = model_settings(*left_out.difference(more))(wildcards)
     return settings | {"processes": port.resource_of(workflow, "fit_mlp", "tasks", wildcards)}
 
 
@@ -200,7 +210,8 @@ def weights_of_first_block(wildcards):
 
 def rules_of(dataset, model):
     """Lists the rules that fit and draw a model on a dataset."""
-    return [f"fit_{config['models'][model]['kind']}", *figures_of_model(dataset, model)]
+    again = ["train_again"] if is_trained_again(model) else []
+    return [f"fit_{config['models'][model]['kind']}", *again, *figures_of_model(dataset, model)]
 
 
 def figures_of_model(dataset, model):

@@ -11,6 +11,11 @@ rule compare:
         splits=of_blocks(rules.split.output.splits),
         model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
         predictions=of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
+        trainings=lambda wildcards: expand(
+            "results/{dataset}/models/{model}/trainings.parquet",
+            dataset=wildcards.dataset,
+            model=trained_again(wildcards),
+        ),
     output:
         scores="results/{dataset}/scores.parquet",
         leaderboard=report(
