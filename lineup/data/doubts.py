@@ -20,6 +20,8 @@ COPY, MONOTONE = 1 - 1e-9, 0.999
 EXACT = 1e-4
 TOTAL = re.compile(r"((grand |sub)?totals?|sum|mean|average|summe|gesamt|suma)\b", re.IGNORECASE)
 NOTE = re.compile(r"(sources?|quelle|fuente|notes?|hinweis|stand|copyright)\b *:|©", re.IGNORECASE)
+# ASSUME: beyond this skewness a tail is long; docs/calibration.md has what it does to intervals.
+SKEWED = 2.5
 # Checks of all pairs of columns, or of all features at once, take long for more.
 MOST_FEATURES = 500
 # ASSUME: rows that stand twice are told if there are so many, and so many times more than chance would give.
@@ -69,6 +71,7 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
         answer: The target, length n.
     """
     found = [sentence for column in columns for sentence in _doubts_of_column(column)]
+    found += _doubt_of_skewness(target, answer.drop_null().to_numpy().astype(float))
     complete = reduce(pc.and_, (pc.is_valid(column.values) for column in columns), pc.is_valid(answer))
     columns = [column.only(complete) for column in columns]
     coded = [(about, values.filter(complete)) for about, values in coded if not is_pooled(about)]
@@ -113,6 +116,20 @@ def _doubts_of_column(column: Column) -> list[str]:
     return [
         f"Column {column.name!r} is {word:g} in {count} rows, which may stand for missing: if so, write reading: {{missing: "
         f"['{word:g}']}}."
+    ]
+
+
+def _doubt_of_skewness(target: str, y: np.ndarray) -> list[str]:
+    """Says that a target has so long a tail that few rows decide its errors."""
+    scaled = y / max(np.abs(y).max(initial=0.0), np.finfo(float).tiny)
+    centred = scaled - scaled.mean()
+    spread = centred.std()
+    skewness = float((centred**3).mean() / spread**3) if spread > 0 else 0.0
+    if abs(skewness) < SKEWED:
+        return []
+    return [
+        f"The target {target!r} has a long tail (a skewness of {skewness:.1f}): a few rows decide the errors, and the intervals of "
+        "the comparison hold less often than they say. Its logarithm may be the better target."
     ]
 
 

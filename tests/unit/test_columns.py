@@ -197,6 +197,8 @@ DOUBTS = {
     "rows that come again by chance": ({"a": (A > 0).astype(int), "b": (B > 0).astype(int), "y": (NOISE > 0).astype(int)}, []),
     "-999": ({"a": np.where(np.arange(200) % 40 == 0, -999, np.abs(A)), "y": NOISE}, ["'a' is -999 in 5 rows", "missing: ['-999']"]),
     "tiny numbers": ({"a": A * 1e-160, "b": B * 1e160, "y": (A + NOISE) * 1e-160}, ["'a' is divided by 1e-160", "'b' is divided by 1e160"]),
+    "a long tail": ({"a": A, "y": np.exp(2 * NOISE)}, ["The target 'y' has a long tail (a skewness of ", "Its logarithm"]),
+    "a long tail downwards": ({"a": A, "y": -np.exp(2 * NOISE)}, ["(a skewness of -"]),
     "a tiny copy": ({"a": A, "b": NOISE * 1e-170, "y": NOISE * 1e150}, ["'b' gives the target"]),
 }  # fmt: skip
 
