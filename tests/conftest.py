@@ -18,7 +18,7 @@ from support.data import small_csv, small_dataset, small_models
 from support.quick import own
 from support.runs import Project
 from support.slurm import slurm  # noqa: F401  (a fixture)
-from support.tree import ROOT, copy_of_tree
+from support.tree import ROOT, compile_tree, copy_of_tree
 from support.warm import SHARED, Folder
 
 from lineup.data.design import Design, read_design
@@ -37,7 +37,9 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_configure(config):
-    """Gives the workers one folder for the processes of their warm runs."""
+    """Gives the workers one folder for the processes of their warm runs, and the code compiled."""
+    if not hasattr(config, "workerinput"):
+        compile_tree()
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         folder = Folder()
         os.environ[SHARED] = folder.name

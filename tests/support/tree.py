@@ -1,5 +1,6 @@
 """The tree of the project: its files, and copies of it."""
 
+import compileall
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# The folders with the code that jobs import.
+CODE = ("lineup", "scripts")
 # What stands in the tree and is no part of it, where there is no git to tell.
 LEFT_BY_USE = {
     ".git",
@@ -52,12 +55,30 @@ def copy_of_tree(folder):
     for path in files_of_tree():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, folder / path)
+    copy_bytecode(ROOT, folder)
     return folder
 
 
 def second_tree(tree, folder):
     """Copies a copy of the tree, to edit it: what became of the tree itself meanwhile does not count."""
-    return shutil.copytree(tree, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(tree, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_bytecode(tree, folder)
+    return folder
+
+
+def compile_tree():
+    """Compiles the code of the tree, once for all of the many processes that import it."""
+    for part in CODE:
+        compileall.compile_dir(ROOT / part, quiet=2)
+
+
+def copy_bytecode(tree, folder):
+    """Copies the bytecode of a tree to a copy of it, as if written there after the code."""
+    for part in CODE:
+        for path in (tree / part).rglob("__pycache__/*.pyc"):
+            target = folder / path.relative_to(tree)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def contents(folder):
