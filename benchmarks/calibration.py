@@ -156,6 +156,7 @@ def table(cell: Cell, number: int) -> list[dict]:
         test_rows=drawn.test.shape[1],
         are_random=True,
         are_given=False,
+        are_alone=True,
         region=0.01 * by_model["mean"].mean(),
     )
     return differences(evidence, "mean")

@@ -216,6 +216,15 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
         if dataset["reference"] not in dataset["models"]:
             hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
+        for model in dataset["models"]:
+            again = models.get(model, {})
+            if again.get("trainings", 1) > 1:
+                needed = min(again["trainings_splits"], len(split_seeds(dataset["splits"]["seeds"])))
+                if needed > dataset["splits"]["block_size"]:
+                    yield (
+                        f"{key}.splits.block_size",
+                        f"has to be at least {needed}, the trainings_splits of the model {model!r}",
+                    )
         if (dataset["splits"].get("method") == "file") != ("file" in dataset["splits"]):
             yield f"{key}.splits.file", "goes with method: file, and only with it: write both, or neither"
         share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]

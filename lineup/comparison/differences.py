@@ -19,6 +19,8 @@ SPLITS, ROWS, MODELS, TRAININGS = (
     "other rows of this kind and other trainings on these",
 )
 DRAWS = 20_000
+# Models whose scores differ by less than this share of how they vary are one.
+NOTHING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Evidence:
         test_rows: That of test rows.
         are_random: Whether the splits are drawn at random, row by row.
         are_given: Whether each split tests on the same rows, so that a split is a training.
+        are_alone: Whether rows say nothing of each other, as those of a group or of neighbouring times do.
         region: How small a difference makes no difference in practice, in units of the metric.
     """
 
@@ -45,6 +48,7 @@ class Evidence:
     test_rows: float
     are_random: bool
     are_given: bool
+    are_alone: bool
     region: float
 
     @property
@@ -77,7 +81,9 @@ def interval_of(evidence: Evidence, model: str, other: str) -> Interval | None:
         sides = [evidence.losses[name].reshape(evidence.splits, -1) for name in (model, other)]
         return RowsAndTrainings.of(*sides) if evidence.splits > 1 else OverRows.of(losses)
     if evidence.splits == 1:
-        return OverRows.of(losses)
+        return OverRows.of(losses) if evidence.are_alone else None
+    if losses.any() and np.ptp(difference) <= NOTHING * np.abs(difference).max():
+        return None  # splits that are all the same say nothing of others
     if evidence.are_random and evidence.tested.are_enough:
         return row_jackknife(losses, evidence.tested)
     return corrected(difference, evidence.test_rows, evidence.train_rows)
@@ -92,17 +98,20 @@ def level_together(evidence: Evidence, intervals: list[Interval]) -> float:
     if len(intervals) < 2 or evidence.are_given:
         return 1 - (1 - CONFIDENCE) / max(len(intervals), 1)
     rows = evidence.splits == 1
-    scores = np.stack([*(evidence.losses if rows else evidence.scores).values()])
-    spread, vectors = np.linalg.eigh(np.cov(scores))
-    chance = np.random.default_rng(0)
-    drawn = chance.normal(size=(DRAWS, len(scores))) * np.sqrt(np.maximum(spread, 0.0)) @ vectors.T
-    dof = intervals[0].dof
+    scores = np.stack([*(evidence.losses if rows else evidence.scores).values()], axis=1)
+    scores = scores[:, np.isfinite(scores).all(axis=0)]
+    # The root of the covariance, with the digits that the difference of two models that are nearly equal needs.
+    root = np.linalg.qr(scores - scores.mean(axis=0), mode="r") / np.sqrt(len(scores) - 1)
+    root *= np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
+    chance, dof = np.random.default_rng(0), intervals[0].dof
+    drawn = chance.normal(size=(DRAWS, len(root)))
     scale = np.sqrt(chance.chisquare(dof, DRAWS) / dof)
-    largest = np.zeros(DRAWS)
-    for first, second in combinations(range(len(scores)), 2):
-        difference = drawn[:, first] - drawn[:, second]
-        if (scores[first] != scores[second]).any():
-            largest = np.maximum(largest, np.abs(difference) / np.std(scores[first] - scores[second], ddof=1))
+    largest, size = np.zeros(DRAWS), np.abs(root).max()
+    for first, second in combinations(range(root.shape[1]), 2):
+        apart = root[:, first] - root[:, second]
+        spread = np.linalg.norm(apart)
+        if spread > NOTHING * size:
+            largest = np.maximum(largest, np.abs(drawn @ (apart / spread)))
     return float(2 * stdtr(dof, np.quantile(largest / scale, CONFIDENCE)) - 1)
 
 
@@ -175,12 +184,11 @@ def probabilities(interval: Interval | None, region: float, metric: str) -> Iter
     """
     if interval is None:
         return iter([None] * 3)
-    below, above = (
-        float(stdtr(interval.dof, (end - interval.mean) / interval.error))
-        if interval.error > 0
-        else float(end > interval.mean)
-        for end in (-region, region)
-    )
+    if interval.error > 0:
+        ends = (np.array([-region, region]) - interval.mean) / interval.error
+        below, above = map(float, stdtr(interval.dof, ends))
+    else:
+        below, above = float(interval.mean < -region), float(interval.mean <= region)
     found = [below, above - below, 1 - above]
     return iter(found if signed(1.0, metric) > 0 else found[::-1])
 

@@ -84,8 +84,8 @@ def row_jackknife(losses: np.ndarray, tested: Tested) -> Jackknife:
     splits that test on i, of the *other* test rows, for which nothing is trained again. The jackknife's variance of it is
     too large rather than too small (Efron and Stein, "The Jackknife Estimate of Variance", Annals of Statistics 9, 1981).
     The noise of finitely many splits is estimated and subtracted (as Wager, Hastie and Efron, JMLR 15, 2014, do for
-    forests), and with it the luck of a training's seed, which is another in each split. The estimate is kept at or below
-    the variance of Nadeau and Bengio (2003), and its own standard error is added below that.
+    forests), and with it the luck of a training's seed, which is another in each split. The standard error of the noise is
+    added to the estimate, as far as that leaves it below the variance of Nadeau and Bengio (2003).
 
     Args:
         losses: What each test row adds to the difference: its mean over a split is that of the split. Shape (N,).

@@ -158,6 +158,7 @@ def evidence(
     by_model: dict[str, dict[str, np.ndarray]],
     predicted: dict[str, np.ndarray],
     method: str,
+    has_groups: bool,
     equivalence: float,
 ) -> Evidence:
     """Collects what is known of the models by one metric.
@@ -169,6 +170,7 @@ def evidence(
         by_model: The scores of each model, the best first, see ``leaderboard``.
         predicted: The predictions of each for the N test rows, split after split.
         method: How the splits were made; ``given`` where their rows came with the table.
+        has_groups: Whether rows belong to groups, of which none is on both sides.
         equivalence: The region of practical equivalence, see ``region_of``.
     """
     rows = np.concatenate(list(drawn.test))
@@ -180,8 +182,9 @@ def evidence(
         tested=Tested(rows, len(drawn), len(design.y)),
         train_rows=train_rows,
         test_rows=test_rows,
-        are_random=method == "random",
+        are_random=method == "random" and not has_groups,
         are_given=method == "given",
+        are_alone=method != "time" and not has_groups,
         region=region_of(equivalence, metric, float(by_model[NULL_MODEL][metric].mean())),
     )
 
@@ -247,11 +250,10 @@ def compare(
     for record in ranked:
         record["seed_share"] = seed_share(by_model[record["model"]], again.get(record["model"]), metrics[0])
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
-    if "group" in read_schema(table).get("roles", {}) and method == "random":
-        method = "groups"
+    has_groups = "group" in read_schema(table).get("roles", {})
     pairs = []
     for metric in metrics:
-        one = evidence(metric, design, drawn, in_rank, predicted, method, equivalence)
+        one = evidence(metric, design, drawn, in_rank, predicted, method, has_groups, equivalence)
         pairs += differences(one, reference)
         if one.are_given and metric == "accuracy":
             for record in ranked:

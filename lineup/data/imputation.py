@@ -60,9 +60,8 @@ class Unlearned:
         for some in (slice(start, start + size) for start in range(0, len(inside), size)):
             for place, gap in self.gaps.items():
                 fills[place][some] = _fills(X[:, place], gap, inside[some], self.numbers)
-            as_numbers = inside[some].astype(np.float64) if self.factors else None
             for factor, known in zip(self.factors, levels, strict=True):
-                known[some] = _levels_as_known(factor, as_numbers, self.rare)
+                known[some] = _levels_as_known(factor, inside[some], self.rare)
         return Learned(self, fills, levels)
 
 
@@ -99,11 +98,13 @@ def _fills(values: np.ndarray, gap: np.ndarray, inside: np.ndarray, numbers: str
     given = given[np.argsort(values[given], kind="stable")]
     if not len(given):
         return np.zeros(len(inside))
-    ordered, inside = values[given], inside[:, given]
+    ordered, inside = values[given], np.ascontiguousarray(inside[:, given])
     if numbers == "mean":
         centre = ordered.mean()  # a large mean would cost digits
         total = inside.sum(axis=1)
-        return np.where(total > 0, centre + inside @ (ordered - centre) / np.maximum(total, 1), 0.0)
+        # Row by row: a product of a matrix would round by how many sets there are.
+        sums = (inside * (ordered - centre)).sum(axis=1)
+        return np.where(total > 0, centre + sums / np.maximum(total, 1), 0.0)
     counts = np.cumsum(inside, axis=1, dtype=np.int32)
     total = counts[:, -1]
     middle = [
@@ -119,7 +120,7 @@ def _levels_as_known(factor: Factor, inside: np.ndarray, rare: int) -> np.ndarra
     A missing value is the most frequent level. So is a level without rows in the set if no other is rare.
     """
     count = len(factor.features) + 1
-    counts = (inside @ (factor.codes[:, None] == np.arange(count))).astype(np.int64)
+    counts = np.stack([np.bincount(factor.codes[rows], minlength=count + 1)[:count] for rows in inside])
     known = np.tile(np.arange(count + 1), (len(inside), 1))
     frequent = counts.argmax(axis=1)
     if factor.other is not None:

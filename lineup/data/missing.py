@@ -24,13 +24,16 @@ class Missing:
     rare_levels: int  # a level with fewer training rows is rare
 
 
-def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.ChunkedArray:
+def drop_missing(
+    columns: list[Column], target: str, missing: Missing, kept: pa.ChunkedArray
+) -> pa.ChunkedArray:
     """Drops or refuses the rows with a missing value.
 
     Args:
         columns: The target and the features.
         target: Name of the target.
         missing: What to do with missing values.
+        kept: Which rows there are.
 
     Returns:
         Which rows are left.
@@ -38,7 +41,6 @@ def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.Chu
     Raises:
         InputError: If a value is missing where that is an error, or if no row is left.
     """
-    kept = pa.chunked_array([pa.array([True] * len(columns[0].values))])
     ordered = sorted(columns, key=lambda column: column.name != target)
     for column in ordered if missing.features != "impute" else ordered[:1]:
         key, what_to_do = (
@@ -65,19 +67,19 @@ def drop_missing(columns: list[Column], target: str, missing: Missing) -> pa.Chu
     return kept
 
 
-def drop_weightless(columns: list[Column], kept: pa.ChunkedArray) -> pa.ChunkedArray:
+def drop_weightless(columns: list[Column]) -> pa.ChunkedArray:
     """Drops the rows whose weight is 0, since they count in nothing.
 
     Args:
         columns: All columns of the table.
-        kept: Which rows are left so far.
 
     Returns:
-        Which rows are left now.
+        Which rows are left.
 
     Raises:
         InputError: If a weight is below 0 or infinite, or all are 0.
     """
+    kept = pa.chunked_array([pa.array([True] * len(columns[0].values))])
     for column in columns:
         if column.kind != "weight":
             continue
@@ -98,9 +100,12 @@ def drop_weightless(columns: list[Column], kept: pa.ChunkedArray) -> pa.ChunkedA
     return kept
 
 
-def doubt_of_dropped_rows(columns: list[Column], target: str, kept: int) -> list[str]:
+def doubt_of_dropped_rows(
+    columns: list[Column], target: str, counted: pa.ChunkedArray, kept: int
+) -> list[str]:
     """Says that many rows with a target are dropped for missing features, if they are, and which column is to blame."""
     given = next(pc.is_valid(column.values) for column in columns if column.name == target)
+    given = pc.and_(given, counted)
     total = pc.sum(given).as_py()
     if total - kept <= MANY * total:
         return []

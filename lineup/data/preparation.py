@@ -113,8 +113,8 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         if column.is_used:
             varies = column.name == target or pc.count_distinct(column.values).as_py() > 1
             (used if varies else constant).append(column)
-    kept = drop_missing(used, target, missing)
-    kept = drop_weightless(read.columns, kept)
+    counted = drop_weightless(read.columns)
+    kept = drop_missing(used, target, missing, counted)
     roles = roles_of([column for column in read.columns if column.is_role], kept)
     rows = pc.sum(kept).as_py()
     left = {column.name: column.only(kept) for column in used}
@@ -147,7 +147,7 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
         )
     doubts = [
         *doubts_of_constants(constant),
-        *doubt_of_dropped_rows(used, target, rows),
+        *doubt_of_dropped_rows(used, target, counted, rows),
         *doubts_of_rows([*left.values()], coded, target, answer),
     ]
     return Prepared(coded, answer, len(kept), doubts, roles)

@@ -74,14 +74,16 @@ def _without(table: pa.Table, words: list[str]) -> pa.Table:
 
 def _read_part(part: Part, told: dict, most: int | None) -> tuple[pa.Table, Dialect]:
     """Reads one file."""
-    if part.format != "CSV":
+    try:
+        format_ = part.format
+    except UNPACKING as error:
+        raise InputError(f"cannot be unpacked: {error}") from error
+    if format_ != "CSV":
         if useless := sorted(told.keys() - {"missing", "dates"}):
-            raise InputError(
-                f"is a {part.format} file, of which reading.{useless[0]} says nothing: leave it out"
-            )
+            raise InputError(f"is a {format_} file, of which reading.{useless[0]} says nothing: leave it out")
         table = read_stored(part, most)
         _refuse_repeated(table.column_names)
-        return table, stored_dialect(part.format, table.column_names)
+        return table, stored_dialect(format_, table.column_names)
     try:
         dialect = dialect_of(part, told)
         _refuse_repeated(dialect.names)

@@ -11,6 +11,7 @@ from lineup.config import split_seeds
 from lineup.data.coding import DAYS, rank
 from lineup.data.column import quoted
 from lineup.data.reading import read_file
+from lineup.data.stored import as_text
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
 from lineup.errors import InputError, ended, warn
 
@@ -109,7 +110,10 @@ def follow_file(file: str, rows: np.ndarray, read: int, seeds: list[int]) -> Spl
             f"The file that gives the splits has {found.num_rows} rows, and that of the table has {read}: it needs one for each, in the same order."
         )
     if found.num_columns == 1:
-        return follow_column(found.column(0).to_numpy()[rows], seeds)
+        values = as_text(found.column(0)).to_numpy()[rows]
+        given = np.flatnonzero([bool(str(value or "").strip()) for value in values])
+        splits = follow_column(values[given], seeds)
+        return Splits.of(seeds, *[[given[one] for one in side] for side in (splits.train, splits.test)])
     if max(seeds) > found.num_columns:
         raise InputError(
             f"The file that gives the splits has {found.num_columns} columns, and splits.seeds asks for number {max(seeds)}: set "
@@ -173,10 +177,23 @@ def split(
         splits = _draw(table, rows, test_share, seeds, method, folds, file)
     for doubt in doubts_of_order(read_schema(table), {"method": method}):
         warn(logger, doubt)
+    if method != "random" or "group" in read_schema(table).get("roles", {}):
+        for doubt in doubts_of_copies(splits):
+            warn(logger, doubt)
     trains, tests = splits.sizes()
     write_splits(splits, output)
     sides = [_range(trains), _range(tests)]
     logger.info("%d splits of %d rows: %s to train on, %s to test on.", len(seeds), rows, *sides)
+
+
+def doubts_of_copies(splits: Splits) -> list[str]:
+    """Says that two splits test on the same rows, if two do: they count as two, and tell no more than one."""
+    seen: dict[bytes, int] = {}
+    for seed, test in zip(splits.seeds, splits.test, strict=True):
+        first = seen.setdefault(np.sort(test).tobytes(), int(seed))
+        if first != seed:
+            return [f"The splits {first} and {seed} test on the same rows: leave one out of splits.seeds."]
+    return []
 
 
 def doubts_of_order(schema: dict, settings: dict) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from lineup.data.column import Column, Marks
 from lineup.data.numbers import Numbers
-from lineup.data.parts import Part
+from lineup.data.parts import UNPACKING, Part
 from lineup.errors import InputError
 
 # Rows that are read at a time, where not all are wanted.
@@ -28,10 +28,10 @@ def read_stored(part: Part, most: int | None) -> pa.Table:
             # What is packed is not looked up here and there.
             plain = isinstance(file, io.BufferedReader)
             table = _first_rows(file if plain else pa.BufferReader(file.read()), part.format, most)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except (pa.ArrowException, *UNPACKING) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise InputError(f"cannot be read as {part.format}: {reason}; write it anew") from error
-    columns = [_as_text(column) if _is_text(column.type) else column for column in table.columns]
+    columns = [as_text(column) if _is_text(column.type) else column for column in table.columns]
     return pa.table(columns, names=[name.strip() for name in table.column_names])
 
 
@@ -57,13 +57,14 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Writes values as text; whole numbers without a point."""
     if pa.types.is_dictionary(values.type):
         values = pc.cast(values, values.type.value_type)
     if pa.types.is_floating(values.type):
-        values = _without_nan(values)
-        if pc.all(pc.equal(values, pc.trunc(values))).as_py():
+        values = _without_nan(pc.cast(values, pa.float64()))
+        small = pc.less(pc.abs(values), 2.0**53)
+        if pc.all(pc.and_(small, pc.equal(values, pc.trunc(values)))).as_py():
             values = pc.cast(values, pa.int64())
     return pc.cast(values, pa.string())
 
@@ -88,6 +89,8 @@ def typed_column(
         config says that it is something else.
     """
     kind = values.type
+    if told == "ignore":
+        return Column(name, told, pa.chunked_array([pa.nulls(len(values), pa.string())]), "as told")
     if pa.types.is_dictionary(kind):
         values, kind = pc.cast(values, kind.value_type), kind.value_type
     if pa.types.is_null(kind):
@@ -109,7 +112,7 @@ def typed_column(
     elif pa.types.is_duration(kind) or pa.types.is_time(kind):
         if told in (None, "number"):
             unit = pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
-            micros = pc.cast(pc.cast(pc.cast(values, unit), pa.int64()), pa.float64())
+            micros = pc.cast(pc.cast(pc.cast(values, unit, safe=False), pa.int64()), pa.float64())
             return Numbers(pc.divide(micros, 1e6))
     else:
         return Column(
@@ -119,7 +122,7 @@ def typed_column(
             f"values of type {kind}",
             "" if told else f"Column {name!r} is left out: no model can use its values of type {kind}.",
         )
-    return _as_text(values)
+    return as_text(values)
 
 
 def _numbers(values: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lineup.comparison.scores import GridEnds, write_evaluation
 from lineup.data.design import Design
-from lineup.data.imputation import members
+from lineup.data.imputation import Learned, members
 from lineup.data.tables import Splits, write_coefficients
 from lineup.errors import InputError
 
@@ -38,6 +38,28 @@ def check_folds(model: str, rows: int, folds: Folds) -> None:
 
 
 @dataclass(frozen=True)
+class CodedFolds:
+    """Training rows (S, m) as the rows that each of F folds leaves code them, one fold at a time."""
+
+    X: np.ndarray  # the features of the table, shape (n, p)
+    train: np.ndarray  # row numbers, shape (S, m)
+    learned: Learned  # from the rows that each fold leaves, the S splits of the first fold first
+
+    @classmethod
+    def of(cls, design: Design, train: np.ndarray, held: list[np.ndarray]) -> "CodedFolds":
+        """Learns from the rows that each fold leaves."""
+        inside = np.tile(members(train, len(design.X)), (len(held), 1, 1))
+        for fold, rows in zip(inside, held, strict=True):
+            np.put_along_axis(fold, train[:, rows], False, axis=1)
+        return cls(design.X, train, design.unlearned.learn(inside.reshape(-1, len(design.X)), design.X))
+
+    def __call__(self, fold: int, rows: np.ndarray) -> np.ndarray:
+        """Gives the features of r of the training rows, by their places, shape (S, r, p)."""
+        start = fold * len(self.train)
+        return self.learned.some(slice(start, start + len(self.train))).code(self.X, self.train[:, rows])
+
+
+@dataclass(frozen=True)
 class Training:
     """The training rows of S splits, m each, as a search sees them.
 
@@ -45,32 +67,21 @@ class Training:
         X: Features, shape (S, m, p).
         y: Targets, shape (S, m).
         weights: Weights of the rows, shape (S, m); None where they count alike.
-        folds: The features as the rows that each of F folds leaves code them, F times shape (S, m, p); None where that is X.
+        coded: The features as the rows that each fold leaves code them; None where that is X.
     """
 
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None = None
-    folds: list[np.ndarray] | None = None
+    coded: CodedFolds | None = None
 
     @classmethod
     def of(cls, design: Design, train: np.ndarray, folds: Folds) -> "Training":
         """Takes training rows of a table by their numbers, shape (S, m)."""
         (X,) = design.coded(train, train)
-        weights, by_fold = None if design.weights is None else design.weights[train], None
-        if design.unlearned:
-            by_fold = _coded_by_folds(design, train, fold_rows(train.shape[1], folds))
-        return cls(X, design.y[train], weights, by_fold)
-
-
-def _coded_by_folds(design: Design, train: np.ndarray, held: list[np.ndarray]) -> list[np.ndarray]:
-    """Codes training rows (S, m) as the rows that each of F folds leaves say: F times shape (S, m, p)."""
-    inside = np.tile(members(train, len(design.X)), (len(held), 1, 1))
-    for fold, rows in zip(inside, held, strict=True):
-        np.put_along_axis(fold, train[:, rows], False, axis=1)
-    learned = design.unlearned.learn(inside.reshape(-1, len(design.X)), design.X)
-    starts = range(0, len(held) * len(train), len(train))
-    return [learned.some(slice(start, start + len(train))).code(design.X, train) for start in starts]
+        weights = None if design.weights is None else design.weights[train]
+        held = fold_rows(train.shape[1], folds)
+        return cls(X, design.y[train], weights, design.unlearned and CodedFolds.of(design, train, held))
 
 
 def held_out_errors(
@@ -86,7 +97,7 @@ def held_out_errors(
     """
     errors = np.empty((len(training.X), len(held), coefficients.shape[2]))
     for fold, rows in enumerate(held):
-        X = (training.folds[fold] if training.folds else training.X)[:, rows]
+        X = training.coded(fold, rows) if training.coded else training.X[:, rows]
         predicted = X @ np.swapaxes(coefficients[:, fold], 1, 2) + intercepts[:, fold, None, :]
         off = np.abs(predicted - training.y[:, rows, None])
         if training.weights is None:

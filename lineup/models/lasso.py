@@ -101,16 +101,15 @@ def search(training: Training, settings: Settings) -> Search:
     everything = np.arange(X.shape[1])
     held = fold_rows(len(everything), settings.folds)
     kept = [np.delete(everything, fold) for fold in held] + [everything]
-    found = problems(X, y, held, weights, training.folds)
+    found = problems(X, y, held, weights, training.coded)
     paths, gaps = solve(found, penalties, settings.standardize)
     coefficients = paths / found.scale[:, :, None, :]
     intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
     again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
     for split, fold in again:
-        rows, seen = kept[fold], [*(training.folds or [X] * len(held)), X][fold]
-        solved = fit_path(
-            seen[split, rows], y[split, rows], penalties[split], *solver, weights_of(split, rows)
-        )
+        rows = kept[fold]
+        own = training.coded(fold, rows) if training.coded and fold < len(held) else X[:, rows]
+        solved = fit_path(own[split], y[split, rows], penalties[split], *solver, weights_of(split, rows))
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
     errors = held_out_errors(training, held, coefficients, intercepts)
     return Search(
@@ -161,7 +160,7 @@ def fit_lasso(
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
             (number + 1) * (features**2 + k * features)
-            + int(rows.max()) * features * (number + 1 if design.unlearned else 1)
+            + int(rows.max()) * features * (2 if design.unlearned else 1)
         ):
             found = search(Training.of(design, chunk.train, settings.folds), settings)
             if chunk.seeds[0] == drawn.seeds[0]:

@@ -1,5 +1,6 @@
 """The moments of the folds of many splits, from one pass over the rows of each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ def problems(
     y: np.ndarray,
     held: list[np.ndarray],
     weights: np.ndarray | None = None,
-    folds: list[np.ndarray] | None = None,
+    coded: Callable[[int, np.ndarray], np.ndarray] | None = None,
 ) -> Problems:
     """Computes the problems of all folds, where they see the same features from one pass over the rows of each split.
 
@@ -44,24 +45,27 @@ def problems(
         y: Training targets, shape (S, m).
         held: The rows of each of F held-out folds.
         weights: Weights of the rows, shape (S, m).
-        folds: The features as the rows that each fold leaves code them, F times shape (S, m, p), where that differs from X.
+        coded: Gives the features of some training rows, r by number, as the rows that a fold leaves code them, shape (S, r, p),
+            where that differs from X.
     """
     # Moments lose digits where the mean is large beside the standard deviation.
     shift = np.concatenate([X, y[:, :, None]], axis=2).mean(axis=1, keepdims=True)
     kept = [np.setdiff1d(np.arange(X.shape[1]), fold) for fold in held]
     parts = _products(X, y, shift, weights, held)
     total = parts.sum(axis=1, keepdims=True)
-    others = total - parts
-    if folds is not None:
-        coded = zip(folds, kept, strict=True)
-        others = np.concatenate([_products(one, y, shift, weights, [rows]) for one, rows in coded], axis=1)
+    others, constant = total - parts, []
+    for fold, rows in enumerate(kept):
+        own = X[:, rows] if coded is None else coded(fold, rows)
+        # Rounding would give a constant feature a small standard deviation.
+        constant.append((own == own[:, :1]).all(axis=1))
+        if coded is not None:
+            of_fold = None if weights is None else weights[:, rows]
+            others[:, fold] = _products(own, y[:, rows], shift, of_fold, [slice(None)])[:, 0]
+    constant = np.stack([*constant, (X[:, :1] == X).all(axis=1)], axis=1)
     moments = np.concatenate([others, total], axis=1)
     count = moments[:, :, :1, 0]
     mean = moments[:, :, 0, 1:] / count
     covariance = moments[:, :, 1:, 1:] / count[..., None] - mean[..., :, None] * mean[..., None, :]
-    # Rounding would give a constant feature a small standard deviation.
-    seen = [*zip(folds or [X] * len(held), kept, strict=True), (X, np.arange(X.shape[1]))]
-    constant = np.stack([(one[:, rows] == one[:, rows[:1]]).all(axis=1) for one, rows in seen], axis=1)
     variances = np.diagonal(covariance, axis1=2, axis2=3)
     scale = np.where(constant, 1.0, np.sqrt(np.maximum(variances[..., :-1], 0.0)))
     scale = np.where(scale > 0, scale, 1.0)
@@ -78,7 +82,11 @@ def problems(
 
 
 def _products(
-    X: np.ndarray, y: np.ndarray, shift: np.ndarray, weights: np.ndarray | None, parts: list[np.ndarray]
+    X: np.ndarray,
+    y: np.ndarray,
+    shift: np.ndarray,
+    weights: np.ndarray | None,
+    parts: list[np.ndarray | slice],
 ) -> np.ndarray:
     """Sums the products of the columns 1, X and y, less a shift, over some parts of the rows: (S, parts, p + 2, p + 2)."""
     table = np.concatenate([X, y[:, :, None]], axis=2) - shift

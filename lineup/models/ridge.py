@@ -66,7 +66,7 @@ def search(training: Training, settings: Settings) -> Search:
         InputError: If every feature is constant in the training rows of a split.
     """
     held = fold_rows(training.X.shape[1], settings.folds)
-    found = problems(training.X, training.y, held, training.weights, training.folds)
+    found = problems(training.X, training.y, held, training.weights, training.coded)
     scale = found.scale if settings.standardize else np.ones_like(found.scale)
     back = found.scale / scale  # from standardized features to those that are penalized
     counts = found.count[..., None]
@@ -124,7 +124,7 @@ def fit_ridge(
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
             (number + 1) * (2 * features**2 + 2 * k * features)
-            + int(rows.max()) * features * (number + 1 if design.unlearned else 1)
+            + int(rows.max()) * features * (2 if design.unlearned else 1)
         ):
             found = search(Training.of(design, chunk.train, settings.folds), settings)
             fits.add(

@@ -238,6 +238,12 @@ BAD = [
         put(f"{DATA}/missing_target", "dorp"),
         "datasets.hitters.missing_target has to be drop or error, not 'dorp'.",
     ),
+    (
+        lambda config: [
+            change(config) for change in (put("models/network/trainings", 2), put(f"{SPLITS}/block_size", 20))
+        ],
+        "datasets.hitters.splits.block_size has to be at least 50, the trainings_splits of the model 'network'.",
+    ),
     (put(f"{SPLITS}/test_share", 0), "datasets.hitters.splits.test_share has to be more than 0, not 0."),
     (put(f"{SPLITS}/test_share", 1), "datasets.hitters.splits.test_share has to be less than 1, not 1."),
     (

@@ -26,7 +26,7 @@ def evidence(losses, splits=200, test=10, total=40, **changes):
     flat = {name: values.ravel() for name, values in losses.items()}
     known = {
         "metric": "mae", "scores": scores, "losses": flat, "tested": Tested(rows.ravel(), splits, total), "test_rows": test,
-        "train_rows": total - test, "are_random": True, "are_given": False, "region": 0.1,
+        "train_rows": total - test, "are_random": True, "are_given": False, "are_alone": True, "region": 0.1,
     }  # fmt: skip
     return Evidence(**known | changes)
 
@@ -133,6 +133,13 @@ def test_a_metric_that_is_no_number_has_no_verdict():
     losses["c"] = np.full_like(losses["c"], np.nan)
     records = differences(evidence(losses), "a")
     assert [one["verdict"] for one in records] == [None, "worse", None]
+    # The others are compared as if it were not there.
+    del losses["c"]
+    (alone,) = differences(evidence(losses), "a")
+    assert (alone["together_low"], alone["together_high"]) == (
+        records[1]["together_low"],
+        records[1]["together_high"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,3 +187,32 @@ def test_a_model_that_is_open_says_how_many_rows_would_settle_it():
     (_, sentence) = said("ab", [record])
     for key, words in (("rows_for_sign", "rows would tell"), ("rows_needed", "in any case")):
         assert f"{record[key]:,.0f} {words}" in sentence
+
+
+def test_two_models_that_are_nearly_the_same_spoil_no_other_verdict():
+    losses = three_models()
+    losses["b"] = losses["a"] * (1 + 1e-11 * np.random.default_rng(3).normal(size=losses["a"].shape))
+    near = {(one["model"], one["other"]): one for one in differences(evidence(losses), "a")}
+    alone = differences(evidence({name: losses[name] for name in "ac"}), "a")[0]
+    pair = near["c", "a"]
+    assert pair["verdict"] == alone["verdict"] == "worse" and near["b", "a"]["verdict"] == "equivalent"
+    assert 1 < (pair["together_high"] - pair["difference"]) / (alone["high"] - alone["difference"]) < 1.3
+
+
+def test_splits_that_are_all_the_same_say_nothing():
+    losses = {name: np.tile(values[:1], (50, 1)) for name, values in three_models().items()}
+    records = differences(evidence(losses, splits=50, are_random=False), "a")
+    assert {one["verdict"] for one in records} == {None} and records[0]["difference"] != 0
+
+
+@pytest.mark.parametrize(("alone", "verdict"), [(True, "worse"), (False, None)])
+def test_one_split_says_something_only_where_its_rows_are_apart(alone, verdict):
+    """Rows of a group, or of days that follow each other, are no sample of so many."""
+    losses = {name: values[:1] for name, values in three_models(1, 30).items()}
+    record = differences(evidence(losses, splits=1, test=30, are_alone=alone), "a")[-1]
+    assert record["verdict"] == verdict and record["difference"] > 2
+
+
+def test_without_a_region_copies_are_equivalent_all_the_same():
+    assert list(probabilities(corrected(np.zeros(5), 1, 9), 0.0, "mae")) == [0, 1, 0]
+    assert list(probabilities(corrected(np.zeros(5), 1, 9), 0.0, "accuracy")) == [0, 1, 0]

@@ -215,3 +215,16 @@ def test_a_grid_search_learns_the_fills_anew_in_each_fold(tmp_path, prepare, log
         expected = -np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(5)], axis=1)
         apart = max(apart, np.abs(errors[place] / expected - 1).max())
     assert apart < 1e-7
+
+
+def test_a_fill_does_not_hang_on_the_sets_beside_it():
+    """To the last digit, of medians and means, also in the middle of many."""
+    chance = np.random.default_rng(4)
+    values, gap = chance.normal(size=(80, 1)) * 1e3, chance.random(80) < 0.3
+    train = np.stack([chance.permutation(80)[:50] for _ in range(33)])
+    for numbers in ("median", "mean"):
+        unlearned = Unlearned({0: gap}, [], numbers)
+        (together,) = unlearned.code(values, train, train)
+        for place in (0, 7, 32):
+            (alone,) = unlearned.code(values, train[place : place + 1], train[place : place + 1])
+            np.testing.assert_array_equal(alone[0], together[place])

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import gzip
 import subprocess
 import zipfile
 
@@ -162,6 +163,7 @@ STORED = {
         [86400],
     ),
     "durations": (pa.array([datetime.timedelta(minutes=1)]), "number", [60.0]),
+    "short durations": (pa.array([1_500], pa.duration("ns")), "number", [1e-6]),
     "times of a day": (pa.array([datetime.time(1, 0, 1)]), "number", [3601.0]),
     "levels": (pa.array(["x", "y"] * 9).dictionary_encode(), "category", ["x", "y"] * 9),
     "text of numbers": (pa.array(["1", "2", "4"]), "number", [1, 2, 4]),
@@ -190,7 +192,9 @@ TOLD = {
     "a date as a group": ([datetime.date(1970, 1, 2)], "group", ["1970-01-02"]),
     "true as a number": ([True, False], "number", [1, 0]),
     "text as a date": (["2024-01-01"], "date", [datetime.datetime(2024, 1, 1)]),
-    "a number to ignore": ([1, 2], "ignore", ["1", "2"]),
+    "an infinite number to ignore": ([1.0, float("inf")], "ignore", [None, None]),
+    "large numbers as a category": ([1e20, 2.0], "category", ["1e+20", "2"]),
+    "half precision as a category": (np.array([1, 2], np.float16), "category", ["1", "2"]),
 }
 
 
@@ -243,3 +247,12 @@ def test_what_is_no_table_is_refused(tmp_path):
     to_parquet(frame(), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"is a Parquet file, of which reading\.separator says nothing"):
         read_file(tmp_path / "a.parquet", {"separator": ";"})
+
+
+def test_a_packed_file_that_is_cut_off_is_told(tmp_path):
+    to_parquet(frame(), tmp_path / "a.parquet")
+    whole = gzip.compress((tmp_path / "a.parquet").read_bytes())
+    for cut in (whole[:-20], whole[:40], b"\x1f\x8b" + bytes(9)):
+        (tmp_path / "b.gz").write_bytes(cut)
+        with pytest.raises(InputError, match="cannot be"):
+            read_file(tmp_path / "b.gz", {})

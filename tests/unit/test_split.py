@@ -10,7 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, TimeSeriesSplit, train_test_split
 
-from lineup.data.splits import draw_folds, draw_groups, draw_splits, follow_column, roll_on, split
+from lineup.data.splits import (
+    doubts_of_copies,
+    draw_folds,
+    draw_groups,
+    draw_splits,
+    follow_column,
+    roll_on,
+    split,
+)
 from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, write_table
 from lineup.errors import InputError
 
@@ -275,7 +283,10 @@ def of_file(tmp_path, table_of, logger):
 
     def make(text, seeds):
         file, output = tmp_path / "given.csv", str(tmp_path / "splits.parquet")
-        file.write_text(text, encoding="utf-8")
+        if isinstance(text, str):
+            file.write_text(text, encoding="utf-8")
+        else:
+            pq.write_table(pa.table({"part": [value or None for value in text]}), file)
         rows = np.delete(np.arange(10), 2)
         table = table_of(9, row=rows)
         schema = pq.read_schema(table).metadata[SCHEMA_KEY]
@@ -304,6 +315,31 @@ def test_splits_follow_a_file(of_file):
 def test_one_column_of_a_file_holds_folds(of_file):
     made = of_file("fold\n" + "\n".join("aabbccaabb"), [1, 2, 3])
     assert [rows.tolist() for rows in made.test] == [[0, 1, 5, 6], [2, 7, 8], [3, 4]]
+
+
+def test_empty_fields_of_one_column_are_left_out(of_file):
+    """In a file of text and in one of Parquet: rows 1 and 9 are on no side."""
+    words = ["", "train", "train", *["train"] * 4, "test", "", "test"]
+    for made in (
+        of_file('part,"b"\n' + "\n".join(f"{word},{word}" for word in words), [1]),
+        of_file(words, [1]),
+    ):
+        assert [rows.tolist() for rows in made.test] == [[6, 8]]
+        assert [rows.tolist() for rows in made.train] == [[1, 2, 3, 4, 5]]
+
+
+def test_folds_that_are_numbers_are_in_their_order(of_file):
+    made = of_file([1.0, 2.0, 3.0, 10.0, 10.0, 1.0, 2.0, 10.0, 1.0, 2.0], [1, 2, 3])
+    assert [rows.tolist() for rows in made.test] == [[0, 4, 7], [1, 5, 8], [2, 3, 6]]
+
+
+def test_splits_that_are_the_same_are_told():
+    rows = [np.array([0, 1]), np.array([2, 3]), np.array([1, 0])]
+    splits = Splits.of([1, 2, 3], [np.array([4, 5])] * 3, rows)
+    assert doubts_of_copies(splits) == [
+        "The splits 1 and 3 test on the same rows: leave one out of splits.seeds."
+    ]
+    assert doubts_of_copies(splits[:2]) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support.data import NETWORK, NETWORK_FILES
 from lineup.comparison.leaderboard import null_predictions
 from lineup.comparison.scores import doubts_of_fits, score_columns
 from lineup.data.design import Design, read_design
-from lineup.data.tables import Splits, read_splits, read_table
+from lineup.data.tables import Splits, read_schema, read_splits, read_table
 from lineup.errors import InputError
 from lineup.models.lasso import Settings as LassoSettings
 from lineup.models.lasso import fit_lasso
@@ -210,3 +210,10 @@ def test_a_wrong_weight_is_refused_in_a_sentence(tmp_path, prepare, weights, sai
     columns = {"a": [1.0, 2, 3, 5], "y": [1.0, 2, 4, 3], "w": weights}
     with pytest.raises(InputError, match=said):
         prepare(tmp_path, columns, told=WEIGHTED)
+
+
+def test_rows_without_weight_are_no_rows_that_were_dropped_for_a_gap(tmp_path, prepare):
+    frame = weighted(40).assign(w=[0, 1] * 20)
+    frame.loc[0, "y"] = None
+    table, _ = prepare(tmp_path, frame, told=WEIGHTED)
+    assert "doubts" not in read_schema(table) and read_schema(table)["rows"]["kept"] == 20
