@@ -19,6 +19,7 @@ SPLITS, ROWS, MODELS, TRAININGS = (
     "other rows of this kind and other trainings on these",
 )
 DRAWS = 20_000
+MOST_TIMES = 4.0
 # Models whose scores differ by less than this share of how they vary are one.
 NOTHING = 1e-13
 
@@ -226,9 +227,10 @@ def covers(evidence: Evidence, interval: Interval) -> str:
 
 
 def splits_needed(interval: Interval, splits: int) -> float | None:
-    """Computes about how many splits would make an interval sharp; None if it is, or where that cannot be told."""
-    times = getattr(interval, "splits_needed", 0.0)
-    if times <= 1 or not np.isfinite(times):
+    """Computes about how many splits would make an interval sharp; None if it is, or is none that more splits make sharper."""
+    # ASSUME: where the estimate is lost in its noise, four times as many show more.
+    times = min(getattr(interval, "splits_needed", 0.0), MOST_TIMES)
+    if times <= 1:
         return None
     digit = 10 ** np.floor(np.log10(times * splits))
     return float(np.ceil(times * splits / digit) * digit)

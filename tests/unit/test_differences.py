@@ -1,5 +1,7 @@
 """What follows from the differences of pairs: verdicts, intervals that hold together, rows that are needed, and the words."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -11,6 +13,7 @@ from lineup.comparison.differences import (
     level_together,
     probabilities,
     region_of,
+    splits_needed,
     times_as_many,
     verdict,
 )
@@ -216,3 +219,11 @@ def test_one_split_says_something_only_where_its_rows_are_apart(alone, verdict):
 def test_without_a_region_copies_are_equivalent_all_the_same():
     assert list(probabilities(corrected(np.zeros(5), 1, 9), 0.0, "mae")) == [0, 1, 0]
     assert list(probabilities(corrected(np.zeros(5), 1, 9), 0.0, "accuracy")) == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("times", "needed"), [(0.0, None), (1.0, None), (1.5, 2000.0), (3.1, 4000.0), (np.inf, 4000.0)]
+)
+def test_splits_needed_by_hand(times, needed):
+    """Rounded up to one digit; where the estimate is lost in its noise, four times as many."""
+    assert splits_needed(SimpleNamespace(splits_needed=times), 1000) == needed
