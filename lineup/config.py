@@ -83,7 +83,7 @@ def _set_formats(config: dict) -> None:
 def _fill_in(config: dict, tree: dict) -> None:
     """Sets what a config that fits the schema leaves out."""
     for name, dataset in config["datasets"].items():
-        _set_seeds(dataset.get("splits", {}))
+        _set_seeds(dataset.get("splits", {}), tree["$defs"]["splits"]["properties"]["test_share"]["default"])
         _set_defaults(dataset, tree["$defs"][dataset["format"]], tree)
         dataset.setdefault("title", name)
         dataset.setdefault("reference", dataset["models"][0])
@@ -96,17 +96,16 @@ def _fill_in(config: dict, tree: dict) -> None:
             model.setdefault(key, [0.0] * len(model[other]))
 
 
-def _set_seeds(splits: dict) -> None:
+def _set_seeds(splits: dict, default_share: float) -> None:
     """Sets the seeds of splits that are numbered, where none are given: as many as fit in time, the first of those in a column or file."""
     if "seeds" in splits or splits.get("method", "random") in ("random", "k_fold"):
         return
     last = 1
-    if splits["method"] == "time" and "test_share" in splits:
+    if splits["method"] == "time":
         # The first rows are left to train on.
-        last = max(1, math.ceil(1 / Fraction(str(splits["test_share"]))) - 1)
-    elif splits["method"] == "time":
-        last = 3  # of the default share
-    splits["seeds"] = {"first": 1, "last": min(last, 100)}
+        share = Fraction(str(splits.get("test_share", default_share)))
+        last = min(max(1, math.ceil(1 / share) - 1), 100)
+    splits["seeds"] = {"first": 1, "last": last}
 
 
 def _set_defaults(block: dict, node: dict, tree: dict) -> None:

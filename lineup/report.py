@@ -144,7 +144,8 @@ def section(
     def written(value: float, sign: str = "+") -> str:
         return f"{value:{sign}.{apart if sign else digits[first]}f}"
 
-    said = answer(lines, of_first, written, first, metrics[first])
+    what = "training" if settings["splits"]["test_share"] == "given" else "split"
+    said = answer(lines, of_first, written, first, metrics[first], what)
     return {
         "name": name,
         "settings": settings,

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 
 def answer(
-    board: Sequence[Mapping], pairs: Sequence[Mapping], number: Callable[..., str], metric: str, name: str
+    board: Sequence[Mapping],
+    pairs: Sequence[Mapping],
+    number: Callable[..., str],
+    metric: str,
+    name: str,
+    what: str,
 ) -> list[str]:
     """Says which model has the best score, and what is known of it beside each other one.
 
@@ -14,13 +19,14 @@ def answer(
         number: Writes a difference of the metric.
         metric: That metric.
         name: Its name in words.
+        what: What there are several of, ``split`` or ``training``.
 
     Returns:
         Sentences.
     """
     best, labels = board[0]["model"], {line["model"]: line["label"] for line in board}
     splits = int(board[0]["splits"])
-    over = f"on average over {splits:,} splits" if splits > 1 else "on the one split"
+    over = f"on average over {splits:,} {what}s" if splits > 1 else f"on the one {what}"
     found = [f"{labels[best]} has the best {name}, {number(board[0][metric], sign='')} {over}."]
     by_verdict: dict[str, list[str]] = {}
     for line in board[1:]:
@@ -47,28 +53,17 @@ def answer(
 
 
 def beside(pairs: Sequence[Mapping], model: str, other: str) -> dict | None:
-    """Gives the record of a pair, turned round where the other model stands first; None if there is none."""
-    turned = {"better": "worse", "worse": "better"}
+    """Gives what the answer says of a pair, seen from its first model, whichever stands first in the record; None if there is none."""
     for pair in pairs:
-        if (pair["model"], pair["other"]) == (model, other):
-            return dict(pair)
-        if (pair["model"], pair["other"]) == (other, model):
-            ends = {
-                f"{kind}{low}": f"{kind}{high}"
-                for kind in ("", "together_")
-                for low, high in (("low", "high"), ("high", "low"))
-            }
-            swapped = {key: _minus(pair[end]) for key, end in ends.items()}
-            swapped |= {
-                "difference": _minus(pair["difference"]),
-                "verdict": turned.get(pair["verdict"], pair["verdict"]),
-            }
-            return dict(pair) | swapped | {"model": model, "other": other}
+        if {pair["model"], pair["other"]} != {model, other}:
+            continue
+        found = {key: pair[key] for key in ("difference", "verdict", "rows_for_sign", "rows_needed")}
+        ends = pair["together_low"], pair["together_high"]
+        if pair["verdict"] and pair["model"] == other:
+            found["difference"], *ends = (0.0 - value for value in (pair["difference"], *reversed(ends)))
+            found["verdict"] = {"better": "worse", "worse": "better"}.get(pair["verdict"], pair["verdict"])
+        return found | dict(zip(("together_low", "together_high"), ends, strict=True))
     return None
-
-
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
 
 
 def _listed(texts: list[str], word: str) -> str:

@@ -11,13 +11,6 @@ from lineup.comparison.intervals import CONFIDENCE, Interval, OverRows, RowsAndT
 from lineup.comparison.jackknife import Tested, row_jackknife
 from lineup.comparison.metrics import HIGHER_IS_BETTER, signed
 
-# What an interval covers in so many of a hundred cases: the mean difference on ...
-SPLITS, ROWS, MODELS, TRAININGS = (
-    "other tables of this kind, by the splits",
-    "other tables of this kind",
-    "other rows of this kind, for these trained models",
-    "other rows of this kind and other trainings on these",
-)
 DRAWS = 20_000
 MOST_TIMES = 4.0
 # Models whose scores differ by less than this share of how they vary are one.
@@ -79,8 +72,10 @@ def interval_of(evidence: Evidence, model: str, other: str) -> Interval | None:
         return None
     difference = evidence.scores[model] - evidence.scores[other]
     if evidence.are_given:
+        are_hits = evidence.metric == "accuracy"
         sides = [evidence.losses[name].reshape(evidence.splits, -1) for name in (model, other)]
-        return RowsAndTrainings.of(*sides) if evidence.splits > 1 else OverRows.of(losses)
+        several = evidence.splits > 1
+        return RowsAndTrainings.of(*sides, are_hits) if several else OverRows.of(losses, are_hits)
     if evidence.splits == 1:
         return OverRows.of(losses) if evidence.are_alone else None
     if losses.any() and np.ptp(difference) <= NOTHING * np.abs(difference).max():
@@ -147,7 +142,7 @@ def record_of(evidence: Evidence, pair: tuple[str, str], interval: Interval | No
         "verdict": found,
         "rows_for_sign": times_as_many(together, mean, interval.rows) if found == "open" else None,
         "rows_needed": times_as_many(2 * together, region, interval.rows) if found == "open" else None,
-        "covers": covers(evidence, interval),
+        "covers": interval.covers,
         "splits_needed": splits_needed(interval, len(difference)),
         "splits_better": _wins(difference, metric),
     }
@@ -217,19 +212,10 @@ def times_as_many(width: float, wanted: float, rows: int) -> float | None:
     return float(np.ceil(needed / digit) * digit)
 
 
-def covers(evidence: Evidence, interval: Interval) -> str:
-    """Says which cases an interval is for."""
-    if isinstance(interval, OverRows):
-        return MODELS
-    if evidence.are_given:
-        return TRAININGS
-    return ROWS if evidence.are_random and evidence.tested.are_enough else SPLITS
-
-
 def splits_needed(interval: Interval, splits: int) -> float | None:
     """Computes about how many splits would make an interval sharp; None if it is, or is none that more splits make sharper."""
     # ASSUME: where the estimate is lost in its noise, four times as many show more.
-    times = min(getattr(interval, "splits_needed", 0.0), MOST_TIMES)
+    times = min(interval.splits_needed, MOST_TIMES)
     if times <= 1:
         return None
     digit = 10 ** np.floor(np.log10(times * splits))

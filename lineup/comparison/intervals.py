@@ -1,7 +1,7 @@
 """Confidence intervals of scores, and of their differences."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -14,6 +14,10 @@ class Interval(Protocol):
 
     mean: float
     rows: int  # the rows that decide how wide it is
+    covers: str  # which cases it is for
+    splits_needed: (
+        float  # how many times as many splits would make it sharp; 1 or less if it is, or none would
+    )
 
     def half(self, level: float) -> float:
         """Computes half of the width of the interval of a confidence level."""
@@ -23,6 +27,8 @@ class Interval(Protocol):
 class Paired:
     """An interval that goes by a t distribution."""
 
+    covers: ClassVar[str] = "other tables of this kind, by the splits"
+    splits_needed: ClassVar[float] = 0.0
     mean: float
     error: float  # standard error of the mean
     dof: float  # degrees of freedom
@@ -36,11 +42,13 @@ class Paired:
 class OverRows(Paired):
     """The interval of a mean over random rows, with the models as trained."""
 
+    covers: ClassVar[str] = "other rows of this kind, for these trained models"
+
     @classmethod
-    def of(cls, losses: np.ndarray) -> "OverRows":
-        """Makes it of the differences on t rows, shape (t,)."""
+    def of(cls, losses: np.ndarray, are_hits: bool = False) -> "OverRows":
+        """Makes it of the differences on t rows, shape (t,), which may be those of hits."""
         t = len(losses)
-        return cls(float(losses.mean()), float(losses.std(ddof=1) / np.sqrt(t)), t - 1, t)
+        return cls(float(losses.mean()), float(np.sqrt(_variance(losses, are_hits))), t - 1, t)
 
 
 def corrected(differences: np.ndarray, test_rows: float, train_rows: float) -> Paired:
@@ -63,6 +71,18 @@ def wilson_interval(accuracy: float, rows: int) -> tuple[float, float]:
     return float(centre - half), float(centre + half)
 
 
+def _variance(by_row: np.ndarray, are_hits: bool) -> float:
+    """Estimates the variance of the mean over random rows.
+
+    Of differences of hits, half a row is added to each of the four cells of who is right, so that few rows on which models
+    differ, or none, do not make it certain (Agresti and Min, Statistics in Medicine 24, 2005).
+    """
+    if not are_hits:
+        return float(by_row.var(ddof=1) / len(by_row))
+    rows = len(by_row) + 2
+    return float((((by_row**2).sum() + 1) / rows - (by_row.sum() / rows) ** 2) / rows)
+
+
 @dataclass(frozen=True)
 class RowsAndTrainings:
     """The interval of a mean over random rows and random trainings, or of the difference of two such means.
@@ -72,6 +92,8 @@ class RowsAndTrainings:
     is small. The models' training rows are one set, whose chance no interval of given rows can hold.
     """
 
+    covers: ClassVar[str] = "other rows of this kind and other trainings on these"
+    splits_needed: ClassVar[float] = 0.0
     mean: float
     of_rows: float  # variance of the mean by the rows
     of_trainings: float  # variance of it by the trainings
@@ -79,7 +101,9 @@ class RowsAndTrainings:
     rows: int
 
     @classmethod
-    def of(cls, first: np.ndarray, second: np.ndarray | None = None) -> "RowsAndTrainings":
+    def of(
+        cls, first: np.ndarray, second: np.ndarray | None = None, are_hits: bool = False
+    ) -> "RowsAndTrainings":
         """Makes it of what t rows add to the scores of T trainings, shape (T, t), of one model or less those of another."""
         sides = [first] if second is None else [first, second]
         by_row = first.mean(axis=0) - (0.0 if second is None else second.mean(axis=0))
@@ -90,7 +114,7 @@ class RowsAndTrainings:
         )
         return cls(
             float(by_row.mean()),
-            float(by_row.var(ddof=1) / len(by_row)),
+            _variance(by_row, are_hits),
             float(total),
             float(total**2 / parts) if parts > 0 else 1.0,
             len(by_row),

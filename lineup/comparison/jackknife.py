@@ -1,6 +1,8 @@
 """What the difference of two models would be on other tables of the same kind, from the predictions on random splits of one."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import stdtrit
@@ -32,12 +34,12 @@ class Tested:
         """Adds up values (N,) by row, shape (n,)."""
         return np.bincount(self.rows, values, self.total)
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """How many splits test on each row, shape (n,)."""
         return np.bincount(self.rows, minlength=self.total)
 
-    @property
+    @cached_property
     def are_enough(self) -> bool:
         """Whether each row is trained on and tested on in splits enough for a variance."""
         counts = self.counts
@@ -48,6 +50,7 @@ class Tested:
 class Jackknife:
     """The mean of a difference over the splits, and how far off it may be for tables of the same kind."""
 
+    covers: ClassVar[str] = "other tables of this kind"
     mean: float
     variance: float  # of the mean over all splits of a table, from table to table
     noise: float  # what the finite number of splits adds to the variance of the mean

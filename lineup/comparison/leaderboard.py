@@ -190,12 +190,13 @@ def evidence(
 
 
 def accuracy_interval(one: Evidence, model: str) -> tuple[float, float]:
-    """Gives the interval of an accuracy on given rows: Wilson's of one training, else that of rows and trainings."""
+    """Gives the interval of an accuracy on given rows: Wilson's, and of several trainings no less than that of rows and trainings."""
+    low, high = wilson_interval(float(one.scores[model].mean()), int(one.test_rows))
     if one.splits == 1:
-        return wilson_interval(float(one.scores[model][0]), int(one.test_rows))
+        return low, high
     found = RowsAndTrainings.of(one.losses[model].reshape(one.splits, -1))
     half = found.half(CONFIDENCE)
-    return max(found.mean - half, 0.0), min(found.mean + half, 1.0)
+    return min(low, max(found.mean - half, 0.0)), max(high, min(found.mean + half, 1.0))
 
 
 def compare(

@@ -6,13 +6,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 USED = {"number", "category", "date", "boolean"}  # what becomes a feature
-ROLES = (
-    "group",
-    "time",
-    "split",
-    "weight",
-    "row",
-)  # what says how the rows are split, or how much they count
+# What says how the rows are split, or how much they count.
+ROLES = ("group", "time", "split", "weight", "row")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from lineup.data.column import Column, Marks, quoted
 from lineup.data.dates import read_dates
+from lineup.data.dialect import MISSING
 from lineup.data.numbers import CODE, Numbers, read_numbers
 from lineup.data.stored import as_time, typed_column
 from lineup.data.told import as_told, decided, refuse_ambiguous, truths, words_of
@@ -22,7 +23,7 @@ MOST_LEVELS, MOST_SHARE = 200, 0.7
 MOST_NUMBERS, FEW_WORDS = 0.9, 3
 FEW_CODES = 0.05
 # What stands for missing in columns of numbers, and seldom is a level.
-NO_LEVELS = {"-", "--", "?", ".", "n.a.", "k.a.", "n/a", "missing"}
+NO_LEVELS = MISSING - {"", "na", "nan", "null", "none", "nil"} | {"k.a."}
 # Names that identifiers have.
 IDENTIFIER = re.compile(
     r"(column_[0-9]+|unnamed.*|__index_level_[0-9]+__|#|index|key|row_?(names?|num(ber)?|id)?|(.*[-_. ])?(id|nr|no)\.?)|(?-i:.*[a-z]I[Dd])",

@@ -16,13 +16,8 @@ from lineup.errors import InputError
 from lineup.files import files_in, is_hidden
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-UNPACKING = (
-    OSError,
-    EOFError,
-    lzma.LZMAError,
-    zlib.error,
-    zipfile.BadZipFile,
-)  # where a packed file is broken
+# What is raised where a packed file is broken.
+UNPACKING = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 STORED = {b"PAR1": "Parquet", b"ARROW1": "Feather"}  # formats that keep names and types
 OFFICE = {"[Content_Types].xml": "an Excel workbook", "mimetype": "an OpenDocument sheet"}
 

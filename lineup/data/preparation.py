@@ -47,9 +47,7 @@ class Prepared:
     answer: pa.ChunkedArray  # the target
     rows: int  # n
     doubts: list[str]  # what may be wrong, as sentences
-    roles: dict[
-        str, Column
-    ]  # the columns that say how the rows are split, or how much they count, by what they say
+    roles: dict[str, Column]  # what says how the rows are split, or how much they count, by what it says
 
 
 def read_columns(

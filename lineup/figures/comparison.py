@@ -15,6 +15,9 @@ from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_fig
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30
 
+# What a value is of: classes are told on given rows, so that only the training differs.
+WHAT = {"regression": "split", "classification": "training"}
+
 # Significant digits of an error.
 SIGNIFICANT = 4
 
@@ -26,6 +29,7 @@ def draw_distributions(
     bars: dict[str, tuple[float, float]],
     bar: str,
     digits: int,
+    what: str,
 ) -> None:
     """Draws the values of each model over the splits on a line of its own, the first model at the bottom.
 
@@ -36,6 +40,7 @@ def draw_distributions(
         bars: By label, the ends of a bar to draw; may be empty.
         bar: What the bar is.
         digits: How many to write after the point of a mean.
+        what: What the values are of, ``split`` or ``training``.
     """
     jitter = np.random.default_rng(0)
     for place, (name, points) in enumerate(values.items()):
@@ -71,8 +76,10 @@ def draw_distributions(
     if splits > 1:
         dot = {"linestyle": "none", "markeredgecolor": "white"}
         handles = [
-            Line2D([], [], marker="o", markersize=7, color=BLUE, label=f"mean over {splits:,} splits", **dot),
-            Line2D([], [], marker="D", markersize=6, color=ORANGE, label=f"split seed {seed}", **dot),
+            Line2D(
+                [], [], marker="o", markersize=7, color=BLUE, label=f"mean over {splits:,} {what}s", **dot
+            ),
+            Line2D([], [], marker="D", markersize=6, color=ORANGE, label=f"{what} seed {seed}", **dot),
         ]
         if bars:
             handles.insert(1, Line2D([], [], color=BLUE, linewidth=2.2, label=bar))
@@ -156,8 +163,8 @@ def plot_scores(
         bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
         bar = "90 % of the splits"
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT))
-    where = f"split seed {seed}" if splits == 1 else f"{splits:,} splits"
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), WHAT[task])
+    where = f"{WHAT[task]} seed {seed}" if splits == 1 else f"{splits:,} {WHAT[task]}s"
     what = with_unit(f"{name} on the test rows", target_unit)
     axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
     save_figure(figure, svg, png)
@@ -199,11 +206,11 @@ def plot_differences(
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
     bar = "95 % interval of the mean"
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT))
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), WHAT[task])
     better = "above" if metric in HIGHER_IS_BETTER else "below"
     what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
-        title=f"Test {name} minus that of {label(reference)}, split by split",
+        title=f"Test {name} minus that of {label(reference)}, {WHAT[task]} by {WHAT[task]}",
         xlabel=f"{what}\n{note}" if note else what,
     )
     save_figure(figure, svg, png)

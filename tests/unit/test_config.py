@@ -945,3 +945,28 @@ def test_seeds_have_one_shortest_form(seeds, short):
 def test_many_seeds_are_shortened():
     """A list and a range of the same seeds are one setting, and a small one."""
     assert shortest(list(range(1000))) == shortest({"first": 0, "last": 999}) == {"first": 0, "last": 999}
+
+
+@pytest.mark.parametrize(
+    ("splits", "last"),
+    [
+        ({}, 100),
+        ({"method": "k_fold"}, 100),
+        ({"method": "time"}, 3),
+        ({"method": "time", "test_share": 0.1}, 9),
+        ({"method": "time", "test_share": "1/3"}, 2),
+        ({"method": "time", "test_share": 0.7}, 1),
+        ({"method": "time", "test_share": 0.001}, 100),
+        ({"method": "column"}, 1),
+        ({"method": "file", "file": "splits.csv"}, 1),
+    ],
+)
+def test_without_seeds_there_are_as_many_splits_as_fit(splits, last):
+    """Of parts in time, each with rows before it to train on; of those that are numbered in the data, the first."""
+    config = {
+        "build": ["mine"],
+        "datasets": {"mine": {"file": "a.csv", "target": "y", "splits": splits}},
+        "models": {"any": {"kind": "linear"}},
+    }
+    validate(config)
+    assert config["datasets"]["mine"]["splits"]["seeds"] == {"first": 1, "last": last}

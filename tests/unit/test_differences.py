@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lineup.comparison.answer import answer
+from lineup.comparison.answer import answer, beside
 from lineup.comparison.differences import (
     Evidence,
     differences,
@@ -169,7 +169,7 @@ def test_few_splits_fall_back_on_the_corrected_interval():
 
 def said(board, records):
     lines = [{"model": name, "label": name.upper(), "mae": 1.0, "splits": 200} for name in board]
-    return answer(lines, records, lambda value, sign="+": f"{value:{sign}.1f}", "mae", "MAE")
+    return answer(lines, records, lambda value, sign="+": f"{value:{sign}.1f}", "mae", "MAE", "split")
 
 
 def test_the_answer_in_words():
@@ -227,3 +227,29 @@ def test_without_a_region_copies_are_equivalent_all_the_same():
 def test_splits_needed_by_hand(times, needed):
     """Rounded up to one digit; where the estimate is lost in its noise, four times as many."""
     assert splits_needed(SimpleNamespace(splits_needed=times), 1000) == needed
+
+
+def test_what_is_said_of_a_pair_is_turned_round_with_it():
+    pair = {
+        "model": "b",
+        "other": "a",
+        "difference": 2.0,
+        "together_low": 0.5,
+        "together_high": 3.5,
+        "verdict": "worse",
+    }
+    pair |= {"rows_for_sign": None, "rows_needed": None}
+    turned = beside([pair], "a", "b")
+    assert [turned[key] for key in ("difference", "together_low", "together_high", "verdict")] == [
+        -2,
+        -3.5,
+        -0.5,
+        "better",
+    ]
+    nothing = pair | {"difference": 0.0, "together_low": 0.0, "together_high": 0.0, "verdict": "equivalent"}
+    assert str(beside([nothing], "a", "b")["difference"]) == "0.0"
+    assert (
+        beside([pair | {"verdict": None, "together_low": None, "together_high": None}], "a", "b")["verdict"]
+        is None
+    )
+    assert beside([pair], "a", "c") is None

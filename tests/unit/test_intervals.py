@@ -142,3 +142,15 @@ def test_the_interval_of_rows_and_trainings_holds_the_truth():
             low, high = ends_of(interval)
             held[name] += low < -0.02 < high
     assert held["both"] / 400 > 0.93 > held["rows"] / 400 + 0.05
+
+
+def test_models_that_are_right_on_the_same_rows_are_not_certainly_equal():
+    """On 24 rows: nothing is known of the next one but that it is seldom that they differ."""
+    hits = np.ones((2, 24))
+    assert OverRows.of(np.zeros(24)).half(0.95) == RowsAndTrainings.of(hits, hits).half(0.95) == 0
+    half = RowsAndTrainings.of(hits, hits, are_hits=True).half(0.95)
+    assert half == pytest.approx(1.959964 * np.sqrt(1 / 26**2), rel=1e-6)
+    assert OverRows.of(np.zeros(24), are_hits=True).half(0.95) > half
+    # Of ten thousand rows it makes no difference.
+    many = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 10_000, p=[0.02, 0.93, 0.05])
+    assert OverRows.of(many, True).half(0.95) == pytest.approx(OverRows.of(many).half(0.95), rel=2e-3)
