@@ -54,6 +54,8 @@ onstart:
     if port.submits(workflow):
         port.end_submissions_with_run(workflow)
         port.ask_again_for_jobs(workflow)
+        if port.name_of_submissions(workflow):
+            port.look_at_requests(workflow, watch_requests())
         name_queue(
             port.name_of_submissions(workflow),
             port.logs_of_jobs_to_run(workflow),

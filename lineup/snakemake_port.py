@@ -20,6 +20,9 @@ from snakemake.logging import logger
 from snakemake.settings.types import Quietness, RerunTrigger, SharedFSUsage
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
+
+from lineup.nodes import Request
 
 # The releases that the tests were run with.
 TRIED = ("9.27.0", "9.27.1")
@@ -192,6 +195,33 @@ def ask_again_for_jobs(workflow: Workflow) -> None:
     executor.report_job_success = noting(executor.report_job_success)
     executor.report_job_error = noting(executor.report_job_error)
     executor.check_active_jobs = check_active_jobs
+
+
+def look_at_requests(workflow: Workflow, look: Callable[[Request], None]) -> None:
+    """Has each submission looked at before it is handed to Slurm: only then the sizes of its inputs are known."""
+    executor = workflow.scheduler._executor
+    run_jobs = executor.run_jobs
+
+    def looked_at(jobs: list[JobExecutorInterface]) -> None:
+        for job in jobs:
+            look(_request(job))
+        run_jobs(jobs)
+
+    executor.run_jobs = looked_at
+
+
+def _request(job: JobExecutorInterface) -> Request:
+    """Reads what a submission asks of one node, as the plugin for Slurm does."""
+    resources = job.resources
+    name = (
+        f"The group {job.groupid}"
+        if job.is_group()
+        else f"{job.name} of {', '.join(job.wildcards_dict.values())}"
+    )
+    cpus = resources.get("cpus_per_task") or job.threads
+    megabytes = resources.get("mem_mb") or (resources.get("mem_mb_per_cpu") or 0) * cpus
+    partition = str(resources.get("slurm_partition") or "")
+    return Request(name, cpus, int(megabytes), int(resources.get("runtime") or 0), partition)
 
 
 def logs_of_jobs_to_run(workflow: Workflow) -> list[str]:

@@ -65,13 +65,15 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
             reached[file] = {}
             # Python runs the files of the packages that a module is in before the module.
             packages_of = [f"{folder.as_posix()}/__init__.py" for folder in Path(file).parents[:-1]]
-            waiting += [(one, EXECUTED) for one in (file, *packages_of) if (ROOT / one).exists()]
+            waiting += [(one, EXECUTED) for one in (file, *packages_of) if _is_there(one)]
+        if name in reached[file]:
+            continue
         module = _outline(file)
         if name in module["imports"]:
             source, original = module["imports"][name]
             reached[file][name] = f"{source} {original}"
             inside = f"{source.replace('.', '/')}.py"
-            if not (ROOT / inside).exists():
+            if not _is_there(inside):
                 package = source.partition(".")[0]
                 if package in CODE:
                     raise InputError(
@@ -83,12 +85,17 @@ def _reach(script: str) -> tuple[dict[str, str], list[str]]:
                 waiting += [(inside, each) for each in _outline(inside)["definitions"]]
             else:
                 waiting.append((inside, original))
-        if name in module["definitions"] and name not in reached[file]:
+        if name in module["definitions"] and name not in module["imports"]:
             reached[file][name] = module["definitions"][name]["digest"]
             waiting += [(file, used) for used in module["definitions"][name]["uses"]]
             packages.update(module["definitions"][name]["packages"])
     code = {file: sha256(json.dumps(digests, sort_keys=True)) for file, digests in sorted(reached.items())}
     return code, sorted(packages - sys.stdlib_module_names)
+
+
+@cache
+def _is_there(file: str) -> bool:
+    return (ROOT / file).exists()
 
 
 def remembered(kind: str, key: object, make: Callable[[], dict]) -> dict:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.runs import Project, snakemake
+from support.tree import second_tree
 
 LONG_AGO = 1_500_000_000  # seconds: a time before every run
 PARAGRAPH = "\n# A comment.\n"
@@ -54,7 +55,7 @@ class Place(Project):
 
     def copied_to(self, folder):
         """Copies all of it, with the times of the files."""
-        shutil.copytree(self.tree, folder / "tree", symlinks=True)
+        second_tree(self.tree, folder / "tree")
         shutil.copytree(self.folder, folder / "work", symlinks=True)
         settings = copy.deepcopy(self.config)
         return Place(

@@ -60,8 +60,13 @@ def copy_of_tree(folder):
 
 
 def second_tree(tree, folder):
-    """Copies a copy of the tree, to edit it: what became of the tree itself meanwhile does not count."""
-    shutil.copytree(tree, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copies of a copy of the tree what a run reads, to edit it: what became of the tree itself meanwhile does not count."""
+    unread = [str(tree / name) for name in ("benchmarks", "docs", "tests")]
+
+    def left(path, names):
+        return [name for name in names if name == "__pycache__" or f"{path}/{name}" in unread]
+
+    shutil.copytree(tree, folder, symlinks=True, ignore=left)
     copy_bytecode(tree, folder)
     return folder
 

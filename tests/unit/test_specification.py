@@ -63,12 +63,12 @@ def project(tmp_path, monkeypatch):
         if file:
             assert old in files[file]
             (tmp_path / file).write_text(files[file].replace(old, new), encoding="utf-8")
-        for cached in (code._reach, code._outline):
+        for cached in (code._reach, code._outline, code._is_there):
             cached.cache_clear()
         return specification("scripts/run.py", {"a": 1})
 
     yield specify
-    for cached in (code._reach, code._outline):
+    for cached in (code._reach, code._outline, code._is_there):
         cached.cache_clear()
 
 

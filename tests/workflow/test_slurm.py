@@ -1,6 +1,7 @@
 """Runs on a real Slurm of two nodes: what comes out is what comes out here, also when nodes and jobs fail on the way."""
 
 import copy
+import math
 import shutil
 import time
 from contextlib import suppress
@@ -14,6 +15,7 @@ from support.slurm import CLIENTS, DAEMONS, reason_to_skip
 from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE, wait_for
 
+from lineup import nodes
 from lineup.networks.checkpoints import FOLDER
 
 
@@ -27,6 +29,12 @@ def test_where_slurm_cannot_be_started_the_reason_is_told(monkeypatch, tmp_path)
     assert reason_to_skip() is None
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "root" in reason_to_skip()
+
+
+def test_what_the_nodes_have_is_read(slurm, monkeypatch):
+    for name, value in slurm.environment.items():
+        monkeypatch.setenv(name, value)
+    assert nodes.nodes() == [nodes.Nodes("all", True, 2, 64000, math.inf)]
 
 
 def test_a_run_with_a_job_that_is_cancelled_gives_the_bytes_of_a_local_run(small_run, slurm, tmp_path, tell):

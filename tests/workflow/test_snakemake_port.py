@@ -22,6 +22,7 @@ from lineup import snakemake_port as port
 if port.is_submitted(workflow):
     there = [*port.submitted_jobs(), port.shares_files(workflow), "--keep-incomplete" in sys.argv]
     Path("submitted.json").write_text(json.dumps(there))
+asked_for = []
 wildcards_of_a = port.Wildcards(fromdict={"name": "a"})
 
 def asked(wildcards):
@@ -73,9 +74,12 @@ onstart:
     if port.submits(workflow):
         port.end_submissions_with_run(workflow)
         port.ask_again_for_jobs(workflow)
+        port.look_at_requests(workflow, asked_for.append)
     if config.get("hide"):
         port.hide_pandas()
 onsuccess:
+    if port.submits(workflow):
+        Path("requests.json").write_text(json.dumps([vars(request) for request in asked_for]))
     Path("imported.json").write_text(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
 """
 
@@ -199,6 +203,11 @@ def test_a_scheduler(run):
     assert json.loads((run.folder / "submitted.json").read_text()) == [["second:name=a"], 1, True, True], (
         "submitted_jobs, shares_files, end_submissions_with_run: what is on the command line of a job"
     )
+    asked = {"name": "second of a", "cpus": 1, "megabytes": 5, "minutes": 0, "partition": ""}
+    assert json.loads((run.folder / "requests.json").read_text()) == [asked], "look_at_requests: of a job"
+    run("--forcerun", "second", "--groups", "second=both", *options, **with_plugins())
+    (of_group,) = json.loads((run.folder / "requests.json").read_text())
+    assert of_group == asked | {"name": "The group both"}, "look_at_requests: of a group"
 
 
 def test_jobs_that_a_check_said_nothing_of_are_asked_for_again(monkeypatch):

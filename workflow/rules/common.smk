@@ -15,6 +15,7 @@ from lineup.ledger.lock import follow_no_run
 from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
 from lineup.ledger.submissions import join_run, name_queue
+from lineup.nodes import watch_requests
 
 port.quote_python()
 if workflow.is_main_process:
