@@ -33,15 +33,19 @@ rule all:
         [
             outputs_of(rule, dataset=dataset)
             for dataset in listed
-            for rule in [*rules_of_data(dataset), "compare", "plot_comparison", "timings"]
+            for rule in [*rules_of_data(dataset), *rules_of_comparison(dataset)]
         ],
-        [outputs_of("split", dataset=dataset, block=block) for dataset in listed for block in blocks(dataset)],
+        [
+            outputs_of("split", dataset=dataset, block=block)
+            for dataset in listed
+            for block in fitted_blocks(dataset)
+        ],
         [
             outputs_of(rule, dataset=dataset, model=model, block=block)
             for dataset in listed
             for model in config["datasets"][dataset]["models"]
             for rule in rules_of(dataset, model)
-            for block in blocks(dataset)
+            for block in fitted_blocks(dataset)
         ],
 
 

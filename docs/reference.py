@@ -78,6 +78,15 @@ OUTPUTS = {
             "corrected_high p_better p_equivalent p_worse effect_size region verdict rows_for_sign rows_needed covers splits_needed "
             "splits_better",
         ),
+        "training_sizes.csv": (
+            "The errors of the models on shares of the training rows, where the config has `training_sizes`.",
+            "model training_rows error low high",
+        ),
+        "power_laws.csv": (
+            "The power law through these errors, and what it says of a third more training rows. Empty from `floor` on where none fits.",
+            "model rows more_rows floor scale exponent misfit from_rows error more_error gain low high covers",
+        ),
+        "training_sizes.svg": ("The errors and the laws.", ""),
         "comparison.svg": ("Mean absolute error, or accuracy, of each model over the splits.", ""),
         "differences.svg": ("The same, minus that of the reference.", ""),
         "timings.csv": ("Cost of fitting each model.", "model jobs wall_seconds cpu_seconds peak_memory_mib"),
@@ -90,7 +99,8 @@ OUTPUTS = {
     },
     "results/{dataset}/splits": {
         "block_{block}.parquet": (
-            "Which rows each split trains on and tests on, a line for each split.",
+            "Which rows each split trains on and tests on, a line for each split. The block `training_sizes` has the first splits with "
+            "shares of their training rows, share after share.",
             "seed train test",
         ),
     },
@@ -259,7 +269,7 @@ def outputs_page() -> str:
 
 def groups() -> str:
     """Writes the groups in which a cluster gets the small jobs, for a profile: a line for each rule."""
-    found = {"data": r"preprocess\w*|split", "report": r"plot_\w+|compare|report"}
+    found = {"data": r"preprocess\w*|split", "report": r"plot_\w+|compare|training_sizes|report"}
     lines = [
         f"  {name}: {group}\n"
         for group, pattern in found.items()

@@ -11,21 +11,13 @@ from lineup.errors import tell
 
 @dataclass(frozen=True)
 class Request:
-    """What a submission asks of one node.
+    """What a submission asks of one node."""
 
-    Attributes:
-        name: The rule with its wildcards, or the group.
-        cpus: CPUs.
-        megabytes: Memory; 0 where the cluster decides.
-        minutes: The time that it may take; 0 where the cluster decides.
-        partition: Partitions with commas between them; empty for the default one.
-    """
-
-    name: str
+    name: str  # the rule with its wildcards, or the group
     cpus: int
-    megabytes: int
-    minutes: int
-    partition: str
+    megabytes: int  # 0 where the cluster decides
+    minutes: int  # likewise
+    partition: str  # several with commas between them; empty for the default one
 
 
 @dataclass(frozen=True)

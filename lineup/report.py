@@ -110,6 +110,7 @@ def section(
     leaderboard: str,
     differences: str,
     scores: str,
+    laws: list[str],
     figures: list[str],
     folder: Path,
 ) -> dict:
@@ -122,10 +123,12 @@ def section(
         leaderboard: Its leaderboard.
         differences: Its differences of each pair of models.
         scores: The scores of all its models.
+        laws: The power laws of the datasets that have some.
         figures: All figures of the page, also of other datasets.
         folder: The folder with the captions.
     """
     results = Path(name_of(table)).parent
+    own_laws = [path for path in laws if Path(name_of(path)).parent == results]
     drawn = [
         figure(path, settings, folder) for path in figures if Path(name_of(path)).is_relative_to(results)
     ]
@@ -155,6 +158,7 @@ def section(
         "answer": said,
         "differences": set_against(lines, pairs, settings["reference"], metrics),
         "pairs": of_first,
+        "laws": read_records(own_laws[0]) if own_laws else [],
         "doubts": doubts_of_order(schema, settings["splits"]),
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
@@ -180,6 +184,7 @@ def report(
     leaderboards: list[str],
     differences: list[str],
     scores: list[str],
+    laws: list[str],
     figures: list[str],
     folder: str,
     output: str,
@@ -196,13 +201,14 @@ def report(
         leaderboards: The leaderboards, in that order.
         differences: The differences of each pair of models, in that order.
         scores: The scores of all models, in that order.
+        laws: The power laws of errors by training rows, of the datasets that have some.
         figures: All figures, as SVG files under ``results/{dataset}/``.
         folder: The folder with the page's Jinja2 template, ``report.html.j2``, and the captions.
         output: The HTML file to write.
         logger: Where to report.
     """
     parts = zip(build, tables, leaderboards, differences, scores, strict=True)
-    sections = [section(name, datasets[name], *files, figures, Path(folder)) for name, *files in parts]
+    sections = [section(name, datasets[name], *files, laws, figures, Path(folder)) for name, *files in parts]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

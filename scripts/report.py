@@ -11,6 +11,7 @@ if __name__ == "__main__":
             leaderboards=list(snakemake.input.leaderboards),
             differences=list(snakemake.input.differences),
             scores=list(snakemake.input.scores),
+            laws=list(snakemake.input.laws),
             figures=list(snakemake.input.figures),
             folder=snakemake.params.folder,
             output=snakemake.output.html,

@@ -13,6 +13,7 @@ from lineup.data.column import quoted
 from lineup.data.reading import read_file
 from lineup.data.stored import as_text
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
+from lineup.data.training_shares import smaller
 from lineup.errors import InputError, ended, warn
 
 # The words of a column that says on which side a row is.
@@ -152,6 +153,7 @@ def split(
     method: str = "random",
     folds: int | None = None,
     file: str | None = None,
+    training_shares: list[float] | None = None,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
 
@@ -165,6 +167,7 @@ def split(
         method: ``random``, ``k_fold``, ``time``, ``column`` or ``file``.
         folds: Number of folds of ``k_fold``.
         file: The file of ``file``, see ``follow_file``.
+        training_shares: Shares of the training rows to cut each split to, see ``smaller``; None to leave them whole.
 
     Raises:
         InputError: If a side of the split would have fewer than two rows, or the table lacks a column that is needed.
@@ -180,6 +183,8 @@ def split(
     if method != "random" or "group" in read_schema(table).get("roles", {}):
         for doubt in doubts_of_copies(splits):
             warn(logger, doubt)
+    if training_shares:
+        splits = smaller(splits, training_shares, table, method)
     trains, tests = splits.sizes()
     write_splits(splits, output)
     sides = [_range(trains), _range(tests)]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lineup.data.tables import Splits
 from lineup.files import STATE, file_digest
 from lineup.torch_setup import lightning, torch
 
@@ -58,9 +59,9 @@ class Checkpoints:
         """Removes them: the job is done."""
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
-    def last(self, seeds: Sequence[int], accelerator: str) -> str | None:
+    def last(self, splits: Splits, accelerator: str) -> str | None:
         """Gives the checkpoint of a training, see ``saving``, or None if there is none to go on from."""
-        path = self._path(seeds, accelerator)
+        path = self._path(splits, accelerator)
         try:
             epochs = torch.load(path, map_location="cpu", weights_only=True)["epochs"]["curves"]["train_loss"]
         except FileNotFoundError:
@@ -71,18 +72,20 @@ class Checkpoints:
             return None
         self.logger.info(
             "The training on %d splits, from split %d on, goes on from epoch %d.",
-            len(seeds),
-            seeds[0],
+            len(splits),
+            splits.seeds[0],
             len(epochs),
         )
         return str(path)
 
-    def saving(self, seeds: Sequence[int], accelerator: str) -> "Saving":
+    def saving(self, splits: Splits, accelerator: str) -> "Saving":
         """Gives the callback for a training. A GPU rounds in its own way, so it goes on with its own."""
-        return Saving(self, self._path(seeds, accelerator))
+        return Saving(self, self._path(splits, accelerator))
 
-    def _path(self, seeds: Sequence[int], accelerator: str) -> Path:
-        digest = hashlib.sha256(np.asarray(seeds, dtype=np.int64).tobytes()).hexdigest()
+    def _path(self, splits: Splits, accelerator: str) -> Path:
+        # The same splits may be trained on with fewer rows, too.
+        known = np.concatenate([splits.seeds, *splits.sizes()]).astype(np.int64)
+        digest = hashlib.sha256(known.tobytes()).hexdigest()
         return self.folder / f"{accelerator}_{digest}.ckpt"
 
 

@@ -163,7 +163,7 @@ def train(
     module = module_of(members, settings, place, started.target)
     layers = list(zip(settings.hidden, settings.dropout, strict=True))
     advance = [Advance(progress, len(splits), settings.epochs)] if progress else []
-    saving = [checkpoints.saving(splits.seeds, place.accelerator)] if checkpoints else []
+    saving = [checkpoints.saving(splits, place.accelerator)] if checkpoints else []
     trainer = trainer_at(
         place,
         max_epochs=settings.epochs,
@@ -178,7 +178,7 @@ def train(
             module,
             Batches(rows, started.trained_on, settings.batch_size, layers, started.streams),
             torch.utils.data.DataLoader([rows.take(started.validated_on)], batch_size=None),
-            ckpt_path=checkpoints.last(splits.seeds, place.accelerator) if checkpoints else None,
+            ckpt_path=checkpoints.last(splits, place.accelerator) if checkpoints else None,
             weights_only=True,
         )
         if module.epochs < settings.epochs and not module.ended_early:

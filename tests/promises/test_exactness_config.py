@@ -76,6 +76,13 @@ def there_and_back(place):
     place.config = good
 
 
+def other_sizes(place):
+    """There are training sizes, the workflow is run, and one of them is another."""
+    place.dataset["training_sizes"] = {"shares": [0.5, 0.6, 0.8], "splits": 2}
+    finish(place)
+    place.dataset["training_sizes"] = {"shares": [0.5, 0.7, 0.8], "splits": 2}
+
+
 def back_before_a_run(place):
     good = copy.deepcopy(place.config)
     place.config["models"]["lasso_one"]["penalties"]["number"] = 9
@@ -272,6 +279,17 @@ CHANGES = [
         NOTHING,
     ),
     Change("reference", data("reference", to="net"), DRAWN, "reference was plain, is net", planned=True),
+    Change(
+        "training_sizes: a share is another",
+        other_sizes,
+        [
+            "split.trial.training_sizes",
+            *fits(*MODELS, block="training_sizes"),
+            "training_sizes.trial",
+            "report",
+        ],
+        "training_shares was [0.5, 0.6, 0.8]",
+    ),
     Change("null_model", data("null_model", to="mean"), DRAWN, "null_model was median, is mean"),
     Change(
         "published",

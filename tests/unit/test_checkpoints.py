@@ -133,9 +133,9 @@ def test_a_training_that_had_ended_is_not_done_again(monkeypatch, folder, rows, 
 def test_other_splits_do_not_go_on_from_it(folder, rows, splits, logger):
     drawn, settings = read_splits([splits]), network(epochs=2)
     train(rows, drawn[:2], settings, None, kept(logger))
-    assert kept(logger).last(drawn[:2].seeds, "cpu")
-    assert kept(logger).last(drawn[1:].seeds, "cpu") is None
-    assert kept(logger).last(drawn[:2].seeds, "gpu") is None
+    assert kept(logger).last(drawn[:2], "cpu")
+    assert kept(logger).last(drawn[1:], "cpu") is None
+    assert kept(logger).last(drawn[:2], "gpu") is None
     assert same(train(rows, drawn[1:], settings, None, kept(logger)), train(rows, drawn[1:], settings))
 
 

@@ -113,6 +113,7 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         "leaderboards": [leaderboard],
         "differences": [differences],
         "scores": [scores],
+        "laws": [],
         "figures": [str(path) for path in figures],
         "folder": str(TEMPLATE.parent),
         "output": str(folder / "results" / "report.html"),

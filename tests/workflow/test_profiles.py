@@ -199,7 +199,7 @@ def test_checker_finds_rules_that_are_not_for_clusters(tmp_path):
         "plot_linear states no mem_mb",
         *(
             f"runtime of {name} does not grow with the attempt"
-            for name in ("compare", "plot_comparison", "report")
+            for name in ("compare", "plot_comparison", "report", "training_sizes")
         ),
     }
 

@@ -98,10 +98,24 @@ def blocks(dataset):
     return range(1, -(-len(split_seeds(splits["seeds"])) // splits["block_size"]) + 1)
 
 
+# The block of splits with fewer training rows.
+SIZES = "training_sizes"
+
+
+def has_training_sizes(dataset):
+    """Tells whether the models of a dataset are fitted with fewer training rows, too."""
+    return bool(config["datasets"][dataset]["training_sizes"]["shares"])
+
+
+def fitted_blocks(dataset):
+    """Lists the blocks of splits that models are fitted on, as text: also that with fewer training rows."""
+    return [*map(str, blocks(dataset)), *([SIZES] if has_training_sizes(dataset) else [])]
+
+
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
-    if block and int(block) not in blocks(dataset):
+    if block and block not in fitted_blocks(dataset):
         return False
     if not model:
         return True
@@ -121,16 +135,21 @@ def file_of_splits(*keys):
 
 def split_settings(wildcards):
     """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
-    splits = config["datasets"][wildcards.dataset]["splits"]
-    if int(wildcards.block) not in blocks(wildcards.dataset):
-        last = blocks(wildcards.dataset)[-1]
+    dataset = config["datasets"][wildcards.dataset]
+    splits, sizes = dataset["splits"], dataset["training_sizes"]
+    if wildcards.block not in fitted_blocks(wildcards.dataset):
+        last = fitted_blocks(wildcards.dataset)[-1]
         raise WorkflowError(
             f"The splits of {wildcards.dataset} have no block {wildcards.block}: the last is block {last}."
         )
-    first = (int(wildcards.block) - 1) * splits["block_size"]
-    seeds = split_seeds(splits["seeds"])[first : first + splits["block_size"]]
+    is_whole = wildcards.block != SIZES
+    first = (int(wildcards.block) - 1) * splits["block_size"] if is_whole else 0
+    number = splits["block_size"] if is_whole else min(sizes["splits"], splits["block_size"])
+    seeds = split_seeds(splits["seeds"])[first : first + number]
     method = splits.get("method", "random")
     settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
+    if not is_whole:
+        settings["training_shares"] = sizes["shares"]
     if method == "random":
         return settings
     return settings | {"method": method} | ({"folds": splits["folds"]} if method == "k_fold" else {})
@@ -138,10 +157,20 @@ def split_settings(wildcards):
 
 def comparison_settings(wildcards):
     """Picks the settings of the comparison of a job's dataset."""
-    splits = config["datasets"][wildcards.dataset]["splits"]
-    method = splits.get("method", "random") if splits["test_share"] != "given" else "given"
     settings = dataset_settings("models", "reference", "null_model", "equivalence")(wildcards)
-    return settings | {"method": method, "trained_again": trained_again(wildcards)}
+    return settings | method_of(wildcards) | {"trained_again": trained_again(wildcards)}
+
+
+def method_of(wildcards):
+    """Tells how the splits of a job's dataset are made; `given` where their rows came with the table."""
+    splits = config["datasets"][wildcards.dataset]["splits"]
+    return {"method": "given" if splits["test_share"] == "given" else splits.get("method", "random")}
+
+
+def size_settings(wildcards):
+    """Picks the settings of the comparison of training sizes of a job's dataset."""
+    unit = config["datasets"][wildcards.dataset].get("target_unit", "")
+    return dataset_settings("models", "task")(wildcards) | method_of(wildcards) | {"target_unit": unit}
 
 
 def trained_again(wildcards):
@@ -227,6 +256,16 @@ def rules_of_data(dataset):
     return [f"fetch{ending}", f"preprocess{ending}", *of_splits]
 
 
+def rules_of_comparison(dataset):
+    """Lists the rules that line up the models of a dataset."""
+    return [
+        "compare",
+        "plot_comparison",
+        "timings",
+        *(["training_sizes"] if has_training_sizes(dataset) else []),
+    ]
+
+
 def outputs_of(rule, **wildcards):
     """Lists the output files of a job."""
     return [port.filled(file, wildcards) for file in workflow.get_rule(rule).output]
@@ -259,7 +298,8 @@ RULES = Path(workflow.basedir) / "workflow" / "rules"
 
 def figures_of(dataset):
     """Lists the figures of a dataset, without their suffix."""
-    return [f"results/{dataset}/{figure}" for figure in ["comparison", "differences"]] + [
+    of_all = ["comparison", "differences", *([SIZES] if has_training_sizes(dataset) else [])]
+    return [f"results/{dataset}/{figure}" for figure in of_all] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]
         for figures in figures_of_model(dataset, model).values()
@@ -271,6 +311,16 @@ def captions():
     """Lists the files with the captions of the figures in the report."""
     names = {f"{Path(figure).name}.rst" for dataset in config["build"] for figure in figures_of(dataset)}
     return [f"workflow/report/{name}" for name in sorted(names)]
+
+
+def of_both_sizes(pattern, models=False):
+    """Gives the input function that lists a file of the first block of splits, and of that with fewer training rows; for each model."""
+    return lambda wildcards: expand(
+        pattern,
+        dataset=wildcards.dataset,
+        model=config["datasets"][wildcards.dataset]["models"] if models else "",
+        block=[1, SIZES],
+    )
 
 
 def fit_records(wildcards):
@@ -314,5 +364,5 @@ def records(wildcards):
 
 
 wildcard_constraints:
-    block=r"[1-9]\d*",
+    block=rf"[1-9]\d*|{SIZES}",
     dataset=alternatives(config["datasets"]),

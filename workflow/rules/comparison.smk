@@ -1,7 +1,7 @@
 # What is made of all models together.
 # In:  the scores, figures and manifest records of the models.
-# Out: results/{dataset}/: leaderboard.csv, differences.csv, scores.parquet, their figures, timings.csv;
-#      results/report.html.
+# Out: results/{dataset}/: leaderboard.csv, differences.csv, scores.parquet, their figures, timings.csv; where the
+#      config has training sizes, training_sizes.csv, its figure and power_laws.csv; results/report.html.
 
 
 rule compare:
@@ -85,6 +85,41 @@ rule plot_comparison:
         "../../scripts/plot_comparison.py"
 
 
+rule training_sizes:
+    """Say what more training rows would bring, by the errors of all models on nested shares of them."""
+    input:
+        table="results/{dataset}/table.parquet",
+        splits=of_both_sizes(rules.split.output.splits),
+        predictions=of_both_sizes(
+            "results/{dataset}/models/{model}/block_{block}/predictions.parquet", models=True
+        ),
+    output:
+        sizes="results/{dataset}/training_sizes.csv",
+        laws="results/{dataset}/power_laws.csv",
+        svg=report(
+            "results/{dataset}/training_sizes.svg",
+            caption="../report/training_sizes.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "training sizes"},
+        ),
+        png="results/{dataset}/training_sizes.png",
+        record="results/manifest/training_sizes/{dataset}.json",
+    log:
+        "results/logs/training_sizes/{dataset}.log",
+    wildcard_constraints:
+        dataset=alternatives(filter(has_training_sizes, config["datasets"])),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000, 20),
+        runtime=growing(10, 0.05),
+    params:
+        spec=spec("training_sizes", size_settings),
+    script:
+        "../../scripts/training_sizes.py"
+
+
 rule timings:
     """Collect what each model of a dataset cost to fit, in seconds and memory."""
     input:
@@ -114,6 +149,7 @@ rule report:
         leaderboards=expand("results/{dataset}/leaderboard.csv", dataset=config["build"]),
         differences=expand("results/{dataset}/differences.csv", dataset=config["build"]),
         scores=expand("results/{dataset}/scores.parquet", dataset=config["build"]),
+        laws=expand("results/{dataset}/power_laws.csv", dataset=filter(has_training_sizes, config["build"])),
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
     output:
         html="results/report.html",
