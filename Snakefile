@@ -29,6 +29,7 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+        outputs_of("rank_models") if ranked() else [],
         # Every file is asked for: of a job that failed, Snakemake runs again only what is missing here.
         [
             outputs_of(rule, dataset=dataset)

@@ -155,6 +155,12 @@ OUTPUTS = {
         "weights.svg": ("The weights of each class, as an image.", ""),
     },
     "results": {
+        "ranks.csv": (
+            "The ranks of the models that all datasets have, where three or more are built: a line for each model and dataset, the best "
+            "model first.",
+            "model dataset rank mean_rank tables critical_difference friedman_p",
+        ),
+        "ranks.svg": ("The mean ranks, and which models cannot be told apart.", ""),
         "report.html": ("The report, one page that needs no other file and no network.", ""),
     },
 }
@@ -269,7 +275,7 @@ def outputs_page() -> str:
 
 def groups() -> str:
     """Writes the groups in which a cluster gets the small jobs, for a profile: a line for each rule."""
-    found = {"data": r"preprocess\w*|split", "report": r"plot_\w+|compare|training_sizes|report"}
+    found = {"data": r"preprocess\w*|split", "report": r"plot_\w+|compare|rank_models|training_sizes|report"}
     lines = [
         f"  {name}: {group}\n"
         for group, pattern in found.items()

@@ -78,7 +78,7 @@ def read_records(path: str) -> list[dict]:
     """Reads a CSV file that ``compare`` wrote, with numbers as numbers and empty fields as None."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
-    text = {"model", "other", "metric", "verdict", "covers", "doubts", "source"}
+    text = {"model", "other", "metric", "verdict", "covers", "doubts", "source", "dataset"}
     return [
         {key: value if key in text else float(value) if value else None for key, value in record.items()}
         for record in records
@@ -185,6 +185,7 @@ def report(
     differences: list[str],
     scores: list[str],
     laws: list[str],
+    ranks: list[str],
     figures: list[str],
     folder: str,
     output: str,
@@ -202,6 +203,7 @@ def report(
         differences: The differences of each pair of models, in that order.
         scores: The scores of all models, in that order.
         laws: The power laws of errors by training rows, of the datasets that have some.
+        ranks: The ranks of the models over all datasets, and their figure; none if there are none.
         figures: All figures, as SVG files under ``results/{dataset}/``.
         folder: The folder with the page's Jinja2 template, ``report.html.j2``, and the captions.
         output: The HTML file to write.
@@ -219,6 +221,8 @@ def report(
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = environment.from_string(Path(folder, "report.html.j2").read_text(encoding="utf-8")).render(
         sections=sections,
+        ranks=[record for record in read_records(ranks[0]) if record["dataset"] == build[0]] if ranks else [],
+        ranks_figure=figure(ranks[1], {}, Path(folder)) if ranks else None,
         models=models,
         versions=versions,
         higher_is_better=HIGHER_IS_BETTER,

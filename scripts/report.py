@@ -12,6 +12,7 @@ if __name__ == "__main__":
             differences=list(snakemake.input.differences),
             scores=list(snakemake.input.scores),
             laws=list(snakemake.input.laws),
+            ranks=list(snakemake.input.ranks),
             figures=list(snakemake.input.figures),
             folder=snakemake.params.folder,
             output=snakemake.output.html,

@@ -35,10 +35,9 @@ def answer(
             continue
         text = f"{line['label']} ({number(pair['difference'])}, {number(pair['together_low'])} to {number(pair['together_high'])})"
         if pair["verdict"] == "open" and pair["rows_for_sign"] and pair["rows_needed"]:
-            text = (
-                f"{text[:-1]}; about {pair['rows_for_sign']:,.0f} rows would tell if the difference is what it seems, and "
-                f"{pair['rows_needed']:,.0f} in any case)"
-            )
+            sign, needed = pair["rows_for_sign"], pair["rows_needed"]
+            either = f"about {sign:,.0f} rows would tell if the difference is what it seems, and {needed:,.0f} in any case"
+            text = f"{text[:-1]}; {either if sign < needed else f'about {needed:,.0f} rows would tell'})"
         by_verdict.setdefault(pair["verdict"], []).append(text)
     words = {
         "better": "It is better than {}.",

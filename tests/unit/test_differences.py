@@ -190,6 +190,9 @@ def test_a_model_that_is_open_says_how_many_rows_would_settle_it():
     (_, sentence) = said("ab", [record])
     for key, words in (("rows_for_sign", "rows would tell"), ("rows_needed", "in any case")):
         assert f"{record[key]:,.0f} {words}" in sentence
+    # Where the region is wider than the difference, fewer rows settle it than show its sign.
+    (_, sentence) = said("ab", [record | {"rows_for_sign": 500.0, "rows_needed": 400.0}])
+    assert "; about 400 rows would tell)" in sentence and "500" not in sentence
 
 
 def test_two_models_that_are_nearly_the_same_spoil_no_other_verdict():

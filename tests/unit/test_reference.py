@@ -18,6 +18,7 @@ from support.given import given
 from support.tree import ROOT
 
 from lineup.comparison.leaderboard import compare
+from lineup.comparison.ranks import rank_models
 from lineup.comparison.training_sizes import training_sizes
 from lineup.config import schema as config_schema
 from lineup.config import validate
@@ -232,6 +233,8 @@ def files(tmp_path_factory, prepare, logger):
     fit_linear(table, cut, **fewer, logger=logger)
     predictions = [linear["predictions"], fewer["predictions"]]
     training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "random", logger)
+    ranks = str(folder / "ranks.csv")
+    rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "regression"), ranks, logger)
     record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
     record["rule"], record["cost"] = (
         "fit",
@@ -240,6 +243,7 @@ def files(tmp_path_factory, prepare, logger):
     (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
     timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
     return {
+        "results/": [ranks],
         "results/{dataset}/": [*summaries.values(), *sizes, str(folder / "timings.csv")],
         "results/{dataset}/splits/": [splits],
         "results/{dataset}/models/{model}/": [trainings],

@@ -114,6 +114,7 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         "differences": [differences],
         "scores": [scores],
         "laws": [],
+        "ranks": [],
         "figures": [str(path) for path in figures],
         "folder": str(TEMPLATE.parent),
         "output": str(folder / "results" / "report.html"),

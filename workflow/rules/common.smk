@@ -112,6 +112,17 @@ def fitted_blocks(dataset):
     return [*map(str, blocks(dataset)), *([SIZES] if has_training_sizes(dataset) else [])]
 
 
+# Ranks of models say something from so many datasets on.
+FEWEST_DATASETS = 3
+
+
+def ranked():
+    """Lists the models that all datasets to build have, where their ranks say something; else none."""
+    lists = [config["datasets"][dataset]["models"] for dataset in config["build"]]
+    common = [model for model in lists[0] if all(model in models for models in lists)] if lists else []
+    return common if len(lists) >= FEWEST_DATASETS and len(common) > 1 else []
+
+
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
@@ -310,17 +321,17 @@ def figures_of(dataset):
 def captions():
     """Lists the files with the captions of the figures in the report."""
     names = {f"{Path(figure).name}.rst" for dataset in config["build"] for figure in figures_of(dataset)}
+    names |= {"ranks.rst"} if ranked() else set()
     return [f"workflow/report/{name}" for name in sorted(names)]
 
 
 def of_both_sizes(pattern, models=False):
     """Gives the input function that lists a file of the first block of splits, and of that with fewer training rows; for each model."""
-    return lambda wildcards: expand(
-        pattern,
-        dataset=wildcards.dataset,
-        model=config["datasets"][wildcards.dataset]["models"] if models else "",
-        block=[1, SIZES],
-    )
+    return lambda wildcards: [
+        port.filled(pattern, {"dataset": wildcards.dataset, "model": model, "block": block})
+        for model in (config["datasets"][wildcards.dataset]["models"] if models else [""])
+        for block in (1, SIZES)
+    ]
 
 
 def fit_records(wildcards):

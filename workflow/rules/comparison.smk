@@ -120,6 +120,39 @@ rule training_sizes:
         "../../scripts/training_sizes.py"
 
 
+rule rank_models:
+    """Rank the models that all datasets have, where there are three or more."""
+    input:
+        expand("results/{dataset}/leaderboard.csv", dataset=config["build"]),
+    output:
+        ranks="results/ranks.csv",
+        svg=report(
+            "results/ranks.svg",
+            caption="../report/ranks.rst",
+            category="all datasets",
+            labels={"model": "all", "figure": "ranks"},
+        ),
+        png="results/ranks.png",
+        record="results/manifest/rank_models/rank_models.json",
+    log:
+        "results/logs/rank_models/rank_models.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        spec=spec(
+            "rank_models",
+            lambda wildcards: {
+                "tasks": {dataset: config["datasets"][dataset]["task"] for dataset in config["build"]}
+            },
+        ),
+    script:
+        "../../scripts/rank_models.py"
+
+
 rule timings:
     """Collect what each model of a dataset cost to fit, in seconds and memory."""
     input:
@@ -150,6 +183,7 @@ rule report:
         differences=expand("results/{dataset}/differences.csv", dataset=config["build"]),
         scores=expand("results/{dataset}/scores.parquet", dataset=config["build"]),
         laws=expand("results/{dataset}/power_laws.csv", dataset=filter(has_training_sizes, config["build"])),
+        ranks=["results/ranks.csv", "results/ranks.svg"] if ranked() else [],
         figures=[f"{figure}.svg" for dataset in config["build"] for figure in figures_of(dataset)],
     output:
         html="results/report.html",

@@ -1,0 +1,55 @@
+"""Draws models on a line, and which of them cannot be told apart."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from lineup.comparison.ranks import groups_of
+from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure
+
+
+def draw_groups(
+    axes: Axes, values: dict[str, float], are_apart: Callable[[str, str], bool], digits: int
+) -> None:
+    """Draws each model at its value, the best on top, and a bar beside those that cannot be told apart.
+
+    Args:
+        axes: What to draw on.
+        values: By model, its value, the best first.
+        are_apart: Tells whether two models can be told apart.
+        digits: Digits after the point of the values.
+    """
+    names = list(values)
+    places = {name: len(names) - 1 - place for place, name in enumerate(names)}
+    groups = groups_of(names, are_apart)
+    for name, value in values.items():
+        axes.plot(value, places[name], "o", color=BLUE, markersize=6, zorder=3)
+        axes.annotate(
+            f"{value:.{digits}f}", (value, places[name]), (0, 6), textcoords="offset points", ha="center", fontsize=8
+        )  # fmt: skip
+    for number, group in enumerate(groups):
+        # In coordinates of the axes, from the right edge on.
+        x = 1.03 + 0.035 * number
+        ends = [places[group[-1]] - 0.25, places[group[0]] + 0.25]
+        axes.plot([x, x], ends, color=GREY, linewidth=4, transform=axes.get_yaxis_transform(), clip_on=False)
+    axes.set_yticks(list(places.values()), [label(name) for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.1)
+
+
+def plot_ranks(ranks: str, svg: str, png: str) -> None:
+    """Draws the mean ranks over several tables, with bars beside models that are no further apart than the critical difference."""
+    with Path(ranks).open(newline="", encoding="utf-8") as file:
+        records = list(csv.DictReader(file))
+    means = {record["model"]: float(record["mean_rank"]) for record in records}
+    apart, tables = float(records[0]["critical_difference"]), int(records[0]["tables"])
+    figure, axes = new_figure(6.3, 1.3 + 0.42 * len(means))
+    draw_groups(axes, means, lambda one, other: abs(means[one] - means[other]) > apart, 2)
+    axes.set(
+        title=f"Mean rank on {tables} tables, 1 is best",
+        xlabel=f"mean rank; a bar beside models: no further apart than {apart:.2f}",
+    )
+    save_figure(figure, svg, png)
