@@ -8,7 +8,12 @@ if __name__ == "__main__":
         files, out, settings = snakemake.input, snakemake.output, dict(snakemake.params.spec["settings"])
         reference = settings.pop("reference")
         plot_scores(
-            files.scores, files.leaderboard, **settings, svg=out.comparison_svg, png=out.comparison_png
+            files.scores,
+            files.leaderboard,
+            files.differences,
+            **settings,
+            svg=out.comparison_svg,
+            png=out.comparison_png,
         )
         plot_differences(
             files.scores,

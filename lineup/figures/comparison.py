@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import read_table
+from lineup.figures.ranks import draw_bars
 from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
 
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
@@ -135,9 +136,16 @@ def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.
 
 
 def plot_scores(
-    scores: str, leaderboard: str, task: str, target_unit: str, null_model: str, svg: str, png: str
+    scores: str,
+    leaderboard: str,
+    differences: str,
+    task: str,
+    target_unit: str,
+    null_model: str,
+    svg: str,
+    png: str,
 ) -> None:
-    """Draws the first metric of each model over the splits.
+    """Draws the first metric of each model over the splits, and at the edge which models cannot be told apart.
 
     A bar is the central 90 % of many splits; of an accuracy it is the interval in the leaderboard, if there
     is one.
@@ -145,6 +153,7 @@ def plot_scores(
     Args:
         scores: The scores of all models, as ``compare`` wrote them.
         leaderboard: The leaderboard, as ``compare`` wrote it.
+        differences: The differences of each pair, likewise.
         task: ``regression`` or ``classification``.
         target_unit: Unit of the target, empty if it has none.
         null_model: What the null model predicts.
@@ -167,7 +176,20 @@ def plot_scores(
     where = f"{WHAT[task]} seed {seed}" if splits == 1 else f"{splits:,} {WHAT[task]}s"
     what = with_unit(f"{name} on the test rows", target_unit)
     axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
+    places = {model: place for place, model in reversed(list(enumerate(named)))}
+    apart = pairs_apart(differences, metric, null_model)
+    draw_bars(axes, places, lambda one, other: frozenset((one, other)) in apart)
     save_figure(figure, svg, png)
+
+
+def pairs_apart(differences: str, metric: str, null_model: str) -> set[frozenset[str]]:
+    """Lists the pairs of models, by label, of which one is better by a metric."""
+    with Path(differences).open(newline="", encoding="utf-8") as file:
+        return {
+            frozenset(model_label(record[key], null_model) for key in ("model", "other"))
+            for record in csv.DictReader(file)
+            if record["metric"] == metric and record["verdict"] in ("better", "worse")
+        }
 
 
 def plot_differences(

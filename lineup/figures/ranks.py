@@ -5,9 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from lineup.comparison.ranks import groups_of
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure
+
+
+def draw_bars(axes: Axes, places: dict[str, float], are_apart: Callable[[str, str], bool]) -> None:
+    """Draws a bar at the right edge beside each run of models that cannot be told apart.
+
+    Args:
+        axes: What to draw on.
+        places: By model, its place on the y axis, the best first.
+        are_apart: Tells whether two models can be told apart.
+    """
+    for number, group in enumerate(groups_of(list(places), are_apart)):
+        low, high = places[group[-1]] - 0.25, places[group[0]] + 0.25
+        # Across it goes by the axes, from the right edge on.
+        where = {"transform": axes.get_yaxis_transform(), "clip_on": False}
+        axes.add_patch(Rectangle((1.02 + 0.03 * number, low), 0.012, high - low, color=GREY, **where))
 
 
 def draw_groups(
@@ -23,17 +39,12 @@ def draw_groups(
     """
     names = list(values)
     places = {name: len(names) - 1 - place for place, name in enumerate(names)}
-    groups = groups_of(names, are_apart)
     for name, value in values.items():
         axes.plot(value, places[name], "o", color=BLUE, markersize=6, zorder=3)
         axes.annotate(
             f"{value:.{digits}f}", (value, places[name]), (0, 6), textcoords="offset points", ha="center", fontsize=8
         )  # fmt: skip
-    for number, group in enumerate(groups):
-        # In coordinates of the axes, from the right edge on.
-        x = 1.03 + 0.035 * number
-        ends = [places[group[-1]] - 0.25, places[group[0]] + 0.25]
-        axes.plot([x, x], ends, color=GREY, linewidth=4, transform=axes.get_yaxis_transform(), clip_on=False)
+    draw_bars(axes, places, are_apart)
     axes.set_yticks(list(places.values()), [label(name) for name in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.grid(axis="y", visible=False)

@@ -44,9 +44,12 @@ def ends_of(differences):
 class Results:
     """Small results of made-up models on several splits, as the jobs write them, in one block or several."""
 
-    def __init__(self, folder, seeds, target="y", unit="kg", features=("a", "b", "c"), blocks=1):
+    def __init__(
+        self, folder, seeds, target="y", unit="kg", features=("a", "b", "c"), blocks=1, verdict="open"
+    ):
         """Writes them into a folder."""
         self.folder, self.seeds, self.features, self.number = folder, seeds, list(features), 0
+        self.verdict = verdict
         self.unit, self.blocks = unit, blocks
         generator = np.random.default_rng(0)
         rows, count = 20, len(seeds)
@@ -155,13 +158,13 @@ class Results:
         )
         with Path(differences).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["model", "other", "metric", "low", "high"])
+            writer.writerow(["model", "other", "metric", "low", "high", "verdict"])
             for model, errors in models.items():
                 if model != reference:
                     ends = ends_of(errors - models[reference]) if count > 1 else ("", "")
-                    writer.writerow([model, reference, "mae", *ends])
-                    writer.writerow([model, f"not_{reference}", "mae", 1, 2])
-                    writer.writerow([model, reference, "rmse", 1, 2])
+                    writer.writerow([model, reference, "mae", *ends, self.verdict])
+                    writer.writerow([model, f"not_{reference}", "mae", 1, 2, "open"])
+                    writer.writerow([model, reference, "rmse", 1, 2, "worse"])
         leaderboard = str(self.folder / f"{name}_board.csv")
         with Path(leaderboard).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -190,7 +193,7 @@ class Results:
                 "some_model", self.learning_curves, unit, **({"validation": "test"} | out)
             ),
             "scores": lambda: plot_comparison.plot_scores(
-                scores, leaderboard, "regression", unit, null_model, **out
+                scores, leaderboard, differences, "regression", unit, null_model, **out
             ),
             "differences": lambda: plot_comparison.plot_differences(
                 scores, differences, out.pop("reference", "best_one"), "regression", unit, null_model, **out
@@ -762,3 +765,16 @@ def test_the_script_of_least_squares_draws_its_predictions(results, tmp_path):
     runpy.run_path(str(ROOT / "scripts" / "plot_linear.py"), {"snakemake": snakemake}, "__main__")
     assert Path(out["svg"]).read_bytes() == Path(svg).read_bytes()
     assert Path(out["png"]).read_bytes() == Path(png).read_bytes()
+
+
+@pytest.mark.parametrize("verdict", ["open", "equivalent", "better", "worse"])
+def test_models_that_cannot_be_told_apart_have_a_bar_at_the_edge(results, drawn, verdict):
+    made = results(seeds=(4, 1), verdict=verdict)
+    made.draw("scores")
+    axes = drawn[-1].axes[0]
+    bars = [bar for bar in axes.patches if bar.get_x() > 1]
+    # The pairs that do not stand in the table are open, too.
+    whole = [[bar.get_y(), bar.get_y() + bar.get_height()] for bar in bars]
+    places = len(axes.get_yticks())
+    assert ([-0.25, places - 0.75] in whole) == (verdict in ("open", "equivalent"))
+    assert whole
