@@ -144,7 +144,10 @@ OUTPUTS = {
             "The scores of several trainings on the first splits, where `trainings` asks for them.",
             "seed training mae rmse r2",
         ),
-        "predictions.svg": ("Predicted against actual targets of the test rows.", ""),
+        "predictions.svg": (
+            "Predicted against actual targets of the test rows, residuals, and the coverage of conformal intervals.",
+            "",
+        ),
         "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
         "path.svg": ("Coefficients of the first split, by penalty.", ""),
         "selection.svg": ("The chosen penalties, and in how many splits each coefficient is kept.", ""),

@@ -346,13 +346,13 @@ def test_any_name_is_drawn_as_text(results, drawn, figure):
     made = results((4, 1), target=TARGET, unit=UNIT, features=NAMES)
     svg, _ = made.draw(figure)
     axes = drawn[0].axes[-1]
-    words = f"{axes.get_xlabel()} {axes.get_ylabel()}"
+    words = " ".join(f"{one.get_xlabel()} {one.get_ylabel()}" for one in drawn[0].axes)
     assert (UNIT in words) == (figure != "selection")
     assert (TARGET in words) == (figure == "predictions")
     ticks = axes.get_yticklabels()
     assert not any(text.get_parse_math() for text in (axes.xaxis.label, axes.yaxis.label, axes.title, *ticks))
     # Every dollar sign is among the glyphs that are drawn: none of them started a formula.
-    words += "".join([*legend(axes), *(text.get_text() for text in ticks)])
+    words += "".join([*(legend(axes) if axes.get_legend() else []), *(text.get_text() for text in ticks)])
     glyph = get_font(findfont("DejaVu Sans")).get_char_index(ord("$"))
     uses = Path(svg).read_text(encoding="utf-8").count(f'xlink:href="#DejaVuSans-{glyph:x}"')
     assert uses == words.count("$") >= 2
@@ -373,11 +373,11 @@ def test_the_legend_of_the_paths_names_the_largest_whatever_they_are_called(resu
 def test_the_predictions_of_the_first_split_stand_out(results, drawn, seeds, blocks):
     made = results(seeds, blocks=blocks)
     made.draw("predictions")
-    (axes,) = drawn[0].axes
+    axes, *_ = drawn[0].axes
     (shown,) = points(axes)
     np.testing.assert_array_equal(shown, np.column_stack([made.actual[0], made.predicted[0]]))
     mae = np.abs(made.actual[0] - made.predicted[0]).mean()
-    assert axes.get_title(loc="left") == f"some model, test rows of split seed {seeds[0]}: MAE {mae:#.4g}"
+    assert axes.get_title(loc="left") == f"some model, split seed {seeds[0]}: MAE {mae:#.4g}"
     # The points are those of no other split.
     assert not any(np.array_equal(made.predicted[0], other) for other in made.predicted[1:])
     spans = [one for one in axes.collections if isinstance(one, LineCollection)]
@@ -778,3 +778,34 @@ def test_models_that_cannot_be_told_apart_have_a_bar_at_the_edge(results, drawn,
     places = len(axes.get_yticks())
     assert ([-0.25, places - 0.75] in whole) == (verdict in ("open", "equivalent"))
     assert whole
+
+
+@SOME
+def test_residuals_and_their_means_in_tenths(results, drawn, seeds, blocks):
+    made = results(seeds, blocks=blocks)
+    made.draw("predictions")
+    axes = drawn[0].axes[1]
+    (shown,) = points(axes)
+    left = made.actual - made.predicted
+    np.testing.assert_allclose(shown, np.column_stack([made.predicted[0], left[0]]))
+    means = axes.lines[-1].get_xydata()
+    # As many predictions in each tenth as there are in the others, give or take one.
+    order = np.argsort(made.predicted.ravel())
+    assert len(means) == min(10, made.predicted.size)
+    if made.predicted.size >= 100:
+        tenths = np.array_split(order, 10)
+        expected = [[made.predicted.ravel()[one].mean(), left.ravel()[one].mean()] for one in tenths]
+        np.testing.assert_allclose(means, expected, atol=1.5)
+
+
+@SOME
+def test_the_coverage_of_intervals(results, drawn, seeds, blocks):
+    """Of five test rows, three are known: their largest residual is for 75 %."""
+    made = results(seeds, blocks=blocks)
+    made.draw("predictions")
+    axes = drawn[0].axes[2]
+    left = np.abs(made.actual - made.predicted)
+    x, y = axes.lines[-1].get_xydata()[-1]
+    assert x == pytest.approx(75)
+    held = left[:, 1::2] <= left[:, ::2].max(axis=1, keepdims=True)
+    assert y == pytest.approx(100 * held.mean())
