@@ -87,6 +87,10 @@ OUTPUTS = {
             "model rows more_rows floor scale exponent misfit from_rows error more_error gain low high covers",
         ),
         "training_sizes.svg": ("The errors and the laws.", ""),
+        "variance.svg": (
+            "What the scores vary by, rows or seed, where networks are trained several times.",
+            "",
+        ),
         "comparison.svg": ("Mean absolute error, or accuracy, of each model over the splits.", ""),
         "differences.svg": ("The same, minus that of the reference.", ""),
         "timings.csv": ("Cost of fitting each model.", "model jobs wall_seconds cpu_seconds peak_memory_mib"),

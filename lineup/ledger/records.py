@@ -20,7 +20,7 @@ RECORD = "record"
 FOLDER = Path("results") / "manifest"
 
 # The wildcards that the place of a file shows are the name of the record of its job, with points between them.
-PLACE = re.compile(r"results/([^/]+)/(?:models/([^/]+)/)?(?:splits/)?(?:block_(\d+))?")
+PLACE = re.compile(r"results/([^/]+)/(?:models/([^/]+)/)?(?:splits/)?(?:block_(\w+))?")
 
 LONGEST = 60  # characters of a value in a message
 
@@ -121,7 +121,8 @@ def altered(files: dict[str, str]) -> list[str]:
     found = []
     for file, digest in files.items():
         place = PLACE.match(file)
-        name = ".".join(filter(None, place.groups())) if place else ""
+        # The record of files at the top has their name.
+        name = ".".join(filter(None, place.groups())) if place else Path(file).stem
         records = filter(None, map(read_record, FOLDER.glob(f"*/{name}.json")))
         written = {record["outputs"][file]["sha256"] for record in records if file in record["outputs"]}
         if written and digest not in written:

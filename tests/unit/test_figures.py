@@ -26,6 +26,7 @@ from lineup.figures import comparison as plot_comparison
 from lineup.figures import lasso as plot_lasso
 from lineup.figures import learning_curves as plot_mlp
 from lineup.figures import predictions as plot_predictions
+from lineup.figures import variance as plot_variance
 from lineup.figures.comparison import OUTLINE
 from lineup.figures.style import BLUE, GREY, ORANGE, label, logarithmic_x, new_figure, with_unit
 
@@ -809,3 +810,19 @@ def test_the_coverage_of_intervals(results, drawn, seeds, blocks):
     assert x == pytest.approx(75)
     held = left[:, 1::2] <= left[:, ::2].max(axis=1, keepdims=True)
     assert y == pytest.approx(100 * held.mean())
+
+
+def test_what_scores_vary_by(drawn, monkeypatch, tmp_path):
+    """Variances of 16 and 4, the first with three quarters by the seed; a model of which nothing is known is left out."""
+    monkeypatch.setattr(plot_variance, "save_figure", lambda figure, *_: drawn.append(figure))
+    board = tmp_path / "board.csv"
+    board.write_text(
+        "model,mae_sd,seed_share\nnet,4,0.75\nother,9,\nplain,2,\nnull_model,8,\n", encoding="utf-8"
+    )
+    plot_variance.plot_variance(str(board), "regression", ["net"], ["plain"], "a.svg", "a.png")
+    (axes,) = drawn[0].axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["plain", "net"]
+    rows, seeds = (np.array([bar.get_width() for bar in bars]) for bars in axes.containers)
+    np.testing.assert_allclose(rows, [25, 25])
+    np.testing.assert_allclose(seeds, [0, 75])
+    assert [text.get_text() for text in axes.texts] == ["no seed", "75 % seed"]

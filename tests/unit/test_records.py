@@ -251,14 +251,11 @@ def rules_with_records():
             yield rule.partition(":")[0], re.findall(r'"(results/[^"]+)"', outputs[1])
 
 
+@pytest.mark.parametrize("block", ["30", "training_sizes"])
 @pytest.mark.parametrize(("rule", "outputs"), [*rules_with_records()])
-def test_the_place_of_each_file_gives_the_name_of_its_record(tmp_path, monkeypatch, rule, outputs):
-    """But for the files at the top, which no job reads."""
+def test_the_place_of_each_file_gives_the_name_of_its_record(tmp_path, monkeypatch, rule, outputs, block):
     monkeypatch.chdir(tmp_path)
-    if rule == "report":
-        assert {Path(path).parent for path in outputs[:-1]} == {Path("results")}
-        return
-    *files, path = [path.format(dataset="trial_1", model="block_2", block=30) for path in outputs]
+    *files, path = [path.format(dataset="trial_1", model="block_2", block=block) for path in outputs]
     Path(path).parent.mkdir(parents=True)
     parts = {"rule": rule, "wildcards": {}, "inputs": {}, "specification": {}}
     written = {file: {"sha256": "a", "bytes": 1} for file in files}

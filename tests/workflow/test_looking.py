@@ -83,7 +83,15 @@ def test_dry_run_plans_all_rules_but_the_check(look):
     spare -= {config["models"][name]["kind"] for name in named}
     unnamed = {f"{what}_{kind}" for what in ("fit", "plot") for kind in spare}
     # No shipped dataset has a file of splits or training sizes, no three are built, and no shipped network is trained again.
-    asked = {"verify", "describe", "fetch_splits", "train_again", "training_sizes", "rank_models"}
+    asked = {
+        "verify",
+        "describe",
+        "fetch_splits",
+        "train_again",
+        "plot_variance",
+        "training_sizes",
+        "rank_models",
+    }
     assert planned == set(RULES) - asked - unnamed
 
 

@@ -66,7 +66,7 @@ def test_the_leaderboard_tells_it_and_nothing_else_changes(tmp_path):
     assert project.run("--cores", "2").status == 0
     network |= {"trainings": 2, "trainings_splits": 2}
     jobs = {job.split(".")[0] for job in project.dry_run().jobs}
-    assert jobs == {"train_again", "compare", "plot_comparison", "report"}
+    assert jobs == {"train_again", "compare", "plot_comparison", "plot_variance", "report"}
     run = project.run("--cores", "2")
     assert run.status == 0, run.text
     board = read_board(folder / "results" / "mine" / "leaderboard.csv")

@@ -189,6 +189,20 @@ def trained_again(wildcards):
     return list(filter(is_trained_again, config["datasets"][wildcards.dataset]["models"]))
 
 
+def has_trained_again(dataset):
+    """Tells whether a model of a dataset is trained several times on some splits, of which there are several."""
+    models, splits = config["datasets"][dataset]["models"], config["datasets"][dataset]["splits"]
+    return any(map(is_trained_again, models)) and len(split_seeds(splits["seeds"])) > 1
+
+
+def variance_settings(wildcards):
+    """Picks the settings of the figure of what the scores of a job's dataset vary by."""
+    models = config["datasets"][wildcards.dataset]["models"]
+    seedless = [model for model in models if "seed" not in config["models"][model]]
+    task = dataset_settings("task")(wildcards)
+    return task | {"trained_again": trained_again(wildcards), "seedless": seedless}
+
+
 def model_settings(*left_out):
     """Picks the settings of a job's model, less some."""
     return lambda wildcards: {
@@ -269,11 +283,12 @@ def rules_of_data(dataset):
 
 def rules_of_comparison(dataset):
     """Lists the rules that line up the models of a dataset."""
+    more = {"training_sizes": has_training_sizes, "plot_variance": has_trained_again}
     return [
         "compare",
         "plot_comparison",
         "timings",
-        *(["training_sizes"] if has_training_sizes(dataset) else []),
+        *(rule for rule, is_asked in more.items() if is_asked(dataset)),
     ]
 
 
@@ -309,7 +324,12 @@ RULES = Path(workflow.basedir) / "workflow" / "rules"
 
 def figures_of(dataset):
     """Lists the figures of a dataset, without their suffix."""
-    of_all = ["comparison", "differences", *([SIZES] if has_training_sizes(dataset) else [])]
+    more = {SIZES: has_training_sizes, "variance": has_trained_again}
+    of_all = [
+        "comparison",
+        "differences",
+        *(figure for figure, is_asked in more.items() if is_asked(dataset)),
+    ]
     return [f"results/{dataset}/{figure}" for figure in of_all] + [
         f"results/{dataset}/models/{model}/{figure}"
         for model in config["datasets"][dataset]["models"]

@@ -85,6 +85,35 @@ rule plot_comparison:
         "../../scripts/plot_comparison.py"
 
 
+rule plot_variance:
+    """Draw what the scores of a dataset vary by, where networks are trained several times on some splits."""
+    input:
+        rules.compare.output.leaderboard,
+    output:
+        svg=report(
+            "results/{dataset}/variance.svg",
+            caption="../report/variance.rst",
+            category="{dataset}",
+            labels={"model": "all", "figure": "variance"},
+        ),
+        png="results/{dataset}/variance.png",
+        record="results/manifest/plot_variance/{dataset}.json",
+    log:
+        "results/logs/plot_variance/{dataset}.log",
+    wildcard_constraints:
+        dataset=alternatives(filter(has_trained_again, config["datasets"])),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        spec=spec("plot_variance", variance_settings),
+    script:
+        "../../scripts/plot_variance.py"
+
+
 rule training_sizes:
     """Say what more training rows would bring, by the errors of all models on nested shares of them."""
     input:
@@ -133,7 +162,7 @@ rule rank_models:
             labels={"model": "all", "figure": "ranks"},
         ),
         png="results/ranks.png",
-        record="results/manifest/rank_models/rank_models.json",
+        record="results/manifest/rank_models/ranks.json",
     log:
         "results/logs/rank_models/rank_models.log",
     conda:
