@@ -55,7 +55,7 @@ def plot_training_sizes(sizes: str, laws: str, task: str, target_unit: str, svg:
         xlabel="training rows (logarithmic)",
         ylabel=with_unit(error, target_unit),
     )
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside lower center", ncols=min(len(names), 4))
     save_figure(figure, svg, png)
 
 

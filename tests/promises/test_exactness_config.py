@@ -3,7 +3,18 @@
 import copy
 
 import pytest
-from support.changes import PARAGRAPH, Change, append, check, each, edit, finish, model, setting, several
+from support.changes import (
+    PARAGRAPH,
+    Change,
+    append,
+    check,
+    each_planned,
+    edit,
+    finish,
+    model,
+    setting,
+    several,
+)
 from support.data import small_csv, small_dataset
 from support.jobs import (
     ALL,
@@ -469,6 +480,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_planned(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

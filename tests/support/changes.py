@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -89,7 +89,25 @@ class Change:
 
 def each(changes):
     """Gives a parameter of a test for each change."""
-    return [pytest.param(change, id=re.sub(r"\W+", "-", change.name).strip("-")) for change in changes]
+    return [pytest.param(change, id=_id_of(change)) for change in changes]
+
+
+def each_planned(changes):
+    """Gives these, too, but of changes after which the same jobs run only the first is run; ``make test-all`` runs the others as well."""
+    found, seen = [], set()
+    for change in changes:
+        same = change.dataset, tuple(sorted(change.jobs))
+        if change.jobs and not change.planned and same in seen:
+            found.append(pytest.param(change, id=f"{_id_of(change)}-run", marks=pytest.mark.slow))
+            change = replace(change, planned=True)
+        elif not change.planned:
+            seen.add(same)
+        found.append(pytest.param(change, id=_id_of(change)))
+    return found
+
+
+def _id_of(change):
+    return re.sub(r"\W+", "-", change.name).strip("-")
 
 
 def names(change, file):
