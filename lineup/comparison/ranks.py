@@ -1,11 +1,12 @@
-"""Ranks of models over several tables, and groups of models that cannot be told apart."""
+"""Ranks of models over several tables."""
 
 import csv
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.special import chdtrc
 
 from lineup.comparison.intervals import CONFIDENCE
 from lineup.comparison.leaderboard import write_csv
@@ -22,8 +23,6 @@ def ranks_of(errors: np.ndarray) -> np.ndarray:
 
 def friedman(ranks: np.ndarray) -> float:
     """Tests with ranks (N, k) whether all models are alike: the p-value of Friedman's chi-squared, with its correction for ties."""
-    from scipy.special import chdtrc
-
     tables, models = ranks.shape
     spread = ((ranks - (models + 1) / 2) ** 2).sum()
     if spread == 0:
@@ -41,19 +40,6 @@ def critical_difference(tables: int, models: int) -> float:
 
     quantile = studentized_range.ppf(CONFIDENCE, models, np.inf) / np.sqrt(2)
     return float(quantile * np.sqrt(models * (models + 1) / (6 * tables)))
-
-
-def groups_of(names: Sequence[str], are_apart: Callable[[str, str], bool]) -> list[list[str]]:
-    """Lists the longest runs of models, in their order, of which no two are apart; none of one model alone."""
-    found, end = [], 0
-    for start in range(len(names)):
-        stop = start + 1
-        while stop < len(names) and not any(are_apart(names[stop], one) for one in names[start:stop]):
-            stop += 1
-        if stop > max(end, start + 1):
-            found.append(list(names[start:stop]))
-        end = max(end, stop)
-    return found
 
 
 def errors_in(leaderboard: str, task: str) -> dict[str, float]:

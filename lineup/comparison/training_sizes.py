@@ -187,7 +187,7 @@ def training_sizes(
 
     Args:
         table: The prepared table.
-        splits: The first block of splits, and that with its first splits at each share, see ``lineup/data/splits.py``.
+        splits: The first block of splits, and that with its first splits at each share, see ``lineup/data/training_shares.py``.
         predictions: Of each model those on the two.
         sizes_csv: CSV file to write: see ``sizes_of``.
         laws_csv: CSV file to write: see ``law_of``.

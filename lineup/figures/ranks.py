@@ -1,14 +1,26 @@
 """Draws models on a line, and which of them cannot be told apart."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from lineup.comparison.ranks import groups_of
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure
+
+
+def groups_of(names: Sequence[str], are_apart: Callable[[str, str], bool]) -> list[list[str]]:
+    """Lists the longest runs of models, in their order, of which no two are apart; none of one model alone."""
+    found, end = [], 0
+    for start in range(len(names)):
+        stop = start + 1
+        while stop < len(names) and not any(are_apart(names[stop], one) for one in names[start:stop]):
+            stop += 1
+        if stop > max(end, start + 1):
+            found.append(list(names[start:stop]))
+        end = max(end, stop)
+    return found
 
 
 def draw_bars(axes: Axes, places: dict[str, float], are_apart: Callable[[str, str], bool]) -> None:

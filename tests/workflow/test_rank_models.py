@@ -9,7 +9,8 @@ from support.data import small_csv
 from support.runs import Project
 from support.tree import ROOT
 
-from lineup.comparison.ranks import critical_difference, friedman, groups_of, ranks_of
+from lineup.comparison.ranks import critical_difference, friedman, ranks_of
+from lineup.figures.ranks import groups_of
 
 
 @pytest.mark.parametrize("seed", range(5))
