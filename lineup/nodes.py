@@ -1,7 +1,6 @@
 """What the nodes of a Slurm have, beside what the jobs of a run ask for."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def _amounts(cpus: int, megabytes: int, minutes: float) -> str:
 
 def watch_requests() -> Callable[[Request], None]:
     """Gives the function that warns of each submission that no node can take, once for each name and amount."""
-    cluster = nodes() if shutil.which("sinfo") else []
+    cluster = nodes()
     told = set()
 
     def look(request: Request) -> None:

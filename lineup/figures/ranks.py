@@ -1,4 +1,4 @@
-"""Draws models on a line, and which of them cannot be told apart."""
+"""Draws the ranks of models over several tables, and which models cannot be told apart."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -38,31 +38,6 @@ def draw_bars(axes: Axes, places: dict[str, float], are_apart: Callable[[str, st
         axes.add_patch(Rectangle((1.02 + 0.03 * number, low), 0.012, high - low, color=GREY, **where))
 
 
-def draw_groups(
-    axes: Axes, values: dict[str, float], are_apart: Callable[[str, str], bool], digits: int
-) -> None:
-    """Draws each model at its value, the best on top, and a bar beside those that cannot be told apart.
-
-    Args:
-        axes: What to draw on.
-        values: By model, its value, the best first.
-        are_apart: Tells whether two models can be told apart.
-        digits: Digits after the point of the values.
-    """
-    names = list(values)
-    places = {name: len(names) - 1 - place for place, name in enumerate(names)}
-    for name, value in values.items():
-        axes.plot(value, places[name], "o", color=BLUE, markersize=6, zorder=3)
-        axes.annotate(
-            f"{value:.{digits}f}", (value, places[name]), (0, 6), textcoords="offset points", ha="center", fontsize=8
-        )  # fmt: skip
-    draw_bars(axes, places, are_apart)
-    axes.set_yticks(list(places.values()), [label(name) for name in names])
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.grid(axis="y", visible=False)
-    axes.margins(x=0.1)
-
-
 def plot_ranks(ranks: str, svg: str, png: str) -> None:
     """Draws the mean ranks over several tables, with bars beside models that are no further apart than the critical difference."""
     with Path(ranks).open(newline="", encoding="utf-8") as file:
@@ -70,7 +45,16 @@ def plot_ranks(ranks: str, svg: str, png: str) -> None:
     means = {record["model"]: float(record["mean_rank"]) for record in records}
     apart, tables = float(records[0]["critical_difference"]), int(records[0]["tables"])
     figure, axes = new_figure(6.3, 1.3 + 0.42 * len(means))
-    draw_groups(axes, means, lambda one, other: abs(means[one] - means[other]) > apart, 2)
+    places = {name: len(means) - 1 - place for place, name in enumerate(means)}
+    for name, mean in means.items():
+        axes.plot(mean, places[name], "o", color=BLUE, markersize=6, zorder=3)
+        where = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+        axes.annotate(f"{mean:.2f}", (mean, places[name]), (0, 6), **where)
+    draw_bars(axes, places, lambda one, other: abs(means[one] - means[other]) > apart)
+    axes.set_yticks(list(places.values()), [label(name) for name in means])
+    axes.set_ylim(-0.6, len(means) - 0.4)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.1)
     axes.set(
         title=f"Mean rank on {tables} tables, 1 is best",
         xlabel=f"mean rank; a bar beside models: no further apart than {apart:.2f}",

@@ -51,7 +51,6 @@ def test_what_no_node_has(request_, told):
 
 
 def test_a_warning_is_given_once(monkeypatch, capsys):
-    monkeypatch.setattr(nodes.shutil, "which", lambda _: "/usr/bin/sinfo")
     monkeypatch.setattr(nodes, "nodes", lambda: [SMALL])
     look = nodes.watch_requests()
     for cpus in (1, 3, 3, 4):
