@@ -15,6 +15,7 @@ from lineup.config_errors import hint_of, listed, outermost_first, sentence, sho
 from lineup.errors import InputError, ended
 from lineup.files import Digests, digest_of_list, files_in
 from lineup.kinds import add_to, kinds, kinds_for, problems
+from lineup.metrics import METRICS
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -87,6 +88,7 @@ def _fill_in(config: dict, tree: dict) -> None:
         _set_defaults(dataset, tree["$defs"][dataset["format"]], tree)
         dataset.setdefault("title", name)
         dataset.setdefault("reference", dataset["models"][0])
+        dataset.setdefault("metric", _metric(dataset))
         for model in dataset["models"]:
             if model in PLAIN:
                 config["models"].setdefault(model, {"kind": PLAIN[model]})
@@ -94,6 +96,12 @@ def _fill_in(config: dict, tree: dict) -> None:
         _set_defaults(model, tree["$defs"][model["kind"]], tree)
         for key, other in kinds()[model["kind"]].get("same_length", {}).items():
             model.setdefault(key, [0.0] * len(model[other]))
+
+
+def _metric(dataset: dict) -> str:
+    """Names the metric that ranks where nothing is said: of the classes of a table, of which few may be of one, the log loss."""
+    tables_of_classes = dataset["task"] == "classification" and dataset["format"] == "csv"
+    return "log_loss" if tables_of_classes else next(iter(METRICS[dataset["task"]]))
 
 
 def _set_seeds(splits: dict, default_share: float) -> None:
@@ -212,6 +220,8 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             else:
                 for problem in _unsuited(dataset["task"], models[model]):
                     yield f"{key}.models[{place}]", f"names the model {model!r}, {problem}"
+        if dataset["metric"] not in (known := METRICS[dataset["task"]]):
+            yield f"{key}.metric", f"is {dataset['metric']}, and a {dataset['task']} has {listed(known)}"
         if dataset["reference"] not in dataset["models"]:
             hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"

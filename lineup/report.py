@@ -12,11 +12,12 @@ import numpy as np
 import yaml
 
 from lineup.comparison.answer import answer
-from lineup.comparison.metrics import DEFINITIONS, HIGHER_IS_BETTER, METRICS, decimals, digits_of
+from lineup.comparison.metrics import decimals, digits_of
 from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
+from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, metrics_of
 
 # Significant digits of errors, in the tables.
 SIGNIFICANT = 5
@@ -132,8 +133,8 @@ def section(
     drawn = [
         figure(path, settings, folder) for path in figures if Path(name_of(path)).is_relative_to(results)
     ]
-    metrics = METRICS[settings["task"]]
-    first = next(iter(metrics))
+    first = settings["metric"]
+    metrics = metrics_of(settings["task"], first)
     seeds = split_seeds(settings["splits"]["seeds"])
     few = ", ".join(map(str, seeds)) if len(seeds) <= 12 else None
     lines, pairs = read_leaderboard(leaderboard, settings["null_model"]), read_records(differences)

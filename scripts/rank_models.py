@@ -7,5 +7,5 @@ from lineup.ledger.recorder import job
 if __name__ == "__main__":
     with job(snakemake) as logger:
         made = snakemake.output
-        rank_models(list(snakemake.input), snakemake.params.spec["settings"]["tasks"], made.ranks, logger)
+        rank_models(list(snakemake.input), snakemake.params.spec["settings"]["metrics"], made.ranks, logger)
         plot_ranks(made.ranks, made.svg, made.png)

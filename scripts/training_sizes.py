@@ -14,13 +14,14 @@ if __name__ == "__main__":
             sizes_csv=made.sizes,
             laws_csv=made.laws,
             models=settings["models"],
+            metric=settings["metric"],
             method=settings["method"],
             logger=logger,
         )
         plot_training_sizes(
             sizes=made.sizes,
             laws=made.laws,
-            task=settings["task"],
+            metric=settings["metric"],
             target_unit=settings["target_unit"],
             svg=made.svg,
             png=made.png,

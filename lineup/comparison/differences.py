@@ -9,7 +9,8 @@ from scipy.special import stdtr
 
 from lineup.comparison.intervals import CONFIDENCE, Interval, OverRows, RowsAndTrainings, corrected
 from lineup.comparison.jackknife import Tested, row_jackknife
-from lineup.comparison.metrics import HIGHER_IS_BETTER, signed
+from lineup.comparison.metrics import signed
+from lineup.metrics import HIGHER_IS_BETTER
 
 DRAWS = 20_000
 MOST_TIMES = 4.0

@@ -10,7 +10,7 @@ import pyarrow as pa
 from lineup.comparison.differences import Evidence, differences, region_of
 from lineup.comparison.intervals import CONFIDENCE, RowsAndTrainings, wilson_interval
 from lineup.comparison.jackknife import Tested
-from lineup.comparison.metrics import METRICS, signed
+from lineup.comparison.metrics import signed
 from lineup.comparison.scores import (
     contributions_of,
     doubts_of_fits,
@@ -23,6 +23,7 @@ from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits, read_table, read_tables, write_table
 from lineup.errors import warn
 from lineup.files import name_of, replacing
+from lineup.metrics import LABELS, metrics_of
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
@@ -209,6 +210,7 @@ def compare(
     leaderboard_csv: str,
     differences_csv: str,
     models: list[str],
+    metric: str,
     reference: str,
     null_model: str,
     method: str,
@@ -228,6 +230,7 @@ def compare(
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
         differences_csv: CSV file to write, see ``differences``.
         models: Names of the models, in the order of ``model_scores``.
+        metric: The metric that ranks.
         reference: Name of the model that the others are compared with.
         null_model: ``mean``, ``median`` or ``frequencies``.
         method: How the splits were made, see ``evidence``.
@@ -236,7 +239,7 @@ def compare(
         logger: Where to report.
     """
     design, drawn = read_design(table), read_splits(splits)
-    metrics = list(METRICS[design.task])
+    metrics = list(metrics_of(design.task, metric))
     files = by_model_name(models, model_scores)
     predicted = {
         name: read_predicted(paths, design.task) for name, paths in by_model_name(models, predictions).items()
@@ -249,20 +252,20 @@ def compare(
     ranked = leaderboard(by_model, metrics)
     again = dict(zip(trained_again, map(read_table, trainings), strict=True))
     for record in ranked:
-        record["seed_share"] = seed_share(by_model[record["model"]], again.get(record["model"]), metrics[0])
+        record["seed_share"] = seed_share(by_model[record["model"]], again.get(record["model"]), metric)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     has_groups = "group" in read_schema(table).get("roles", {})
     pairs = []
-    for metric in metrics:
-        one = evidence(metric, design, drawn, in_rank, predicted, method, has_groups, equivalence)
+    for name in metrics:
+        one = evidence(name, design, drawn, in_rank, predicted, method, has_groups, equivalence)
         pairs += differences(one, reference)
-        if one.are_given and metric == "accuracy":
+        if one.are_given and name == "accuracy":
             for record in ranked:
                 record["accuracy_low"], record["accuracy_high"] = accuracy_interval(one, record["model"])
 
-    add_doubts(ranked, files, metrics[0], logger)
+    add_doubts(ranked, files, metric, logger)
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     write_csv(pairs, differences_csv)
     for one in ranked:
-        logger.info("%-24s %s %.5g", one["model"], METRICS[design.task][metrics[0]], one[metrics[0]])
+        logger.info("%-24s %s %.5g", one["model"], LABELS[metric], one[metric])

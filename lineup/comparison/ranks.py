@@ -10,7 +10,7 @@ from scipy.special import chdtrc
 
 from lineup.comparison.intervals import CONFIDENCE
 from lineup.comparison.leaderboard import write_csv
-from lineup.comparison.metrics import METRICS, signed
+from lineup.comparison.metrics import signed
 from lineup.config import NULL_MODEL
 
 
@@ -42,27 +42,28 @@ def critical_difference(tables: int, models: int) -> float:
     return float(quantile * np.sqrt(models * (models + 1) / (6 * tables)))
 
 
-def errors_in(leaderboard: str, task: str) -> dict[str, float]:
-    """Reads the mean of each model by the first metric of a task, lower is better, without the null model."""
-    metric = next(iter(METRICS[task]))
+def errors_in(leaderboard: str, metric: str) -> dict[str, float]:
+    """Reads the mean of each model by a metric, lower is better, without the null model."""
     with Path(leaderboard).open(newline="", encoding="utf-8") as file:
         records = [record for record in csv.DictReader(file) if record["model"] != NULL_MODEL]
     return {record["model"]: float(signed(float(record[metric]), metric)) for record in records}
 
 
 def rank_models(
-    leaderboards: Sequence[str], tasks: dict[str, str], output: str, logger: logging.Logger
+    leaderboards: Sequence[str], metrics: dict[str, str], output: str, logger: logging.Logger
 ) -> None:
-    """Writes the ranks of the models that all tables have, on each by the first metric of its task.
+    """Writes the ranks of the models that all tables have, on each by its metric.
 
     Args:
         leaderboards: The leaderboard of each table.
-        tasks: By table, in that order, its task.
+        metrics: By table, in that order, the metric that ranks.
         output: CSV file to write, a line for each model and table, the best model first: ``model``, ``dataset``, ``rank``,
             ``mean_rank``, ``tables``, ``critical_difference``, ``friedman_p``.
         logger: Where to report.
     """
-    boards = {table: errors_in(path, tasks[table]) for table, path in zip(tasks, leaderboards, strict=True)}
+    boards = {
+        table: errors_in(path, metrics[table]) for table, path in zip(metrics, leaderboards, strict=True)
+    }
     models = [name for name in next(iter(boards.values())) if all(name in board for board in boards.values())]
     ranks = ranks_of(np.array([[board[name] for name in models] for board in boards.values()]))
     chance, apart = friedman(ranks), critical_difference(len(boards), len(models))

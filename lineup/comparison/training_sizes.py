@@ -10,10 +10,10 @@ from lineup.comparison.differences import Evidence, interval_of
 from lineup.comparison.intervals import CONFIDENCE, Interval
 from lineup.comparison.jackknife import Tested
 from lineup.comparison.leaderboard import by_model_name, write_csv
-from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS
 from lineup.comparison.scores import contributions_of, read_predicted
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits
+from lineup.metrics import HIGHER_IS_BETTER
 
 # How many times as many training rows the law is asked about.
 MORE = 4 / 3
@@ -180,6 +180,7 @@ def training_sizes(
     sizes_csv: str,
     laws_csv: str,
     models: list[str],
+    metric: str,
     method: str,
     logger: logging.Logger,
 ) -> None:
@@ -192,13 +193,14 @@ def training_sizes(
         sizes_csv: CSV file to write: see ``sizes_of``.
         laws_csv: CSV file to write: see ``law_of``.
         models: Names of the models, in the order of the predictions.
+        metric: The metric that ranks.
         method: How the splits were made; ``given`` where their rows came with the table.
         logger: Where to report.
     """
     design, (whole, smaller) = read_design(table), [read_splits([path]) for path in splits]
     sizes, laws = [], []
     for model, paths in by_model_name(models, predictions).items():
-        curve = curve_of(design, table, whole, smaller, paths, method)
+        curve = curve_of(design, table, whole, smaller, paths, metric, method)
         sizes += [{"model": model} | one for one in sizes_of(curve)]
         law = law_of(curve)
         laws.append({"model": model} | law)
@@ -211,10 +213,9 @@ def training_sizes(
 
 
 def curve_of(
-    design: Design, table: str, whole: Splits, smaller: Splits, paths: list[str], method: str
+    design: Design, table: str, whole: Splits, smaller: Splits, paths: list[str], metric: str, method: str
 ) -> Curve:
     """Collects what a model did at each size: on ``smaller``, share after share, and on the same splits of ``whole``."""
-    metric = next(iter(METRICS[design.task]))
     number = len(np.unique(smaller.seeds))
     full, parts = whole[:number], len(smaller) // number
     tested = Tested(np.concatenate(list(full.test)), number, len(design.y))

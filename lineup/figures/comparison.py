@@ -7,17 +7,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS, decimals, signed
+from lineup.comparison.metrics import decimals, signed
 from lineup.config import NULL_MODEL
 from lineup.data.tables import read_table
 from lineup.figures.ranks import draw_bars
 from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
+from lineup.metrics import HIGHER_IS_BETTER, LABELS
 
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30
-
-# What a value is of: classes are told on given rows, so that only the training differs.
-WHAT = {"regression": "split", "classification": "training"}
 
 # Significant digits of an error.
 SIGNIFICANT = 4
@@ -139,13 +137,14 @@ def plot_scores(
     scores: str,
     leaderboard: str,
     differences: str,
-    task: str,
+    metric: str,
+    method: str,
     target_unit: str,
     null_model: str,
     svg: str,
     png: str,
 ) -> None:
-    """Draws the first metric of each model over the splits, and at the edge which models cannot be told apart.
+    """Draws the metric that ranks of each model over the splits, and at the edge which models cannot be told apart.
 
     A bar is the central 90 % of many splits; of an accuracy it is the interval in the leaderboard, if there
     is one.
@@ -154,13 +153,14 @@ def plot_scores(
         scores: The scores of all models, as ``compare`` wrote them.
         leaderboard: The leaderboard, as ``compare`` wrote it.
         differences: The differences of each pair, likewise.
-        task: ``regression`` or ``classification``.
+        metric: The metric that models are ranked by.
+        method: How the splits were made; ``given`` where only the trainings differ.
         target_unit: Unit of the target, empty if it has none.
         null_model: What the null model predicts.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    metric, name = next(iter(METRICS[task].items()))
+    name, what = LABELS[metric], "training" if method == "given" else "split"
     values, seed = scores_by_model(scores, metric)
     named, note = without_far_null_model(
         {model_label(model, null_model): points for model, points in values.items()}
@@ -172,10 +172,10 @@ def plot_scores(
         bars = read_bars(leaderboard, f"{metric}_q05", f"{metric}_q95", null_model)
         bar = "90 % of the splits"
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), WHAT[task])
-    where = f"{WHAT[task]} seed {seed}" if splits == 1 else f"{splits:,} {WHAT[task]}s"
-    what = with_unit(f"{name} on the test rows", target_unit)
-    axes.set(title=f"Test {name}, {where}", xlabel=f"{what}\n{note}" if note else what)
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), what)
+    where = f"{what} seed {seed}" if splits == 1 else f"{splits:,} {what}s"
+    measured = with_unit(f"{name} on the test rows", target_unit)
+    axes.set(title=f"Test {name}, {where}", xlabel=f"{measured}\n{note}" if note else measured)
     places = {model: place for place, model in reversed(list(enumerate(named)))}
     apart = pairs_apart(differences, metric, null_model)
     draw_bars(axes, places, lambda one, other: frozenset((one, other)) in apart)
@@ -196,25 +196,27 @@ def plot_differences(
     scores: str,
     differences: str,
     reference: str,
-    task: str,
+    metric: str,
+    method: str,
     target_unit: str,
     null_model: str,
     svg: str,
     png: str,
 ) -> None:
-    """Draws the first metric of each model minus that of the reference, with the interval of the mean.
+    """Draws the metric that ranks of each model minus that of the reference, with the interval of the mean.
 
     Args:
         scores: The scores of all models, as ``compare`` wrote them.
         differences: The differences of each pair, as ``compare`` wrote them.
         reference: The model that the others are compared with.
-        task: ``regression`` or ``classification``.
+        metric: The metric that models are ranked by.
+        method: How the splits were made; ``given`` where only the trainings differ.
         target_unit: Unit of the target, empty if it has none.
         null_model: What the null model predicts.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    metric, name = next(iter(METRICS[task].items()))
+    name, what = LABELS[metric], "training" if method == "given" else "split"
     values, seed = scores_by_model(scores, metric)
     named, note = without_far_null_model(
         {
@@ -228,12 +230,12 @@ def plot_differences(
     figure, axes = new_figure(6.3, 1.4 + 0.5 * len(named))
     axes.axvline(0, color="#444444", linewidth=1, linestyle="--")
     bar = "95 % interval of the mean"
-    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), WHAT[task])
+    draw_distributions(axes, named, seed, bars, bar, decimals(metric, means, SIGNIFICANT), what)
     better = "above" if metric in HIGHER_IS_BETTER else "below"
-    what = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
+    measured = with_unit(f"difference of the {name}: {better} 0 is better", target_unit)
     axes.set(
-        title=f"Test {name} minus that of {label(reference)}, {WHAT[task]} by {WHAT[task]}",
-        xlabel=f"{what}\n{note}" if note else what,
+        title=f"Test {name} minus that of {label(reference)}, {what} by {what}",
+        xlabel=f"{measured}\n{note}" if note else measured,
     )
     save_figure(figure, svg, png)
 

@@ -5,23 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from lineup.comparison.metrics import HIGHER_IS_BETTER, METRICS
 from lineup.comparison.training_sizes import PowerLaw
 from lineup.figures.style import PALETTE, label, logarithmic_x, new_figure, save_figure, with_unit
+from lineup.metrics import HIGHER_IS_BETTER, LABELS
 
 
-def plot_training_sizes(sizes: str, laws: str, task: str, target_unit: str, svg: str, png: str) -> None:
+def plot_training_sizes(sizes: str, laws: str, metric: str, target_unit: str, svg: str, png: str) -> None:
     """Draws the mean error of each model at each training size, and the power law through those that it fits.
 
     Args:
         sizes: The errors, as ``training_sizes`` wrote them.
         laws: The laws, likewise.
-        task: ``regression`` or ``classification``.
+        metric: The metric that models are ranked by.
         target_unit: Unit of the target, empty if it has none.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    metric, name = next(iter(METRICS[task].items()))
+    name = LABELS[metric]
     points = _read(sizes)
     figure, axes = new_figure(6.3, 3.9)
     names = list(dict.fromkeys(one["model"] for one in points))

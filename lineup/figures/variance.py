@@ -5,24 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
-from lineup.comparison.metrics import METRICS
 from lineup.figures.style import BLUE, ORANGE, label, new_figure, save_figure
+from lineup.metrics import LABELS
 
 
 def plot_variance(
-    leaderboard: str, task: str, trained_again: list[str], seedless: list[str], svg: str, png: str
+    leaderboard: str, metric: str, trained_again: list[str], seedless: list[str], svg: str, png: str
 ) -> None:
     """Draws for each model the variance of its score over the splits, by rows and by seed, beside the largest.
 
     Args:
         leaderboard: The leaderboard, as ``compare`` wrote it.
-        task: ``regression`` or ``classification``.
+        metric: The metric that models are ranked by.
         trained_again: The models that were trained several times on some splits.
         seedless: Those whose fit has no seed.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    metric, name = next(iter(METRICS[task].items()))
     with Path(leaderboard).open(newline="", encoding="utf-8") as file:
         records = {record["model"]: record for record in csv.DictReader(file)}
     names = [model for model in reversed(records) if model in (*trained_again, *seedless)]
@@ -42,7 +41,7 @@ def plot_variance(
     axes.set_xlim(0, 118)
     axes.grid(axis="y", visible=False)
     axes.set(
-        title=f"What the {name} varies by over the splits",
+        title=f"What the {LABELS[metric]} varies by over the splits",
         xlabel="variance (% of the largest)",
     )
     figure.legend(loc="outside lower center", ncols=2)

@@ -302,6 +302,7 @@ CHANGES = [
         "training_shares was [0.5, 0.6, 0.8]",
     ),
     Change("null_model", data("null_model", to="mean"), DRAWN, "null_model was median, is mean"),
+    Change("metric", data("metric", to="rmse"), DRAWN, "metric was mae, is rmse"),
     Change(
         "published",
         data("published", to=[{"source": "a", "seed": 3, "mae": {"net": 1.0}}]),

@@ -11,17 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import scipy.stats
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from lineup.comparison.intervals import RowsAndTrainings, wilson_interval
 from lineup.comparison.leaderboard import compare, leaderboard, null_predictions
-from lineup.comparison.metrics import METRICS as METRICS_OF
 from lineup.comparison.metrics import decimals
 from lineup.comparison.metrics import scores as scores_of
 from lineup.comparison.scores import GridEnds, doubts_of_record, score_columns, write_evaluation
 from lineup.data.design import Design, read_design
 from lineup.data.splits import given_splits
 from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, read_table, write_splits, write_table
+from lineup.metrics import METRICS as METRICS_OF
 
 # pandas and numpy sum in different orders: the last digits differ.
 ROUNDING = 1e-12
@@ -95,6 +103,7 @@ def compared(tmp_path, prepare, logger):
             [],
             **paths,
             models=list(NAMES),
+            metric="mae",
             reference=reference,
             null_model=null_model,
             method="random",
@@ -208,7 +217,7 @@ def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, l
     files = [str(tmp_path / name) for name in FILES]
     write_evaluation(design, drawn, np.concatenate(list(design.y[drawn.test])) + 0.5, *files)
     paths = [str(tmp_path / name) for name in ("all.parquet", "leaderboard.csv", "differences.csv")]
-    settings = ["only", "mean", "random", 0.01, []]
+    settings = ["mae", "only", "mean", "random", 0.01, []]
     compare(table, [splits], files[1:], files[:1], [], *paths, ["only"], *settings, logger)
     records = read_csv(paths[2])
     assert [(record["model"], record["other"]) for record in records] == [("null_model", "only")] * 3
@@ -378,7 +387,7 @@ def compared_classes(tmp_path, logger):
                 write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
-        settings = ["bad", "frequencies", "given", 0.01, []]
+        settings = ["accuracy", "bad", "frequencies", "given", 0.01, []]
         compare(str(tmp_path / "table"), splits, *lists, [], *made, list(files), *settings, logger)
         return y[50:], {name: [pair[0] for pair in paths] for name, paths in files.items()}, made
 
@@ -419,21 +428,63 @@ def test_classes_on_given_rows_are_compared_row_by_row(compared_classes, seeds):
         expected = ends_of(RowsAndTrainings.of(*(hits[name].astype(float) for name in ("good", "bad")), True))
     assert [float(record[end]) for end in ("low", "high")] == pytest.approx(expected, rel=1e-9)
     columns = read_table(scores)
-    assert list(columns) == ["model", "seed", "accuracy", "log_loss"]
+    assert list(columns) == ["model", "seed", *METRICS_OF["classification"]]
     assert columns["seed"].tolist() == seeds * 3
 
 
-def test_scores_of_classes_are_those_of_scikit_learn():
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_scores_of_classes_are_those_of_scikit_learn(classes, weighted):
+    """Some probabilities are equal, and a class of the four is in no test row of a split."""
     generator = np.random.default_rng(1)
-    actual, probabilities = generator.integers(0, 4, (3, 50)), generator.dirichlet([1] * 4, (3, 50))
-    scores = scores_of("classification", actual, probabilities)
+    actual, probabilities = (
+        generator.integers(0, classes, (3, 50)),
+        generator.dirichlet([1] * classes, (3, 50)).round(1) + 0.05,
+    )
+    probabilities /= probabilities.sum(axis=2, keepdims=True)
+    actual[2][actual[2] == 2] = 1
+    weights = generator.exponential(size=(3, 50)) if weighted else None
+    scores = scores_of("classification", actual, probabilities, weights)
     for split in range(3):
-        best = probabilities[split].argmax(axis=1)
-        assert scores["accuracy"][split] == pytest.approx(accuracy_score(actual[split], best))
-        assert scores["log_loss"][split] == pytest.approx(
-            log_loss(actual[split], probabilities[split], labels=range(4))
-        )
+        y, p = actual[split], probabilities[split]
+        own = {"sample_weight": None if weights is None else weights[split]}
+        best, there = p.argmax(axis=1), np.unique(y)
+        of = [1] if classes == 2 else range(classes)
+        rates = own | ({} if classes == 2 else {"labels": there, "average": "macro"})
+        ones = np.eye(classes)[y]
+        expected = {
+            "accuracy": accuracy_score(y, best, **own),
+            "log_loss": log_loss(y, p, labels=range(classes), **own),
+            "brier": np.average(((p - ones) ** 2)[:, of].sum(axis=1), weights=own["sample_weight"]),
+            "auc": np.mean([roc_auc_score(ones[:, k], p[:, k], **own) for k in np.intersect1d(of, there)]),
+            "balanced_accuracy": np.mean([recall_score(y == k, best == k, **own) for k in there]),
+            "f1": f1_score(y, best, **rates),
+            "precision": precision_score(y, best, **rates),
+            "recall": recall_score(y, best, **rates),
+        }
+        assert {name: values[split] for name, values in scores.items()} == pytest.approx(expected, rel=1e-9)
+        if classes == 2:
+            assert scores["brier"][split] == pytest.approx(brier_score_loss(y, p[:, 1], **own))
     assert len(set(scores["log_loss"])) == 3
+
+
+def test_a_threshold_moves_what_is_predicted_and_no_probability():
+    generator = np.random.default_rng(2)
+    actual, probabilities = generator.integers(0, 2, (1, 80)), generator.dirichlet([1, 1], (1, 80))
+    low, half = (scores_of("classification", actual, probabilities, threshold=at) for at in (0.2, 0.5))
+    assert low["recall"] == recall_score(actual[0], probabilities[0, :, 1] > 0.2) > half["recall"]
+    assert low["precision"] == precision_score(actual[0], probabilities[0, :, 1] > 0.2)
+    assert all(low[name] == half[name] for name in ("log_loss", "brier", "auc"))
+
+
+def test_rates_where_a_class_is_never_predicted_or_never_there():
+    """Nothing is predicted to be positive: its precision is 0, as in scikit-learn. Of no positive rows there is no rate."""
+    sure = np.array([[[0.9, 0.1]] * 3])
+    scores = scores_of("classification", np.array([[0, 0, 1]]), sure)
+    assert scores["precision"] == scores["recall"] == scores["f1"] == 0
+    assert scores["balanced_accuracy"] == scores["auc"] == 0.5
+    none = scores_of("classification", np.array([[0, 0, 0]]), sure)
+    assert all(np.isnan(none[name]).all() for name in ("recall", "f1", "auc"))
 
 
 @pytest.mark.parametrize(

@@ -194,10 +194,17 @@ class Results:
                 "some_model", self.learning_curves, unit, **({"validation": "test"} | out)
             ),
             "scores": lambda: plot_comparison.plot_scores(
-                scores, leaderboard, differences, "regression", unit, null_model, **out
+                scores, leaderboard, differences, "mae", "random", unit, null_model, **out
             ),
             "differences": lambda: plot_comparison.plot_differences(
-                scores, differences, out.pop("reference", "best_one"), "regression", unit, null_model, **out
+                scores,
+                differences,
+                out.pop("reference", "best_one"),
+                "mae",
+                "random",
+                unit,
+                null_model,
+                **out,
             ),
         }[figure]()
         return svg, png
@@ -819,7 +826,7 @@ def test_what_scores_vary_by(drawn, monkeypatch, tmp_path):
     board.write_text(
         "model,mae_sd,seed_share\nnet,4,0.75\nother,9,\nplain,2,\nnull_model,8,\n", encoding="utf-8"
     )
-    plot_variance.plot_variance(str(board), "regression", ["net"], ["plain"], "a.svg", "a.png")
+    plot_variance.plot_variance(str(board), "mae", ["net"], ["plain"], "a.svg", "a.png")
     (axes,) = drawn[0].axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["plain", "net"]
     rows, seeds = (np.array([bar.get_width() for bar in bars]) for bars in axes.containers)

@@ -220,6 +220,7 @@ def files(tmp_path_factory, prepare, logger):
         [],
         **summaries,
         models=models,
+        metric="mae",
         reference="linear",
         null_model="mean",
         method="random",
@@ -232,9 +233,9 @@ def files(tmp_path_factory, prepare, logger):
     write_splits(smaller(read_splits([splits]), [0.4, 0.5, 0.6, 0.8], table, "random"), cut)
     fit_linear(table, cut, **fewer, logger=logger)
     predictions = [linear["predictions"], fewer["predictions"]]
-    training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "random", logger)
+    training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "mae", "random", logger)
     ranks = str(folder / "ranks.csv")
-    rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "regression"), ranks, logger)
+    rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "mae"), ranks, logger)
     record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
     record["rule"], record["cost"] = (
         "fit",

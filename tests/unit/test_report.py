@@ -92,14 +92,15 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         str(results / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")
     )
     compare(
-        str(results / "table.parquet"), splits, paths, predictions, [], scores, leaderboard, differences, models, reference,
-        "mean", "random", 0.01, [], LOGGER,
+        str(results / "table.parquet"), splits, paths, predictions, [], scores, leaderboard, differences, models, "mae",
+        reference, "mean", "random", 0.01, [], LOGGER,
     )  # fmt: skip
     dataset = {
         "task": "regression",
         "title": title,
         "splits": {"test_share": 0.3, "seeds": list(seeds), "block_size": max(1, len(seeds) - 1)},
         "models": models,
+        "metric": "mae",
         "reference": reference,
         "null_model": "mean",
         "target_unit": unit,

@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from lineup.comparison.metrics import METRICS, contributions
+from lineup.comparison.metrics import contributions
 from lineup.comparison.metrics import scores as scores_of
 from lineup.comparison.scores import score_columns, write_evaluation
 from lineup.data.design import Design
 from lineup.data.tables import Splits
+from lineup.metrics import METRICS
 
 # Sums in another order differ by rounding alone: a few times n * 2^-53 for n = 40.
 ROUNDING = 1e-13
@@ -126,14 +127,18 @@ def test_splits_of_different_sizes_are_scored_one_by_one(tmp_path):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("metric", ["mae", "rmse", "r2", "accuracy", "log_loss"])
-def test_what_a_row_adds_is_what_the_score_changes_by_with_its_weight(metric, weighted):
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("metric", [name for metrics in METRICS.values() for name in metrics])
+def test_what_a_row_adds_is_what_the_score_changes_by_with_its_weight(metric, classes, weighted):
     """The mean of what rows add is the score; a row's own part is the derivative of the score by its weight."""
     generator = np.random.default_rng(5)
     task = "regression" if metric in METRICS["regression"] else "classification"
     actual, predicted = generator.normal(size=(3, 30)), generator.normal(size=(3, 30))
     if task == "classification":
-        actual, predicted = generator.integers(0, 3, (3, 30)), generator.dirichlet([1] * 3, (3, 30))
+        actual, predicted = (
+            generator.integers(0, classes, (3, 30)),
+            generator.dirichlet([1] * classes, (3, 30)),
+        )
     weights = generator.exponential(size=(3, 30)) if weighted else np.ones((3, 30))
     added = contributions(metric, actual, predicted, weights if weighted else None)
     score = scores_of(task, actual, predicted, weights)[metric]

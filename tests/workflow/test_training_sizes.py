@@ -192,7 +192,7 @@ def test_the_gain_and_its_interval_by_hand(project):
         results / "models" / "least_squares" / f"block_{name}" / "predictions.parquet"
         for name in ("1", "training_sizes")
     ]
-    curve = curve_of(design, str(results / "table.parquet"), whole, cut, paths, "random")
+    curve = curve_of(design, str(results / "table.parquet"), whole, cut, paths, "mae", "random")
     law, rows, errors = law_of(curve), curve.rows, curve.errors
     assert law["gain"] is not None
     start = len(rows) - sum(round(one) >= law["from_rows"] for one in rows)
@@ -224,5 +224,5 @@ def test_where_no_law_fits_it_is_said(monkeypatch, project):
         results / "models" / "net" / f"block_{name}" / "predictions.parquet"
         for name in ("1", "training_sizes")
     ]
-    found = law_of(curve_of(design, table, whole, cut, paths, "random"))
+    found = law_of(curve_of(design, table, whole, cut, paths, "mae", "random"))
     assert found["gain"] is found["low"] is None and found["rows"] == 60

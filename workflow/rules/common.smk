@@ -168,7 +168,7 @@ def split_settings(wildcards):
 
 def comparison_settings(wildcards):
     """Picks the settings of the comparison of a job's dataset."""
-    settings = dataset_settings("models", "reference", "null_model", "equivalence")(wildcards)
+    settings = dataset_settings("models", "metric", "reference", "null_model", "equivalence")(wildcards)
     return settings | method_of(wildcards) | {"trained_again": trained_again(wildcards)}
 
 
@@ -181,7 +181,7 @@ def method_of(wildcards):
 def size_settings(wildcards):
     """Picks the settings of the comparison of training sizes of a job's dataset."""
     unit = config["datasets"][wildcards.dataset].get("target_unit", "")
-    return dataset_settings("models", "task")(wildcards) | method_of(wildcards) | {"target_unit": unit}
+    return dataset_settings("models", "metric")(wildcards) | method_of(wildcards) | {"target_unit": unit}
 
 
 def trained_again(wildcards):
@@ -199,8 +199,8 @@ def variance_settings(wildcards):
     """Picks the settings of the figure of what the scores of a job's dataset vary by."""
     models = config["datasets"][wildcards.dataset]["models"]
     seedless = [model for model in models if "seed" not in config["models"][model]]
-    task = dataset_settings("task")(wildcards)
-    return task | {"trained_again": trained_again(wildcards), "seedless": seedless}
+    metric = dataset_settings("metric")(wildcards)
+    return metric | {"trained_again": trained_again(wildcards), "seedless": seedless}
 
 
 def model_settings(*left_out):

@@ -78,7 +78,8 @@ rule plot_comparison:
     params:
         spec=spec(
             "plot_comparison",
-            lambda wildcards: dataset_settings("task", "null_model", "reference")(wildcards)
+            lambda wildcards: dataset_settings("metric", "null_model", "reference")(wildcards)
+            | method_of(wildcards)
             | {"target_unit": config["datasets"][wildcards.dataset].get("target_unit", "")},
         ),
     script:
@@ -175,7 +176,7 @@ rule rank_models:
         spec=spec(
             "rank_models",
             lambda wildcards: {
-                "tasks": {dataset: config["datasets"][dataset]["task"] for dataset in config["build"]}
+                "metrics": {dataset: config["datasets"][dataset]["metric"] for dataset in config["build"]}
             },
         ),
     script:
