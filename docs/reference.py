@@ -35,7 +35,7 @@ BLOCKS = {
     "How the file of a dataset of format csv is written": ["reading"],
     "Missing values of a dataset of format csv": ["imputation"],
     "The splits of a dataset of format csv": ["splits"],
-    "Published figures of a dataset of format csv": ["published"],
+    "Published figures of a regression": ["published"],
     "A dataset of format images": ["images"],
     "A source of a dataset of format images": [
         "images_source",
@@ -45,7 +45,7 @@ BLOCKS = {
         "source_npm",
     ],
     "The splits of a dataset of format images": ["given_splits"],
-    "Published figures of a dataset of format images": ["published_accuracy"],
+    "Published figures of a classification": ["published_accuracy"],
 } | {f"A model of kind {kind}": [kind] for kind in kinds()}
 KINDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than"}
@@ -115,15 +115,16 @@ OUTPUTS = {
             "seed row actual predicted",
         ),
         "scores.parquet": (
-            "Scores on the test rows. Of classes: `accuracy` and `log_loss`.",
+            "Scores on the test rows. Of classes: `accuracy`, `log_loss`, `brier`, `auc`, `balanced_accuracy`, `f1`, `precision` and `recall`.",
             "seed mae rmse r2",
         ),
         "coefficients.parquet": (
-            "Intercept and coefficients of the fit. Of classes there is a column `class`, too.",
+            "Intercept and coefficients of the fit. Of classes there is a column `class`, too; of two classes they are those of the second, "
+            "the positive one.",
             "seed term coefficient",
         ),
         "grid.parquet": (
-            "The whole grid search. That of `fit_logistic` has instead of folds and errors `log_loss`, `accuracy`, `nonzero` and "
+            "The whole grid search. That of `fit_logistic_lasso` has instead of errors `log_loss`, `accuracy`, `nonzero` and "
             "`converged`.",
             "seed penalty fold mae chosen",
         ),
@@ -152,14 +153,19 @@ OUTPUTS = {
             "Predicted against actual targets of the test rows, residuals, and the coverage of conformal intervals.",
             "",
         ),
-        "grid.svg": ("Mean absolute error on the held-out folds, by penalty.", ""),
+        "grid.svg": ("The error on the held-out folds, by penalty.", ""),
         "path.svg": ("Coefficients of the first split, by penalty.", ""),
         "selection.svg": ("The chosen penalties, and in how many splits each coefficient is kept.", ""),
         "learning_curves.svg": ("Mean absolute error, or accuracy and loss, by epoch.", ""),
         "confusion.svg": ("Which classes are taken for which.", ""),
         "mistakes.svg": ("The worst mistakes, as images.", ""),
         "calibration.svg": ("How often predictions of some probability are right.", ""),
+        "roc.svg": ("The ROC curve and the precision-recall curve, over the splits.", ""),
         "weights.svg": ("The weights of each class, as an image.", ""),
+        "coefficients.svg": (
+            "The largest coefficients, over the splits; of more than two classes as a map.",
+            "",
+        ),
     },
     "results": {
         "ranks.csv": (

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +11,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from lineup.config_errors import hint_of, listed, outermost_first, sentence, shown
+from lineup.config_errors import hint_of, listed, outermost_first, sentence
 from lineup.errors import InputError, ended
-from lineup.files import Digests, digest_of_list, files_in
 from lineup.kinds import add_to, kinds, kinds_for, problems
 from lineup.metrics import METRICS
 
@@ -22,8 +21,12 @@ SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yam
 # Under this name the null model stands in the tables, beside the models of the config.
 NULL_MODEL = "null_model"
 
-# Models that need not be described, with their kinds.
-PLAIN = {"least_squares": "linear", "ridge": "ridge", "lasso": "lasso"}
+# Models that need not be described, with their kinds: those of a dataset that names none, by its task.
+PLAIN = {
+    "regression": {"least_squares": "linear", "ridge": "ridge", "lasso": "lasso"},
+    "classification": {"logistic": "logistic", "logistic_lasso": "logistic_lasso"},
+}
+NULL_MODELS = {"regression": ["median", "mean"], "classification": ["frequencies"]}
 
 # More is a slip of the finger: the scores of a million splits are no less certain than those of more.
 MOST_SPLITS = 1_000_000
@@ -46,8 +49,17 @@ StrictValidator = extend(
 )
 
 
-def validate(config: dict, files: list[str | Path] = ()) -> None:
+def validate(
+    config: dict,
+    files: list[str | Path] = (),
+    task_of: Callable[[str, dict, dict], str] = lambda *_: "regression",
+) -> None:
     """Checks a config and the files it was read from, and fills in the defaults of what it leaves out, in place.
+
+    Args:
+        config: The config.
+        files: The files it was read from.
+        task_of: Tells the task of a table that the config says none of, by its name, its block and the models.
 
     Raises:
         InputError: If anything is wrong. The message has a line for each problem, a sentence that names the key.
@@ -62,6 +74,9 @@ def validate(config: dict, files: list[str | Path] = ()) -> None:
     outermost = [path for path in problems if not any(path[:end] in problems for end in range(len(path)))]
     if outermost:
         raise InputError("\n".join(problems[path] for path in reversed(outermost)))
+    for name, dataset in config["datasets"].items():
+        if "task" not in dataset and dataset["format"] == "csv":
+            dataset["task"] = task_of(name, dataset, config["models"])
     _fill_in(config, tree)
     problems = [ended(f"In the config, {key} {problem}") for key, problem in _problems_across_keys(config)]
     if problems:
@@ -86,22 +101,28 @@ def _fill_in(config: dict, tree: dict) -> None:
     for name, dataset in config["datasets"].items():
         _set_seeds(dataset.get("splits", {}), tree["$defs"]["splits"]["properties"]["test_share"]["default"])
         _set_defaults(dataset, tree["$defs"][dataset["format"]], tree)
+        _set_by_task(dataset)
         dataset.setdefault("title", name)
         dataset.setdefault("reference", dataset["models"][0])
-        dataset.setdefault("metric", _metric(dataset))
         for model in dataset["models"]:
-            if model in PLAIN:
-                config["models"].setdefault(model, {"kind": PLAIN[model]})
+            for plain in PLAIN.values():
+                if model in plain:
+                    config["models"].setdefault(model, {"kind": plain[model]})
     for model in config["models"].values():
         _set_defaults(model, tree["$defs"][model["kind"]], tree)
         for key, other in kinds()[model["kind"]].get("same_length", {}).items():
             model.setdefault(key, [0.0] * len(model[other]))
 
 
-def _metric(dataset: dict) -> str:
-    """Names the metric that ranks where nothing is said: of the classes of a table, of which few may be of one, the log loss."""
-    tables_of_classes = dataset["task"] == "classification" and dataset["format"] == "csv"
-    return "log_loss" if tables_of_classes else next(iter(METRICS[dataset["task"]]))
+def _set_by_task(dataset: dict) -> None:
+    """Sets what a dataset leaves out and its task decides."""
+    task = dataset["task"]
+    dataset.setdefault("models", list(PLAIN[task]))
+    dataset.setdefault("null_model", NULL_MODELS[task][0])
+    # Of classes of which few rows may be of one, the log loss says more than the accuracy.
+    dataset.setdefault("metric", "log_loss" if task == "classification" else next(iter(METRICS[task])))
+    if dataset["format"] == "csv":
+        dataset["splits"].setdefault("stratify", task == "classification")
 
 
 def _set_seeds(splits: dict, default_share: float) -> None:
@@ -126,65 +147,13 @@ def _set_defaults(block: dict, node: dict, tree: dict) -> None:
             _set_defaults(block[key], inner, tree)
 
 
-def take_files(config: dict, cache: Path, are_here: bool) -> dict[str, str]:
-    """Makes a source with a digest of each ``file`` of a dataset or of its splits, in place.
-
-    Args:
-        config: The config, checked.
-        cache: Where to keep the digests from run to run, apart from those of results, which are many.
-        are_here: Whether the files of the datasets to build have to be on this machine.
-
-    Returns:
-        The paths of the files of those datasets, by dataset, where they have to be here.
-
-    Raises:
-        InputError: If one is missing.
-    """
-    blocks = {f"datasets.{name}": dataset for name, dataset in config["datasets"].items()}
-    blocks |= {f"{key}.splits": dataset["splits"] for key, dataset in blocks.items()}
-    blocks = {key: block for key, block in blocks.items() if "file" in block}
-    digests = Digests(cache) if blocks else None
-    for key, block in blocks.items():
-        _take_file(key, block, digests, are_here and key.split(".")[1] in config["build"])
-    if digests:
-        digests.save()
-    names = [name for name in config["build"] if are_here and f"datasets.{name}" in blocks]
-    return {name: config["datasets"][name]["sources"][0]["file"] for name in names}
-
-
-def _take_file(key: str, block: dict, digests: Digests, is_needed: bool) -> None:
-    """Makes a source of the ``file`` of a block; raises an InputError if it is needed, and is not there."""
-    path, files, digest = block.pop("file"), [], ""
-    try:
-        files, digest = _looked_up(path, digests)
-    except InputError as error:
-        if is_needed:
-            raise InputError(ended(f"{path} {error}")) from error
-    if not files and is_needed:
-        raise InputError(
-            f"In the config, {key}.file is {shown(path)}, and there is no such file in {Path.cwd()}: write the "
-            "path of a file or a folder from there, or from the root."
-        )
-    block["sources"] = [{"file": path}]
-    block.setdefault("sha256", digest)
-    size = sum(file.stat().st_size for file in files) / 1e6
-    block["max_megabytes"] = max(block.get("max_megabytes", 0.0), size)
-
-
-def _looked_up(path: str, digests: Digests) -> tuple[list[Path], str]:
-    """Lists the files of a table, one or those in a folder, with the digest of the file or of their list; none if it is missing."""
-    if Path(path).is_dir():
-        files = files_in(path)
-        return files, digest_of_list({file.name: digests.of(str(file)) for file in files})
-    digest = digests.of(path)
-    return ([Path(path)], digest) if digest else ([], "")
-
-
 def table_settings(dataset: dict) -> dict:
     """Picks the settings of the table of a dataset; those of the imputation where there is one."""
     keys = ["target", "task", "missing_target", "missing_features", "rare_levels", "reading", "columns"]
     imputation = dataset["imputation"] if dataset["missing_features"] == "impute" else None
     settings = {key: dataset[key] for key in keys} | {"imputation": imputation}
+    if dataset["task"] == "classification":
+        settings |= {"rare_classes": dataset["rare_classes"], "positive": dataset.get("positive")}
     # Where a file tells of rows by their number, the table has to know them.
     return settings | ({"numbered": True} if dataset["splits"]["method"] == "file" else {})
 
@@ -220,8 +189,7 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             else:
                 for problem in _unsuited(dataset["task"], models[model]):
                     yield f"{key}.models[{place}]", f"names the model {model!r}, {problem}"
-        if dataset["metric"] not in (known := METRICS[dataset["task"]]):
-            yield f"{key}.metric", f"is {dataset['metric']}, and a {dataset['task']} has {listed(known)}"
+        yield from ((f"{key}.{setting}", problem) for setting, problem in _against_task(dataset))
         if dataset["reference"] not in dataset["models"]:
             hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
@@ -251,6 +219,23 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             for model in published[metric]:
                 if model not in models:
                     yield f"{key}.published[{place}].{metric}.{model}", _unknown(model, "model", models)
+
+
+def _against_task(dataset: dict) -> Iterator[tuple[str, str]]:
+    """Yields each setting of a dataset that does not go with its task, and what is wrong with it."""
+    task = dataset["task"]
+    for setting, known in (("null_model", NULL_MODELS[task]), ("metric", list(METRICS[task]))):
+        if dataset[setting] not in known:
+            yield setting, f"is {dataset[setting]}, and a {task} has {listed(known, 'or')}"
+    if task == "regression" and "positive" in dataset:
+        yield (
+            "positive",
+            "names a class, and a regression has none: set task: classification, or leave it out",
+        )
+    if task == "regression" and dataset.get("threshold", 0.5) != 0.5:
+        yield "threshold", "is for classes, and a regression has none: leave it out"
+    if task == "regression" and dataset["splits"].get("stratify"):
+        yield "splits.stratify", "goes by classes, and a regression has none: leave it out"
 
 
 def _unsuited(task: str, model: dict) -> Iterator[str]:

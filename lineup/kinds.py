@@ -20,8 +20,9 @@ from pathlib import Path
 import yaml
 
 FOLDER = Path(__file__).parent / "models"
-# The rule that draws the weights of a model is for those that are linear.
-OF_LINEAR = "plot_weights"
+# Rules that draw linear models only, and those that draw datasets of one format only.
+OF_LINEAR = {"plot_weights", "plot_coefficients"}
+OF_FORMAT = {"plot_weights": "images", "plot_mistakes": "images", "plot_coefficients": "csv"}
 # What a node of the schema has if its key need not be there.
 DEFAULTS = {"default", "default_words"}
 
@@ -51,10 +52,15 @@ def weights_of(model: dict) -> str:
     return kinds()[model["kind"]]["linear"]["weights"]
 
 
-def figures_by_rule(model: dict, task: str) -> dict[str, list[str]]:
-    """Lists by rule the figures that are drawn of a model, in the order of the report."""
-    rules = kinds()[model["kind"]]["tasks"][task]["figures"]
-    return {rule: figures for rule, figures in rules.items() if rule != OF_LINEAR or is_linear(model)}
+def figures_by_rule(model: dict, dataset: dict) -> dict[str, list[str]]:
+    """Lists by rule the figures that are drawn of a model on a dataset, in the order of the report."""
+    rules = kinds()[model["kind"]]["tasks"][dataset["task"]]["figures"]
+    return {
+        rule: figures
+        for rule, figures in rules.items()
+        if (rule not in OF_LINEAR or is_linear(model))
+        and OF_FORMAT.get(rule, dataset["format"]) == dataset["format"]
+    }
 
 
 def add_to(schema: dict) -> dict:

@@ -1,7 +1,8 @@
 """The names of the metrics, and which way they go."""
 
-# How often classes are predicted rightly.
+# How often classes are predicted rightly; and what goes by the class that is predicted, and so by the threshold.
 RATES = ("balanced_accuracy", "f1", "precision", "recall")
+BY_CLASS = ("accuracy", *RATES)
 # The metrics of each task, with their labels. Models are ranked by the first if nothing else is said.
 METRICS = {
     "regression": {"mae": "MAE", "rmse": "RMSE", "r2": "R squared"},

@@ -70,7 +70,7 @@ def published_figures(published: list[dict], scores: str, metric: str) -> list[d
             "ours": ours[model, block["seed"]],
         }
         for block in published
-        for model, value in block[metric].items()
+        for model, value in block.get(metric, {}).items()
         if (model, block["seed"]) in ours
     ]
 
@@ -101,6 +101,14 @@ def set_against(lines: list[dict], pairs: list[dict], reference: str, metrics: I
         line | {"against": {metric: against[line["model"], metric] for metric in metrics}}
         for line in lines
         if line["model"] != reference
+    ]
+
+
+def shares_of(target: dict) -> list[tuple[str, float]]:
+    """Gives the classes of a table, each with its share of the rows; none of a regression or of images."""
+    counts = target.get("counts", [])
+    return [
+        (name, count / sum(counts)) for name, count in zip(target.get("classes", []), counts, strict=False)
     ]
 
 
@@ -165,6 +173,7 @@ def section(
         "differences_path": name_of(differences),
         "published": published_figures(settings["published"], scores, first),
         "metrics": metrics,
+        "shares": shares_of(schema["target"]),
         "digits": digits,
         "digits_apart": apart,
         "figures": [one for one in drawn if Path(one["path"]).parent == results],

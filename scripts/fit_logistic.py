@@ -1,15 +1,8 @@
-"""Fits a logistic regression with the penalty of the lasso on each of many splits."""
+"""Fits a logistic regression, or of many classes a multinomial one, on every split, by maximum likelihood."""
 
 from lineup.ledger.recorder import job, outputs
-from lineup.models.logistic import Settings, fit_logistic
-from lineup.settings import typed
+from lineup.models.logistic import fit_logistic
 
 if __name__ == "__main__":
     with job(snakemake) as logger:
-        fit_logistic(
-            **snakemake.input,
-            **outputs(snakemake),
-            settings=typed(Settings, snakemake.params.spec["settings"]),
-            processes=snakemake.threads,
-            logger=logger,
-        )
+        fit_logistic(**snakemake.input, **outputs(snakemake), processes=snakemake.threads, logger=logger)

@@ -16,6 +16,7 @@ if __name__ == "__main__":
             models=settings["models"],
             metric=settings["metric"],
             method=settings["method"],
+            threshold=settings.get("threshold", 0.5),
             logger=logger,
         )
         plot_training_sizes(

@@ -161,7 +161,15 @@ def prepare(logger):
     import pandas as pd
 
     def write(
-        folder, columns, seeds=(1,), target="y", test_share=0.25, rare_levels=1, imputation=None, told=None
+        folder,
+        columns,
+        seeds=(1,),
+        target="y",
+        test_share=0.25,
+        rare_levels=1,
+        imputation=None,
+        told=None,
+        task="regression",
     ):
         missing_features = "impute" if imputation else "error"
         raw, table, splits = (
@@ -172,7 +180,7 @@ def prepare(logger):
             raw,
             table,
             target,
-            "regression",
+            task,
             "drop",
             missing_features,
             imputation,
@@ -181,7 +189,7 @@ def prepare(logger):
             told or {},
             logger,
         )
-        split(table, splits, test_share, list(seeds), logger)
+        split(table, splits, test_share, list(seeds), logger, stratify=task == "classification")
         return table, splits
 
     return write

@@ -11,6 +11,7 @@ from lineup.comparison.differences import Evidence, differences, region_of
 from lineup.comparison.intervals import CONFIDENCE, RowsAndTrainings, wilson_interval
 from lineup.comparison.jackknife import Tested
 from lineup.comparison.metrics import signed
+from lineup.comparison.null_model import null_predictions
 from lineup.comparison.scores import (
     contributions_of,
     doubts_of_fits,
@@ -21,43 +22,11 @@ from lineup.comparison.scores import (
 from lineup.config import NULL_MODEL
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits, read_table, read_tables, write_table
-from lineup.errors import warn
+from lineup.errors import InputError, warn
 from lineup.files import name_of, replacing
-from lineup.metrics import LABELS, metrics_of
+from lineup.metrics import BY_CLASS, LABELS, metrics_of
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
-
-
-def null_predictions(design: Design, splits: Splits, null_model: str) -> np.ndarray:
-    """Predicts the same for every test row of a split, by the mean, median or frequencies of its training targets alone.
-
-    Returns:
-        For all N test rows, split after split, numbers, shape (N,), or the probabilities of K classes, shape (N, K).
-    """
-    if null_model == "frequencies":
-        counts = [
-            np.bincount(design.y[train], minlength=len(design.classes)) / len(train) for train in splits.train
-        ]
-        return np.repeat(counts, splits.sizes()[1], axis=0)
-    centres = [_centres(design, part.train, null_model) for part in splits.parts()]
-    return np.repeat(np.concatenate(centres), splits.sizes()[1])
-
-
-def _centres(design: Design, train: np.ndarray, null_model: str) -> np.ndarray:
-    """Computes the mean or the median of the targets of training rows (S, m), of weighted ones if they have weights."""
-    y = design.y[train]
-    if design.weights is None:
-        return {"mean": np.mean, "median": np.median}[null_model](y, axis=1)
-    weights = design.weights[train]
-    if null_model == "mean":
-        return np.average(y, axis=1, weights=weights)
-    order = np.argsort(y, axis=1, kind="stable")
-    ordered, below = np.take_along_axis(y, order, 1), np.cumsum(np.take_along_axis(weights, order, 1), axis=1)
-    # Half of the weight is at or below the lower one, and half at or above the upper one; rounding aside, they are most often one.
-    half = below[:, -1:] / 2
-    middle = [(below >= half * (1 - 1e-12)).argmax(axis=1), (below > half * (1 + 1e-12)).argmax(axis=1)]
-    lower, upper = (np.take_along_axis(ordered, place[:, None], 1)[:, 0] for place in middle)
-    return (lower + upper) / 2
 
 
 def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) -> list[dict]:
@@ -161,6 +130,7 @@ def evidence(
     method: str,
     has_groups: bool,
     equivalence: float,
+    threshold: float,
 ) -> Evidence:
     """Collects what is known of the models by one metric.
 
@@ -173,13 +143,16 @@ def evidence(
         method: How the splits were made; ``given`` where their rows came with the table.
         has_groups: Whether rows belong to groups, of which none is on both sides.
         equivalence: The region of practical equivalence, see ``region_of``.
+        threshold: See ``compare``.
     """
     rows = np.concatenate(list(drawn.test))
     train_rows, test_rows = (float(side.mean()) for side in drawn.sizes())
     return Evidence(
         metric=metric,
         scores={name: columns[metric] for name, columns in by_model.items()},
-        losses={name: contributions_of(metric, design, drawn, predicted[name]) for name in by_model},
+        losses={
+            name: contributions_of(metric, design, drawn, predicted[name], threshold) for name in by_model
+        },
         tested=Tested(rows, len(drawn), len(design.y)),
         train_rows=train_rows,
         test_rows=test_rows,
@@ -200,6 +173,23 @@ def accuracy_interval(one: Evidence, model: str) -> tuple[float, float]:
     return min(low, max(found.mean - half, 0.0)), max(high, min(found.mean + half, 1.0))
 
 
+def score_at(
+    threshold: float,
+    design: Design,
+    drawn: Splits,
+    by_model: dict[str, dict[str, np.ndarray]],
+    predicted: dict[str, np.ndarray],
+) -> None:
+    """Scores the predicted classes of all models by another threshold than a half, in place; an InputError if there are not two."""
+    if len(design.classes) != 2:
+        raise InputError(
+            f"A threshold of {threshold} is for two classes, and the target {design.target!r} has {len(design.classes)}: leave it out."
+        )
+    for name, scored in by_model.items():
+        at = score_columns(design, drawn, predicted[name], threshold)
+        scored |= {metric: at[metric] for metric in BY_CLASS}
+
+
 def compare(
     table: str,
     splits: list[str],
@@ -217,6 +207,7 @@ def compare(
     equivalence: float,
     trained_again: list[str],
     logger: logging.Logger,
+    threshold: float = 0.5,
 ) -> None:
     """Writes the scores of all models together, the leaderboard, and the differences of each pair by each metric.
 
@@ -237,6 +228,10 @@ def compare(
         equivalence: See there.
         trained_again: Models with several trainings on some splits.
         logger: Where to report.
+        threshold: The probability above which the second of two classes is predicted.
+
+    Raises:
+        InputError: If there is a threshold other than a half, and not two classes.
     """
     design, drawn = read_design(table), read_splits(splits)
     metrics = list(metrics_of(design.task, metric))
@@ -247,6 +242,8 @@ def compare(
     predicted[NULL_MODEL] = null_predictions(design, drawn, null_model)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
     by_model[NULL_MODEL] = score_columns(design, drawn, predicted[NULL_MODEL])
+    if threshold != 0.5:
+        score_at(threshold, design, drawn, by_model, predicted)
     write_scores(by_model, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
@@ -257,7 +254,7 @@ def compare(
     has_groups = "group" in read_schema(table).get("roles", {})
     pairs = []
     for name in metrics:
-        one = evidence(name, design, drawn, in_rank, predicted, method, has_groups, equivalence)
+        one = evidence(name, design, drawn, in_rank, predicted, method, has_groups, equivalence, threshold)
         pairs += differences(one, reference)
         if one.are_given and name == "accuracy":
             for record in ranked:

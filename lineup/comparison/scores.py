@@ -19,6 +19,14 @@ AT_END = 0.1
 TOO_GOOD = 0.999
 
 
+# What fits tell of themselves, by how many splits it is so in.
+COUNTED = {
+    "unfinished": "in {} of {} splits the solver stopped short of its tolerance: raise max_iterations of the model",
+    "separated": "in {} of {} splits the features tell the classes of the training rows apart without a mistake, so that the "
+    "coefficients have no end: take a model with a penalty",
+}
+
+
 @dataclass(frozen=True)
 class GridEnds:
     """In how many splits a grid search chose the first penalty of its grid, or the last one while its error still fell."""
@@ -45,11 +53,13 @@ def doubts_of_fits(paths: Iterable[str], splits: int) -> list[str]:
     found = [pq.read_schema(path).metadata for path in paths]
     said = [json.loads(metadata[SCHEMA_KEY]) for metadata in found if metadata and SCHEMA_KEY in metadata]
     ends = [sum(one.get(end, 0) for one in said) for end in ("largest", "smallest")]
+    counts = {what: sum(one.get(what, 0) for one in said) for what in COUNTED}
     unweighted = any(not one.get("is_weighted", True) for one in said)
     words = [
         "the weights of the rows count in its scores alone, not in its fits: this kind of model has none"
     ]
-    return (words if unweighted else []) + GridEnds(*ends, splits).doubts()
+    counted = [COUNTED[what].format(number, splits) for what, number in counts.items() if number]
+    return (words if unweighted else []) + counted + GridEnds(*ends, splits).doubts()
 
 
 def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
@@ -72,6 +82,7 @@ def write_evaluation(
     scores: str,
     grid_ends: GridEnds | None = None,
     is_weighted: bool = True,
+    counts: dict[str, int] | None = None,
 ) -> None:
     """Writes the predictions and the scores of one model over S splits.
 
@@ -86,6 +97,7 @@ def write_evaluation(
         scores: Parquet file to write: ``seed`` and a column for each metric.
         grid_ends: How often a penalty was chosen from an end of its grid, for ``compare``.
         is_weighted: Whether the weights of the rows, if they have any, counted in the fits.
+        counts: In how many splits something is so that ``compare`` tells, see ``COUNTED``.
     """
     tests = np.concatenate(list(splits.test))
     columns = {
@@ -102,7 +114,8 @@ def write_evaluation(
         columns["predicted"] = predicted
     write_table(columns, predictions)
     found = pa.table(score_columns(design, splits, predicted))
-    said = asdict(grid_ends) if grid_ends else {}
+    said = asdict(grid_ends) if grid_ends and (grid_ends.largest or grid_ends.smallest) else {}
+    said |= {what: number for what, number in (counts or {}).items() if number}
     if design.weights is not None and not is_weighted:
         said["is_weighted"] = False
     if said:
@@ -117,16 +130,20 @@ def read_predicted(paths: list[str], task: str) -> np.ndarray:
     return np.concatenate([lists(one) if task == "classification" else one.to_numpy() for one in tables])
 
 
-def score_columns(design: Design, splits: Splits, predicted: np.ndarray) -> dict[str, np.ndarray]:
+def score_columns(
+    design: Design, splits: Splits, predicted: np.ndarray, threshold: float = 0.5
+) -> dict[str, np.ndarray]:
     """Scores one model over S splits, see ``write_evaluation``: the column ``seed`` and one for each metric."""
-    found = [scores_of(design.task, *part) for part in _parts(design, splits, predicted)]
+    found = [scores_of(design.task, *part, threshold) for part in _parts(design, splits, predicted)]
     return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 
-def contributions_of(metric: str, design: Design, splits: Splits, predicted: np.ndarray) -> np.ndarray:
+def contributions_of(
+    metric: str, design: Design, splits: Splits, predicted: np.ndarray, threshold: float = 0.5
+) -> np.ndarray:
     """Computes what each of the N test rows of S splits adds to its score, split after split, see ``contributions``."""
     parts = _parts(design, splits, predicted)
-    return np.concatenate([contributions(metric, *part).ravel() for part in parts])
+    return np.concatenate([contributions(metric, *part, threshold).ravel() for part in parts])
 
 
 def _parts(

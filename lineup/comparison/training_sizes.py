@@ -183,6 +183,7 @@ def training_sizes(
     metric: str,
     method: str,
     logger: logging.Logger,
+    threshold: float = 0.5,
 ) -> None:
     """Writes the errors of models on nested shares of their training rows, and the power laws through them.
 
@@ -196,11 +197,12 @@ def training_sizes(
         metric: The metric that ranks.
         method: How the splits were made; ``given`` where their rows came with the table.
         logger: Where to report.
+        threshold: The probability above which the second of two classes is predicted.
     """
     design, (whole, smaller) = read_design(table), [read_splits([path]) for path in splits]
     sizes, laws = [], []
     for model, paths in by_model_name(models, predictions).items():
-        curve = curve_of(design, table, whole, smaller, paths, metric, method)
+        curve = curve_of(design, table, whole, smaller, paths, metric, method, threshold)
         sizes += [{"model": model} | one for one in sizes_of(curve)]
         law = law_of(curve)
         laws.append({"model": model} | law)
@@ -213,7 +215,14 @@ def training_sizes(
 
 
 def curve_of(
-    design: Design, table: str, whole: Splits, smaller: Splits, paths: list[str], metric: str, method: str
+    design: Design,
+    table: str,
+    whole: Splits,
+    smaller: Splits,
+    paths: list[str],
+    metric: str,
+    method: str,
+    threshold: float = 0.5,
 ) -> Curve:
     """Collects what a model did at each size: on ``smaller``, share after share, and on the same splits of ``whole``."""
     number = len(np.unique(smaller.seeds))
@@ -222,8 +231,8 @@ def curve_of(
     first, second = (read_predicted([path], design.task) for path in paths)
     losses = np.concatenate(
         [
-            contributions_of(metric, design, smaller, second).reshape(parts, -1),
-            contributions_of(metric, design, full, first[: len(tested.rows)])[None],
+            contributions_of(metric, design, smaller, second, threshold).reshape(parts, -1),
+            contributions_of(metric, design, full, first[: len(tested.rows)], threshold)[None],
         ]
     )
     if metric in HIGHER_IS_BETTER:

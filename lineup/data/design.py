@@ -56,12 +56,13 @@ def read_design(path: str | Path) -> Design:
     features = [feature["name"] for feature in schema["features"]]
     X = np.column_stack([columns[name] for name in features]).astype(np.float64)
     missing = np.isnan(X)
-    weights = columns.get(role_column("weight"))
+    weights, classes = columns.get(role_column("weight")), schema["target"].get("classes", [])
     return Design(
         features=features,
         X=np.where(missing, 0.0, X) if missing.any() else X,
-        y=columns[schema["target"]["name"]].astype(np.float64),
+        y=columns[schema["target"]["name"]].astype(np.int64 if classes else np.float64),
         target=schema["target"]["name"],
+        classes=classes,
         unlearned=_unlearned(X, missing, schema) if "learned" in schema else None,
         weights=None if weights is None else weights / weights.max(),
     )

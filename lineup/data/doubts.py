@@ -9,15 +9,12 @@ import pyarrow.compute as pc
 
 from lineup.data.coding import Coded, is_pooled, power_of_ten
 from lineup.data.column import Column, quoted
+from lineup.data.leaks import COPY, leaks, leaks_of_classes
 
 # Numbers that stand for missing in many files.
 NEGATIVE = {-7, -8, -9, -77, -88, -99, -777, -888, -999, -9999, -99999}
 NINES = {sign * (10**digits - 1) for digits in range(2, 7) for sign in (1, -1)}
 
-# ASSUME: above this, two columns are the same but for rounding and unit.
-COPY, MONOTONE = 1 - 1e-9, 0.999
-# ASSUME: where the features leave less than this share of the variance of the target, they were made of it.
-EXACT = 1e-4
 TOTAL = re.compile(r"((grand |sub)?totals?|sum|mean|average|summe|gesamt|suma)\b", re.IGNORECASE)
 NOTE = re.compile(r"(sources?|quelle|fuente|notes?|hinweis|stand|copyright)\b *:|©", re.IGNORECASE)
 # ASSUME: beyond this skewness a tail is long; docs/calibration.md has what it does to intervals.
@@ -61,17 +58,21 @@ def doubts_of_constants(columns: list[Column]) -> list[str]:
     return found
 
 
-def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray) -> list[str]:
+def doubts_of_rows(
+    columns: list[Column], coded: Coded, target: str, answer: pa.ChunkedArray, is_class: bool = False
+) -> list[str]:
     """Says what may be wrong with the rows of a table; where several columns are looked at together, with the complete rows.
 
     Args:
         columns: The columns that features are made of, with n rows.
         coded: The features.
         target: Name of the target.
-        answer: The target, length n.
+        answer: The target, length n, or the places of its classes.
+        is_class: Whether it has classes.
     """
     found = [sentence for column in columns for sentence in _doubts_of_column(column)]
-    found += _doubt_of_skewness(target, answer.drop_null().to_numpy().astype(float))
+    if not is_class:
+        found += _doubt_of_skewness(target, answer.drop_null().to_numpy().astype(float))
     complete = reduce(pc.and_, (pc.is_valid(column.values) for column in columns), pc.is_valid(answer))
     columns = [column.only(complete) for column in columns]
     coded = [(about, values.filter(complete)) for about, values in coded if not is_pooled(about)]
@@ -88,7 +89,11 @@ def doubts_of_rows(columns: list[Column], coded: Coded, target: str, answer: pa.
     return [
         *found,
         *_equal_columns(names, column_of, X),
-        *_leaks(columns, column_of, names, X, target, y),
+        *(
+            leaks_of_classes(columns, column_of, names, X, target, y)
+            if is_class
+            else leaks(columns, column_of, names, X, target, y)
+        ),
         *_twice_rows(columns, y),
     ]
 
@@ -174,91 +179,6 @@ def _correlations(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     varying = np.flatnonzero(norms > 1e-12 * len(X) ** 0.5)
     Z = Z[:, varying] / norms[varying]
     return Z.T @ Z, varying
-
-
-def _leaks(
-    columns: list[Column],
-    column_of: dict[str, str],
-    names: list[str],
-    X: np.ndarray,
-    target: str,
-    y: np.ndarray,
-) -> list[str]:
-    """Finds features that give the target away: a copy, one that rises with it, a category for each value, or a sum."""
-    if y.min() == y.max():
-        return []
-    found = {}
-    ranks = _ranks(y)
-    for name, x in zip(names, X.T, strict=True):
-        if len(np.unique(x)) < min(10, len(y)):
-            continue
-        if abs(_correlation(x, y)) > COPY:
-            found[column_of[name]] = "is a copy of it, in another unit perhaps"
-        elif abs(_correlation(_ranks(x), ranks)) > MONOTONE:
-            found[column_of[name]] = "rises or falls with it in nearly every row"
-    for column in columns:
-        if column.kind == "category" and _determines(column.values, y):
-            found[column.name] = "has one value of it for each level"
-    if not found and len(y) > 2 * len(names):
-        parts = _parts(names, X, y)
-        if parts:
-            blamed = list(dict.fromkeys(column_of[name] for name in parts))
-            return [
-                f"Together, the columns {', '.join(map(repr, blamed))} give the target {target!r} exactly, as the parts of a sum do: if "
-                f"they are not known before it is, write columns: {{{', '.join(f'{quoted(name)}: ignore' for name in blamed)}}}."
-            ]
-    return [
-        f"Column {name!r} gives the target {target!r} away: it {how}. If it is not known before the target is, write columns: "
-        f"{{{quoted(name)}: ignore}}."
-        for name, how in found.items()
-    ]
-
-
-def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    x, y = (part / max(np.abs(part).max(), np.finfo(float).tiny) for part in (x, y))
-    x, y = x - x.mean(), y - y.mean()
-    norm = np.linalg.norm(x) * np.linalg.norm(y)
-    return float(x @ y / norm) if norm > 0 else 0.0
-
-
-def _ranks(x: np.ndarray) -> np.ndarray:
-    """Ranks values, ties by their mean rank."""
-    _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[place]
-
-
-def _determines(values: pa.ChunkedArray, y: np.ndarray) -> bool:
-    """Tells whether a category has one value of the target for each level, and rows enough to say so."""
-    levels = values.combine_chunks().dictionary_encode()
-    codes = levels.indices.to_numpy()
-    if not 2 <= len(levels.dictionary) < len(y) / 2:
-        return False
-    low, high = np.full(len(levels.dictionary), np.inf), np.full(len(levels.dictionary), -np.inf)
-    np.minimum.at(low, codes, y)
-    np.maximum.at(high, codes, y)
-    return bool((low == high).all())
-
-
-def _parts(names: list[str], X: np.ndarray, y: np.ndarray) -> list[str]:
-    """Names the features whose sum, with weights, is the target; empty if there are none."""
-    scale = np.abs(X).max(axis=0)
-    Z = X / np.where(scale > 0, scale, 1.0)
-    Z = Z - Z.mean(axis=0)
-    left = (y - y.mean()) / np.abs(y - y.mean()).max()
-    total = left @ left
-    goal = left - Z @ np.linalg.lstsq(Z, left, rcond=None)[0]
-    if goal @ goal >= EXACT * total:
-        return []
-    norms = np.linalg.norm(Z, axis=0)
-    taken, rest = [], left
-    # Orthogonal matching pursuit: the feature that has most to do with what is left comes next.
-    while rest @ rest >= EXACT * total and len(taken) < len(names):
-        gain = np.abs(Z.T @ rest) / np.where(norms > 0, norms, 1.0)
-        gain[taken] = -1.0
-        taken.append(int(gain.argmax()))
-        rest = left - Z[:, taken] @ np.linalg.lstsq(Z[:, taken], left, rcond=None)[0]
-    return [names[place] for place in sorted(taken)]
 
 
 def _twice_rows(columns: list[Column], y: np.ndarray) -> list[str]:

@@ -7,6 +7,9 @@ from lineup.data.dialect import SAMPLE, Dialect, find_dialect
 from lineup.data.parts import UNPACKING, Part, naming, parts_of
 from lineup.errors import InputError, ended
 
+# What a target may be told to be, by task.
+TARGETS = {"regression": ["number"], "classification": ["category", "boolean", "number"]}
+
 
 def dialect_of(part: Part, told: dict) -> Dialect:
     """Finds out how a file is written, see ``find_dialect``."""
@@ -41,22 +44,25 @@ def check_header(path: str, dataset: Mapping) -> None:
         parts = parts_of(path)
         with naming(parts[0], parts):
             names = names_of(parts[0], dataset["reading"])
-        check_names(names, dataset["target"], dataset["columns"])
+        check_names(names, dataset["target"], dataset["columns"], dataset["task"])
     except InputError as error:
         raise InputError(ended(f"{path} {error}")) from error
     except (*UNPACKING, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
 
 
-def check_names(names: list[str], target: str | None, told: Mapping[str, str]) -> None:
+def check_names(
+    names: list[str], target: str | None, told: Mapping[str, str], task: str = "regression"
+) -> None:
     """Raises an InputError if a target or a column that the config names is not among the names of a table."""
     for name in [*([target] if target else []), *told]:
         if name not in names:
             what = ", the target" if name == target else ""
             raise InputError(f"has no column {name!r}{what}: {nearest(name, names)}")
-    if target and told.get(target, "number") != "number":
+    allowed = TARGETS[task]
+    if target and told.get(target, allowed[0]) not in allowed:
         raise InputError(
-            f"has the target {target!r}, which the config tells to be {told[target]!r}: it has to be a number"
+            f"has the target {target!r}, which the config tells to be {told[target]!r}: for a {task} it has to be a {allowed[0]}"
         )
 
 

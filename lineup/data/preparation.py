@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lineup.data.classes import Classes, ClassSettings, find_classes
 from lineup.data.coding import (
     Coded,
     code_column,
@@ -21,7 +22,7 @@ from lineup.data.column import Column, Marks, row_numbers
 from lineup.data.columns import type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
-from lineup.data.header import check_names
+from lineup.data.header import TARGETS, check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
 from lineup.data.numbers import read_numbers
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_file
@@ -48,25 +49,32 @@ class Prepared:
     rows: int  # n
     doubts: list[str]  # what may be wrong, as sentences
     roles: dict[str, Column]  # what says how the rows are split, or how much they count, by what it says
+    classes: Classes | None = None  # of a classification; the target is then their places
 
 
 def read_columns(
-    path: str, target: str | None, reading: dict, told: dict[str, str], most: int | None = None
+    path: str,
+    target: str | None,
+    reading: dict,
+    told: dict[str, str],
+    most: int | None = None,
+    task: str = "regression",
 ) -> Read:
     """Reads a file, and decides what its columns are.
 
     Args:
         path: The file.
-        target: Name of the target, which has to be a number; None if it is not known.
+        target: Name of the target, which has to be a number, or of a classification is read as text; None if it is not known.
         reading: What the config says of how the file is written.
         told: What it says of the columns, by name.
         most: How many rows to read, about; all if nothing is said.
+        task: The task.
 
     Raises:
         InputError: If the file cannot be read so. The sentence begins with what is wrong, for the caller to name the file.
     """
     table, dialect = read_file(path, reading, most)
-    check_names(table.column_names, target, told)
+    check_names(table.column_names, target, told, task)
     words = [
         read_numbers(pa.chunked_array([[word]]), reading.get("decimal", ""))
         for word in reading.get("missing", [])
@@ -78,7 +86,7 @@ def read_columns(
         dialect.separator,
         tuple(map(float, numbers)),
     )
-    columns, decimal = type_columns(table, told | ({target: "number"} if target else {}), marks)
+    columns, decimal = type_columns(table, told | ({target: TARGETS[task][0]} if target else {}), marks)
     text = table.select([field.name for field in table.schema if pa.types.is_string(field.type)])
     start = [
         *text.column_names,
@@ -95,13 +103,14 @@ def read_columns(
     return Read(columns, dialect, decimal, doubts)
 
 
-def prepare(read: Read, target: str, missing: Missing) -> Prepared:
+def prepare(read: Read, target: str, missing: Missing, of_classes: ClassSettings | None = None) -> Prepared:
     """Drops the rows with missing values, or leaves these to be filled split by split, and codes the columns.
 
     Args:
         read: The columns of a file.
         target: Name of the target.
         missing: What to do with missing values and rare levels.
+        of_classes: What the config says of the classes; None for a regression.
 
     Raises:
         InputError: If the rows or columns cannot be used. The sentence begins with what is wrong.
@@ -112,15 +121,20 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
             varies = column.name == target or pc.count_distinct(column.values).as_py() > 1
             (used if varies else constant).append(column)
     counted = drop_weightless(read.columns)
-    kept = drop_missing(used, target, missing, counted)
+    kept, classes = drop_missing(used, target, missing, counted), None
+    if of_classes:
+        values = next(column.values for column in used if column.name == target)
+        classes = find_classes(values, kept, target, of_classes)
+        kept = classes.kept
     roles = roles_of([column for column in read.columns if column.is_role], kept)
     rows = pc.sum(kept).as_py()
     left = {column.name: column.only(kept) for column in used}
-    answer = left.pop(target).values
+    answer = left.pop(target).values if classes is None else classes.places
+    left.pop(target, None)
     for column in used:
         if column.kind == "number":
             refuse_infinity(column.name, pc.if_else(kept, column.values, None))
-    if power := power_of_ten(answer):
+    if classes is None and (power := power_of_ten(answer)):
         raise InputError(
             f"holds numbers of about 1e{power} in column {target!r}, the target: write them in another unit"
         )
@@ -146,9 +160,10 @@ def prepare(read: Read, target: str, missing: Missing) -> Prepared:
     doubts = [
         *doubts_of_constants(constant),
         *doubt_of_dropped_rows(used, target, counted, rows),
-        *doubts_of_rows([*left.values()], coded, target, answer),
+        *(classes.doubts if classes else []),
+        *doubts_of_rows([*left.values()], coded, target, answer, classes is not None),
     ]
-    return Prepared(coded, answer, len(kept), doubts, roles)
+    return Prepared(coded, answer, len(kept), doubts, roles, classes)
 
 
 def _left_out(columns: list[Column]) -> str:
@@ -195,6 +210,8 @@ def preprocess(
     logger: logging.Logger,
     file: str | None = None,
     numbered: bool = False,
+    rare_classes: int = 1,
+    positive: str | None = None,
 ) -> None:
     """Writes the prepared table: coded features, then the target.
 
@@ -204,7 +221,7 @@ def preprocess(
         raw: The file of the dataset.
         output: The Parquet file to write.
         target: Name of the target.
-        task: The task, ``regression``.
+        task: The task.
         missing_target: See ``Missing``, as the next three.
         missing_features: See there.
         imputation: See there.
@@ -214,15 +231,19 @@ def preprocess(
         logger: Where to report.
         file: What people call the file; ``raw`` if nothing else.
         numbered: Whether to keep the number of each row in the file, from 0, for a file that gives the splits.
+        rare_classes: For a classification, see ``ClassSettings``.
+        positive: See there.
 
     Raises:
         InputError: If the table cannot be prepared.
     """
     try:
-        read = read_columns(raw, target, reading, columns)
+        read = read_columns(raw, target, reading, columns, task=task)
         if numbered:
             read.columns.append(row_numbers(len(read.columns[0].values)))
-        prepared = prepare(read, target, Missing(missing_target, missing_features, imputation, rare_levels))
+        missing = Missing(missing_target, missing_features, imputation, rare_levels)
+        of_classes = ClassSettings(rare_classes, positive) if task == "classification" else None
+        prepared = prepare(read, target, missing, of_classes)
     except InputError as error:
         raise InputError(ended(f"{file or raw} {error}")) from error
     kept = len(prepared.answer)
@@ -233,6 +254,8 @@ def preprocess(
         "features": [about for about, _ in prepared.coded],
         "rows": {"read": prepared.rows, "dropped": prepared.rows - kept, "kept": kept},
     } | ({"doubts": doubts} if doubts else {})
+    if prepared.classes:
+        schema["target"] |= {"classes": prepared.classes.names, "counts": prepared.classes.counts}
     if any(values.null_count or is_pooled(about) for about, values in prepared.coded):
         # What each split learns from its training rows.
         schema["learned"] = {"rare_levels": rare_levels, "numbers": (imputation or {}).get("numbers")}

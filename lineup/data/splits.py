@@ -8,24 +8,25 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from lineup.config import split_seeds
-from lineup.data.coding import DAYS, rank
+from lineup.data.coding import DAYS
 from lineup.data.column import quoted
-from lineup.data.reading import read_file
-from lineup.data.stored import as_text
+from lineup.data.followed import follow_column, follow_file, sides_of
+from lineup.data.stratification import stratified_folds, stratified_split
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
 from lineup.data.training_shares import smaller
-from lineup.errors import InputError, ended, warn
-
-# The words of a column that says on which side a row is.
-SIDES = ({"train", "test"}, {"training", "test"}, {"training", "testing"})
+from lineup.errors import InputError, warn
 
 
-def draw_splits(rows: int, test_share: float, seeds: list[int]) -> Splits:
+def draw_splits(rows: int, test_share: float, seeds: list[int], classes: np.ndarray | None = None) -> Splits:
     """Draws splits of n rows, each equal to scikit-learn's ``train_test_split`` of its seed, whose import takes a second.
 
-    That takes the first rows of a random permutation to test, a share that is rounded up, and the next to train.
+    That takes the first rows of a random permutation to test, a share that is rounded up, and the next to train. Where the
+    places of the rows' classes are given, shape (n,), each side has its share of every class.
     """
     tests = math.ceil(test_share * rows)
+    if classes is not None:
+        sides = [stratified_split(classes, tests, seed) for seed in seeds]
+        return Splits.of(seeds, *map(list, zip(*sides, strict=True)))
     drawn = np.array([np.random.RandomState(seed).permutation(rows) for seed in seeds], dtype=np.int32)
     return Splits(np.array(seeds, dtype=np.int64), train=drawn[:, tests:], test=drawn[:, :tests])
 
@@ -34,23 +35,29 @@ def draw_groups(groups: np.ndarray, test_share: float, seeds: list[int]) -> Spli
     """Draws splits with no group on both sides, as ``GroupShuffleSplit``: ``groups``, shape (n,), are numbers from 0 on."""
     drawn = draw_splits(int(groups.max()) + 1, test_share, seeds)
     tested = [np.isin(groups, test) for test in drawn.test]
-    return Splits.of(seeds, *_sides(tested))
+    return Splits.of(seeds, *sides_of(tested))
 
 
-def draw_folds(rows: int, groups: np.ndarray | None, folds: int, seeds: list[int]) -> Splits:
+def draw_folds(
+    rows: int, groups: np.ndarray | None, folds: int, seeds: list[int], classes: np.ndarray | None = None
+) -> Splits:
     """Draws repeated K-fold: split k tests on fold ``(k - 1) % folds`` of repeat ``(k - 1) // folds``.
 
-    A repeat is drawn with its own number as the seed, as ``KFold`` and, with groups, ``GroupKFold`` shuffle.
+    A repeat is drawn with its own number as the seed, as ``KFold`` and, with groups, ``GroupKFold`` shuffle, or, where the
+    rows' classes are given, ``StratifiedKFold``.
     """
     units = groups if groups is not None else np.arange(rows)
     tested, known = [], {}
     for seed in seeds:
         repeat, fold = divmod(seed - 1, folds)
         if repeat not in known:
-            shuffled = np.random.RandomState(repeat).permutation(int(units.max()) + 1)
-            known = {repeat: np.array_split(shuffled, folds)}
+            if classes is not None:
+                known = {repeat: stratified_folds(classes, folds, repeat)}
+            else:
+                shuffled = np.random.RandomState(repeat).permutation(int(units.max()) + 1)
+                known = {repeat: np.array_split(shuffled, folds)}
         tested.append(np.isin(units, known[repeat][fold]))
-    return Splits.of(seeds, *_sides(tested))
+    return Splits.of(seeds, *sides_of(tested))
 
 
 def roll_on(times: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
@@ -71,77 +78,10 @@ def roll_on(times: np.ndarray, test_share: float, seeds: list[int]) -> Splits:
     return Splits.of(seeds, train, test)
 
 
-def follow_column(values: np.ndarray, seeds: list[int]) -> Splits:
-    """Tests on the rows that a column calls ``test``; or, of any other values, split k tests on the rows of the k-th value."""
-    words = np.array([str(value).strip().lower() for value in values])
-    levels = sorted(set(words), key=rank)
-    if set(words) in SIDES:
-        levels = levels[:1]  # test stands before train
-    elif len(levels) == 2:
-        raise InputError(
-            f"The column that gives the splits holds {str(levels[0])!r} and {str(levels[1])!r}: write train and test, to say which rows to test on."
-        )
-    tested = [words == level for level in levels]
-    if max(seeds) > len(levels):
-        raise InputError(
-            f"The column that gives the splits makes {len(levels)} of them, and splits.seeds asks for number {max(seeds)}: set "
-            f"splits.seeds to {{first: 1, last: {len(levels)}}}."
-        )
-    return Splits.of(seeds, *_sides([tested[seed - 1] for seed in seeds]))
-
-
-def follow_file(file: str, rows: np.ndarray, read: int, seeds: list[int]) -> Splits:
-    """Takes splits from a file with a line for each line of a table, and a column for each split; one alone as ``follow_column`` does.
-
-    Args:
-        file: The file.
-        rows: Which rows of the table are left, by their numbers from 0.
-        read: How many it had.
-        seeds: Which columns to take, from 1 on.
-
-    Raises:
-        InputError: If it does not fit the table, or holds anything but ``train``, ``test`` and empty fields.
-    """
-    try:
-        found, _ = read_file(file, {})
-    except InputError as error:
-        raise InputError(ended(f"The file that gives the splits {error}")) from error
-    if found.num_rows != read:
-        raise InputError(
-            f"The file that gives the splits has {found.num_rows} rows, and that of the table has {read}: it needs one for each, in the same order."
-        )
-    if found.num_columns == 1:
-        values = as_text(found.column(0)).to_numpy()[rows]
-        given = np.flatnonzero([bool(str(value or "").strip()) for value in values])
-        splits = follow_column(values[given], seeds)
-        return Splits.of(seeds, *[[given[one] for one in side] for side in (splits.train, splits.test)])
-    if max(seeds) > found.num_columns:
-        raise InputError(
-            f"The file that gives the splits has {found.num_columns} columns, and splits.seeds asks for number {max(seeds)}: set "
-            f"splits.seeds to {{first: 1, last: {found.num_columns}}}."
-        )
-    sides = []
-    for seed in seeds:
-        words = np.array([str(word or "").strip().lower() for word in found.column(seed - 1).to_pylist()])
-        wrong = np.flatnonzero(~np.isin(words, ["train", "training", "test", "testing", ""]))
-        if len(wrong):
-            raise InputError(
-                f"The file that gives the splits holds {str(words[wrong[0]])!r} in column {found.column_names[seed - 1]!r}, row "
-                f"{wrong[0] + 1}: write train, test, or nothing."
-            )
-        sides.append([np.char.startswith(words[rows], side) for side in ("train", "test")])
-    return Splits.of(seeds, *[[np.flatnonzero(one[side]) for one in sides] for side in (0, 1)])
-
-
 def given_splits(train: int, test: int, seeds: list[int]) -> Splits:
     """Repeats the split that a dataset comes with, once for each seed: the rows to train on stand first in its table."""
     rows = np.tile(np.arange(train + test, dtype=np.int32), (len(seeds), 1))
     return Splits(np.array(seeds, dtype=np.int64), train=rows[:, :train], test=rows[:, train:])
-
-
-def _sides(tested: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Gives the training and the test rows of splits, in their order in the table."""
-    return [np.flatnonzero(~one) for one in tested], [np.flatnonzero(one) for one in tested]
 
 
 def split(
@@ -153,6 +93,7 @@ def split(
     method: str = "random",
     folds: int | None = None,
     file: str | None = None,
+    stratify: bool = False,
     training_shares: list[float] | None = None,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
@@ -167,6 +108,7 @@ def split(
         method: ``random``, ``k_fold``, ``time``, ``column`` or ``file``.
         folds: Number of folds of ``k_fold``.
         file: The file of ``file``, see ``follow_file``.
+        stratify: Whether ``random`` and ``k_fold`` give each side its share of every class, where no groups are drawn.
         training_shares: Shares of the training rows to cut each split to, see ``smaller``; None to leave them whole.
 
     Raises:
@@ -177,7 +119,7 @@ def split(
         sides = read_schema(table)["rows"]
         splits = given_splits(sides["train"], sides["test"], seeds)
     else:
-        splits = _draw(table, rows, test_share, seeds, method, folds, file)
+        splits = _draw(table, rows, test_share, seeds, method, folds, file, stratify)
     for doubt in doubts_of_order(read_schema(table), {"method": method}):
         warn(logger, doubt)
     if method != "random" or "group" in read_schema(table).get("roles", {}):
@@ -226,11 +168,13 @@ def _draw(
     method: str,
     folds: int | None,
     file: str | None,
+    stratify: bool,
 ) -> Splits:
     """Draws splits by the method, and checks that each side has rows enough."""
     share, groups = float(Fraction(test_share)), _column(table, "group")
     if groups is not None:
         groups = np.unique(groups, return_inverse=True)[1]
+    classes = _classes(table) if stratify and groups is None else None
     if min(seeds) < 1 and method != "random":
         raise InputError(
             f"With splits.method {method} the seeds number the splits, from 1 on: set splits.seeds to {{first: 1, last: 5}}, say."
@@ -251,11 +195,11 @@ def _draw(
             raise InputError(
                 "With splits.method k_fold the seeds number the folds, from 1 on: set splits.seeds.first to 1."
             )
-        splits = draw_folds(rows, groups, folds, seeds)
+        splits = draw_folds(rows, groups, folds, seeds, classes)
     elif groups is not None:
         splits = draw_groups(groups, share, seeds)
     else:
-        splits = draw_splits(rows, share, seeds)
+        splits = draw_splits(rows, share, seeds, classes)
     if groups is not None and any(
         np.isin(groups[test], groups[train]).any()
         for train, test in zip(splits.train, splits.test, strict=True)
@@ -293,6 +237,12 @@ def _column(table: str, role: str, method: str | None = None) -> np.ndarray | No
             f"splits.method is {method}, and no column is named for it: write columns: {{NAME: {role}}} in the config."
         )
     return read_table(table, [role_column(role)])[role_column(role)] if name is not None else None
+
+
+def _classes(table: str) -> np.ndarray:
+    """Reads the places of the classes of a prepared table."""
+    target = read_schema(table)["target"]["name"]
+    return read_table(table, [target])[target].astype(int)
 
 
 def _range(sizes: np.ndarray) -> str:

@@ -1,20 +1,18 @@
-"""Draws what a model makes of the classes: which it takes for which, its worst mistakes, and its calibration."""
+"""Draws what a model makes of the classes: which it takes for which, and its calibration."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.parquet as pq
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from lineup.comparison.intervals import wilson_interval
-from lineup.data.design import pixels
 from lineup.data.tables import lists, read_parquet, read_schema
+from lineup.figures.roc import plot_roc
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, shortened
 
 BINS = 10  # of the probabilities, in the calibration
-ROWS, COLUMNS = 5, 8  # of the sheet of mistakes
 COUNTED = 20  # classes up to which counts are written into the confusion matrix
 
 # Light for little, so that a dark number can be read on it.
@@ -49,7 +47,7 @@ def calibration(probability: np.ndarray, right: np.ndarray) -> tuple[list[dict],
     """Compares how sure a model is with how often it is right.
 
     Args:
-        probability: Of the predicted class, shape (t,).
+        probability: Of a class, shape (t,).
         right: Whether that is the actual class, shape (t,).
 
     Returns:
@@ -74,37 +72,6 @@ def calibration(probability: np.ndarray, right: np.ndarray) -> tuple[list[dict],
         )
     apart = sum(one["number"] * abs(one["probability"] - one["right"]) for one in bins)
     return bins, apart / len(probability)
-
-
-def worst_mistakes(found: Predictions, most: int) -> np.ndarray:
-    """Lists the places of the mistakes whose actual class has the lowest probability, the worst first."""
-    wrong = np.flatnonzero(found.actual != found.predicted)
-    of_actual = found.probabilities[wrong, found.actual[wrong]]
-    return wrong[np.argsort(of_actual, kind="stable")][:most]
-
-
-def read_images(table: str, rows: np.ndarray) -> np.ndarray:
-    """Reads the pixels of some rows of a prepared table of images, one row group in memory at a time.
-
-    Args:
-        table: The prepared table.
-        rows: Row numbers, shape (n,).
-
-    Returns:
-        Shape (n, height, width), uint8.
-    """
-    size = read_schema(table)["images"]
-    images = np.zeros((len(rows), size["height"] * size["width"]), dtype=np.uint8)
-    with pq.ParquetFile(table) as file:
-        start = 0
-        for group in range(file.num_row_groups):
-            end = start + file.metadata.row_group(group).num_rows
-            here = (rows >= start) & (rows < end)
-            if here.any():
-                column = file.read_row_group(group, ["pixels"], use_threads=False)["pixels"]
-                images[here] = pixels(column)[rows[here] - start]
-            start = end
-    return images.reshape(-1, size["height"], size["width"])
 
 
 def plot_confusion(model: str, found: Predictions, names: list[str], svg: str, png: str) -> None:
@@ -145,96 +112,72 @@ def plot_confusion(model: str, found: Predictions, names: list[str], svg: str, p
     axes.tick_params(length=0)
     axes.set(xlabel="predicted", ylabel="actual")
     accuracy = np.trace(counts) / counts.sum()
-    axes.set_title(f"{label(model)}, split seed {found.seed}: accuracy {accuracy:.4f}", pad=18)
+    figure.suptitle(
+        f"{label(model)}, split seed {found.seed}: accuracy {accuracy:.4f}", x=0.01, ha="left", fontsize=10
+    )
     save_figure(figure, svg, png)
 
 
-def plot_calibration(model: str, found: Predictions, svg: str, png: str) -> None:
-    """Draws how often predictions of about the same probability are right, and how many there are.
-
-    Args:
-        model: Name of the model.
-        found: Its predictions.
-        svg: SVG file to write.
-        png: PNG file to write.
-    """
-    probability = found.probabilities.max(axis=1).astype(np.float64)
-    bins, error = calibration(probability, found.actual == found.predicted)
-    figure, (upper, lower) = new_figure(5.2, 4.8, rows=2, height_ratios=[3, 1], sharex=True)
-    upper.axline((0, 0), slope=1, color=GREY, linewidth=1, linestyle="--")
-    x, y = ([one[key] for one in bins] for key in ("probability", "right"))
-    upper.vlines(x, [one["low"] for one in bins], [one["high"] for one in bins], color=BLUE, linewidth=1.4)
-    upper.plot(x, y, "o-", color=BLUE, linewidth=1, markersize=4.5)
-    upper.set(ylim=(0, 1.02), ylabel="share that is right")
-    upper.set_title(f"{label(model)}, split seed {found.seed}: calibration error {error:.3f}")
-    lower.hist(probability, bins=np.linspace(0, 1, BINS + 1), color=BLUE, alpha=0.6)
-    lower.set(xlim=(0, 1.02), xlabel="probability of the predicted class", ylabel="predictions", yscale="log")
-    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    lower.yaxis.set_minor_locator(NullLocator())
-    save_figure(figure, svg, png)
-
-
-def plot_mistakes(model: str, found: Predictions, names: list[str], table: str, svg: str, png: str) -> None:
-    """Draws a sheet of the worst mistakes, each with its actual and its predicted class.
+def plot_calibration(model: str, found: Predictions, names: list[str], svg: str, png: str) -> None:
+    """Draws how often predictions of about the same probability are right, and how many there are; of two classes, the second.
 
     Args:
         model: Name of the model.
         found: Its predictions.
         names: Names of the K classes.
-        table: The prepared table, for the images.
         svg: SVG file to write.
         png: PNG file to write.
     """
-    worst = worst_mistakes(found, ROWS * COLUMNS)
-    images = read_images(table, found.row[worst])
-    rows = max(1, -(-len(worst) // COLUMNS))
-    figure, axes = new_figure(7.2, 0.6 + 1.12 * rows, rows=rows, columns=COLUMNS, squeeze=False)
-    for one in axes.flat:
-        one.set_axis_off()
-    for one, place, image in zip(axes.flat, worst, images, strict=False):
-        one.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="none")
-        actual, predicted = (shortened(names[at[place]], 8) for at in (found.actual, found.predicted))
-        sure = found.probabilities[place, found.predicted[place]]
-        one.set_title(f"{actual} → {predicted}  {sure:.0%}", loc="center", fontsize=7.5, pad=2.5)
-    number = int((found.actual != found.predicted).sum())
-    which = f"{label(model)}, split seed {found.seed}"
-    if number == 0:
-        title = f"{which}: no mistake among {len(found.actual):,} test rows"
-    elif number <= len(worst):
-        title = (
-            f"{which}: {'the only mistake' if number == 1 else f'all {number} mistakes'}, actual → predicted"
-        )
-    else:
-        title = f"{which}: the worst {len(worst)} of {number:,} mistakes, actual → predicted"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    probability, right, of = (
+        found.probabilities.max(axis=1),
+        found.actual == found.predicted,
+        "the predicted class",
+    )
+    share = "share that is right"
+    if len(names) == 2:
+        probability, right, of = found.probabilities[:, 1], found.actual == 1, shortened(names[1], 20)
+        share = f"share that is {of}"
+    probability = probability.astype(np.float64)
+    bins, error = calibration(probability, right)
+    figure, (upper, lower) = new_figure(5.2, 4.8, rows=2, height_ratios=[3, 1], sharex=True)
+    upper.axline((0, 0), slope=1, color=GREY, linewidth=1, linestyle="--")
+    x, y = ([one[key] for one in bins] for key in ("probability", "right"))
+    upper.vlines(x, [one["low"] for one in bins], [one["high"] for one in bins], color=BLUE, linewidth=1.4)
+    upper.plot(x, y, "o-", color=BLUE, linewidth=1, markersize=4.5)
+    upper.set(ylim=(0, 1.02), ylabel=share)
+    upper.set_title(f"{label(model)}, split seed {found.seed}: calibration error {error:.3f}")
+    lower.hist(probability, bins=np.linspace(0, 1, BINS + 1), color=BLUE, alpha=0.6)
+    lower.set(xlim=(0, 1.02), xlabel=f"probability of {of}", ylabel="predictions", yscale="log")
+    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    lower.yaxis.set_minor_locator(NullLocator())
     save_figure(figure, svg, png)
 
 
 def plot_classifier(
     model: str,
     table: str,
-    predictions: str,
+    predictions: list[str],
     confusion_svg: str,
     confusion_png: str,
-    mistakes_svg: str,
-    mistakes_png: str,
     calibration_svg: str,
     calibration_png: str,
+    roc_svg: str,
+    roc_png: str,
 ) -> None:
-    """Draws the three figures of a model, all on the first split.
+    """Draws the three figures of a model.
 
     Args:
         model: Name of the model.
         table: The prepared table.
-        predictions: The predictions of the first block of splits.
+        predictions: The predictions, a file for each block of splits.
         confusion_svg: SVG file to write, see ``plot_confusion``.
         confusion_png: PNG file to write.
-        mistakes_svg: SVG file to write, see ``plot_mistakes``.
-        mistakes_png: PNG file to write.
         calibration_svg: SVG file to write, see ``plot_calibration``.
         calibration_png: PNG file to write.
+        roc_svg: SVG file to write, see ``plot_roc``.
+        roc_png: PNG file to write.
     """
-    found, names = read_predictions(predictions), read_schema(table)["target"]["classes"]
+    found, names = read_predictions(predictions[0]), read_schema(table)["target"]["classes"]
     plot_confusion(model, found, names, confusion_svg, confusion_png)
-    plot_mistakes(model, found, names, table, mistakes_svg, mistakes_png)
-    plot_calibration(model, found, calibration_svg, calibration_png)
+    plot_calibration(model, found, names, calibration_svg, calibration_png)
+    plot_roc(model, names, predictions, table, roc_svg, roc_png)

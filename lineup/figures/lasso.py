@@ -17,6 +17,7 @@ from lineup.figures.style import (
     save_figure,
     with_unit,
 )
+from lineup.metrics import LABELS
 
 # ASSUME: a reader tells this many paths apart; the other features are drawn in grey.
 NAMED_PATHS = 6
@@ -31,24 +32,25 @@ class Grid:
 
     seeds: np.ndarray  # seeds of the splits, shape (S,)
     penalties: np.ndarray  # shape (S, k)
-    errors: np.ndarray  # mean absolute errors, as means over the held-out folds, shape (S, k)
+    errors: np.ndarray  # mean absolute errors or log losses, as means over the held-out folds, shape (S, k)
     chosen: np.ndarray  # the chosen penalties, shape (S,)
-    first: np.ndarray  # mean absolute errors of the first split on each held-out fold, shape (k, F)
+    first: np.ndarray  # those of the first split on each held-out fold, shape (k, F)
+    metric: str = "mae"
 
 
-def read_grid(paths: list[str]) -> Grid:
-    """Reads the grid searches that ``fit_lasso`` wrote, one file a block of splits."""
+def read_grid(paths: list[str], metric: str = "mae") -> Grid:
+    """Reads the grid searches that ``fit_lasso`` or another search wrote, one file a block of splits, with their metric."""
     seeds, penalties, means, chosen, first = [], [], [], [], None
     for columns in read_parts(paths):
         folds = int(columns["fold"].max())
         per_split = len(columns["fold"]) // int((np.diff(columns["seed"]) != 0).sum() + 1)
-        searched, errors = columns["penalty"][::folds], columns["mae"].reshape(-1, per_split // folds, folds)
+        searched, errors = columns["penalty"][::folds], columns[metric].reshape(-1, per_split // folds, folds)
         first = errors[0] if first is None else first
         seeds.append(columns["seed"][::per_split])
         penalties.append(searched.reshape(-1, per_split // folds))
         means.append(errors.mean(axis=2))
         chosen.append(searched[columns["chosen"][::folds]])
-    return Grid(*map(np.concatenate, (seeds, penalties, means, chosen)), first)
+    return Grid(*map(np.concatenate, (seeds, penalties, means, chosen)), first, metric)
 
 
 def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
@@ -66,7 +68,6 @@ def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
         png: PNG file to write.
     """
     folds, mean = grid.first.shape[1], grid.errors
-    error = grid.first.std(axis=1, ddof=1) / np.sqrt(folds)
     figure, axes = new_figure()
     if len(grid.seeds) > 1:
         below, above = np.quantile(mean, [0.05, 0.95], axis=0)
@@ -79,23 +80,26 @@ def plot_grid(model: str, grid: Grid, unit: str, svg: str, png: str) -> None:
             linewidth=0,
             label=f"90 % of {len(grid.seeds):,} splits",
         )
-    axes.fill_between(
-        grid.penalties[0],
-        mean[0] - error,
-        mean[0] + error,
-        color=BLUE,
-        alpha=0.22,
-        linewidth=0,
-        label="one standard error",
-    )
-    axes.plot(grid.penalties[0], mean[0], color=BLUE, label=f"mean over {folds} folds")
+    if folds > 1:
+        error = grid.first.std(axis=1, ddof=1) / np.sqrt(folds)
+        axes.fill_between(
+            grid.penalties[0],
+            mean[0] - error,
+            mean[0] + error,
+            color=BLUE,
+            alpha=0.22,
+            linewidth=0,
+            label="one standard error",
+        )
+    middle = f"mean over {folds} folds" if folds > 1 else "rows held out"
+    axes.plot(grid.penalties[0], mean[0], color=BLUE, label=middle)
     best = grid.chosen[0]
     axes.axvline(best, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chosen penalty {best:.4g}")
     logarithmic_x(axes)
     axes.set(
         title=f"{label(model)}: cross-validation, split seed {grid.seeds[0]}",
         xlabel="penalty (log scale)",
-        ylabel=with_unit("held-out MAE", unit),
+        ylabel=with_unit(f"held-out {LABELS[grid.metric]}", unit),
     )
     axes.legend()
     save_figure(figure, svg, png)

@@ -24,7 +24,7 @@ def read_weights(path: str, classes: int, scale: float = 255.0) -> tuple[np.ndar
 
     Returns:
         The change of the logit of each class from a dark to a bright pixel, shape (K, p), and the seed of
-        the split.
+        the split. A logistic regression of two classes has that of the second alone, shape (1, p).
     """
     if Path(path).suffix == ".safetensors":
         with safe_open(path, "np") as file:
@@ -34,7 +34,9 @@ def read_weights(path: str, classes: int, scale: float = 255.0) -> tuple[np.ndar
     columns = read_table(path)
     first = columns["seed"] == columns["seed"][0]
     slopes = first & (columns["term"] != "(intercept)")
-    return columns["coefficient"][slopes].reshape(classes, -1) * scale, int(columns["seed"][0])
+    return columns["coefficient"][slopes].reshape(1 if classes == 2 else classes, -1) * scale, int(
+        columns["seed"][0]
+    )
 
 
 def plot_weights(model: str, table: str, weights: str, svg: str, png: str) -> None:
@@ -50,6 +52,7 @@ def plot_weights(model: str, table: str, weights: str, svg: str, png: str) -> No
     schema = read_schema(table)
     names, shape = schema["target"]["classes"], (schema["images"]["height"], schema["images"]["width"])
     values, seed = read_weights(weights, len(names))
+    names = names[-len(values) :]
     columns = min(COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
     figure, axes = new_figure(1.25 * columns + 0.9, 1.4 * rows + 0.5, rows=rows, columns=columns)

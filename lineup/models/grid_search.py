@@ -129,6 +129,13 @@ def grid_columns(
     }
 
 
+def ends_of(means: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
+    """Counts how many of c splits chose the first penalty, and how many the last one while the mean error (c, k) still fell."""
+    k = means.shape[1]
+    falls = means[:, -1] < (1 - FLAT) * means[:, -1 - max(1, k // 10)]
+    return int((chosen == 0).sum()), int(((chosen == k - 1) & falls).sum())
+
+
 class ChosenFits:
     """Collects the fits at the chosen penalties, chunk by chunk of the splits, and writes what they give.
 
@@ -159,11 +166,10 @@ class ChosenFits:
             errors: On the F held-out folds, shape (c, F, k).
             chosen: Which penalty was chosen, shape (c,).
         """
-        each, k = np.arange(len(X)), coefficients.shape[1]
-        self.largest += int((chosen == 0).sum())
-        means = errors.mean(axis=1)
-        falls = means[:, -1] < (1 - FLAT) * means[:, -1 - max(1, k // 10)]
-        self.smallest += int(((chosen == k - 1) & falls).sum())
+        each = np.arange(len(X))
+        largest, smallest = ends_of(errors.mean(axis=1), chosen)
+        self.largest += largest
+        self.smallest += smallest
         slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
         self.slopes.append(slopes)
         self.intercepts.append(constants)
@@ -180,6 +186,6 @@ class ChosenFits:
             predicted,
             predictions,
             scores,
-            ends if ends.largest or ends.smallest else None,
+            ends,
         )
         write_coefficients(self.drawn, self.design.features, slopes, intercepts, coefficients)

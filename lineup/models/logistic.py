@@ -1,171 +1,74 @@
-"""Fits a logistic regression with the penalty of the lasso on each of many splits."""
+"""Fits a logistic regression, or of many classes a multinomial one, on every split, by maximum likelihood."""
 
 import logging
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_splits, write_table
 from lineup.errors import InputError
-from lineup.models.saga import Scaler, fit, largest_penalty, predict
+from lineup.models.proximal_newton import Fits, Path, probabilities_of
 from lineup.parallel import map_in_processes
-from lineup.progress import Progress
+
+# How steep the mean log loss may still be, by standardized feature, and after how many steps a fit is given up.
+TOLERANCE, STEPS = 1e-9, 200
+# More coefficients would take too long to solve for.
+MOST = 4000
+# Directions that features vary less in than this share of the most are dependent.
+DEPENDENT = 1e-10
 
 
 @dataclass(frozen=True)
-class Penalties:
-    """The grid of penalties: how many, and the last one as a share of the first."""
+class Fit:
+    """A fit on one split, for K classes and p features."""
 
-    number: int
-    smallest: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a penalized logistic regression, see logistic.yaml."""
-
-    standardize: bool
-    penalties: Penalties
-    validation: float
-    seed: int
-    tolerance: float
-    max_iterations: int
-
-
-@dataclass(frozen=True)
-class Search:
-    """What the search of the penalty on one split gave, of G penalties, K classes and p features."""
-
-    penalties: np.ndarray  # from the largest to the smallest, shape (G,)
-    log_loss: np.ndarray  # on the rows held out, shape (G,)
-    accuracy: np.ndarray  # on the rows held out, shape (G,)
-    nonzero: np.ndarray  # number of coefficients that are not zero, shape (G,)
-    converged: np.ndarray  # whether the solver reached its tolerance, shape (G,)
-    chosen: int  # place of the penalty with the lowest log loss
-    # Of the fit on all training rows, per unit of the feature in the table, shape (K, p).
+    # Of two classes the change of the logit of the second per unit of a feature, shape (1, p), of K more those of each, (K, p).
     coefficients: np.ndarray
-    intercepts: np.ndarray  # shape (K,)
-    probabilities: np.ndarray  # predicted for the test rows, shape (t, K)
+    intercepts: np.ndarray  # shape (1,) or (K,)
+    is_separated: bool  # whether the training rows are told apart without a mistake, so that there is no largest likelihood
+    has_converged: bool
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Predicts for features (n, p) the probabilities of the classes, shape (n, K)."""
+        P = probabilities_of(X @ self.coefficients.T + self.intercepts)
+        return np.column_stack([1 - P, P]) if P.shape[1] == 1 else P
 
 
-def held_out(train: np.ndarray, share: float, seed: int, split_seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the rows to fit on and those held out, a share that is rounded up, or raises an InputError if it is all."""
-    held = math.ceil(share * len(train))
-    if held >= len(train):
-        raise InputError(
-            f"A validation share of {share} leaves none of the {len(train)} training rows: lower it."
-        )
-    shuffled = np.random.default_rng([seed, split_seed]).permutation(train)
-    return shuffled[held:], shuffled[:held]
+def maximum_likelihood(X: np.ndarray, y: np.ndarray, classes: int, weights: np.ndarray | None = None) -> Fit:
+    """Fits a logistic regression to features (n, p) and the places of K classes (n,), of rows with weights (n,) if they have.
 
-
-def search(
-    design: Design, train: np.ndarray, test: np.ndarray, split_seed: int, settings: Settings
-) -> Search:
-    """Chooses the penalty on rows held out of the training rows, and fits all of them with it.
-
-    Args:
-        design: The prepared table.
-        train: The training rows.
-        test: The test rows.
-        split_seed: Seed of the split.
-        settings: Those of the model.
+    Of linearly dependent features, the coefficients are those of smallest norm, of the standardized features. Where the
+    classes can be told apart, the fit goes on until its slopes are small.
 
     Raises:
-        InputError: If a class has no row to fit on, or no row is left to fit on.
+        InputError: If there are too many coefficients.
     """
-    fitted, held = held_out(train, settings.validation, settings.seed, split_seed)
-    check_classes(design, fitted, split_seed)
-    scaler = Scaler(design.X[fitted], design.scale, settings.standardize)
-    X, y = scaler.apply(design.X[fitted]), design.y[fitted]
-    shares = np.geomspace(1, settings.penalties.smallest, settings.penalties.number)
-    grid = largest_penalty(X, y, len(design.classes)) * shares
-    model = solver(settings, split_seed)
-    scored, best = search_grid(model, X, y, scaler.apply(design.X[held]), design.y[held], grid)
-    chosen = int(scored["log_loss"].argmin())
-    del X  # a fifth more rows come now
-
-    scaler = Scaler(design.X[train], design.scale, settings.standardize)
-    model = solver(settings, split_seed)
-    model.coef_, model.intercept_ = best
-    fit(model, scaler.apply(design.X[train]), design.y[train], grid[chosen])
-    probabilities = predict(model, scaler.apply(design.X[test]))
-    coefficients, intercepts = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
-    slopes = coefficients / scaler.scale
-    intercepts = intercepts - slopes @ scaler.centre
-    if len(design.classes) == 2:  # scikit-learn has coefficients for the second class only
-        slopes, intercepts = np.vstack([-slopes, slopes]) / 2, np.append(-intercepts, intercepts) / 2
-    return Search(
-        penalties=grid,
-        **scored,
-        chosen=chosen,
-        coefficients=slopes,
-        intercepts=intercepts,
-        probabilities=probabilities,
-    )
-
-
-def solver(settings: Settings, split_seed: int) -> LogisticRegression:
-    """Makes what fits, each time from the coefficients that it has."""
-    return LogisticRegression(
-        l1_ratio=1,
-        solver="saga",
-        tol=settings.tolerance,
-        max_iter=settings.max_iterations,
-        warm_start=True,
-        random_state=int(np.random.SeedSequence([settings.seed, split_seed]).generate_state(1)[0]),
-    )
-
-
-def check_classes(design: Design, fitted: np.ndarray, split_seed: int) -> None:
-    """Raises an InputError if a class has no row to fit on."""
-    counts = np.bincount(design.y[fitted], minlength=len(design.classes))
-    if (counts == 0).any():
-        name = design.classes[int(counts.argmin())]
+    share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
+    centre = share @ X
+    spread = np.sqrt(share @ (X - centre) ** 2)
+    spread = np.where(X.min(axis=0) < X.max(axis=0), spread, 1.0)
+    Z = (X - centre) / spread
+    # The directions that the rows vary in: fewer than the features, if these are many or dependent.
+    _, strength, axes = np.linalg.svd(Z, full_matrices=False)
+    kept = strength > DEPENDENT * max(strength.max(initial=0.0), 1e-300)
+    # Each of them of about unit variance, so that no Hessian is nearly singular for the features' sake.
+    axes = axes[kept] * (np.sqrt(len(X)) / strength[kept])[:, None]
+    Z = np.column_stack([np.ones(len(X)), Z @ axes.T])
+    Y = (y == 1)[:, None].astype(np.float64) if classes == 2 else np.eye(classes)[y]
+    if (Z.shape[1] - 1) * Y.shape[1] > MOST:
         raise InputError(
-            f"Split {split_seed} has no row of the class {name!r} to fit on: take the class out of the data, or lower "
-            "validation."
+            f"A logistic regression without a penalty would have {(Z.shape[1] - 1) * Y.shape[1]:,} coefficients, and {MOST:,} are the "
+            "most: take logistic_lasso, or a network with hidden: []."
         )
-
-
-def search_grid(
-    model: LogisticRegression,
-    X: np.ndarray,
-    y: np.ndarray,
-    X_held: np.ndarray,
-    y_held: np.ndarray,
-    grid: np.ndarray,
-) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Fits at each penalty, from the largest down, and scores on the rows held out.
-
-    Args:
-        model: What fits, see ``solver``.
-        X: Features to fit on, shape (n, p).
-        y: Places of the classes, shape (n,).
-        X_held: Features of the rows held out, shape (h, p).
-        y_held: Places of their classes, shape (h,).
-        grid: The penalties, shape (G,).
-
-    Returns:
-        ``log_loss``, ``accuracy``, ``nonzero`` and ``converged``, see ``Search``; and the coefficients and intercepts
-        with the lowest log loss.
-    """
-    found, best = [], None
-    for penalty in grid:
-        converged = fit(model, X, y, penalty)
-        predicted = predict(model, X_held)
-        loss = log_loss(y_held, predicted, labels=model.classes_)
-        if not found or loss < min(found)[0]:
-            best = model.coef_.copy(), model.intercept_.copy()
-        hits = predicted.argmax(axis=1) == y_held
-        found.append((loss, hits.mean(), np.count_nonzero(model.coef_), converged))
-    names = ("log_loss", "accuracy", "nonzero", "converged")
-    return dict(zip(names, map(np.array, zip(*found, strict=True)), strict=True)), best
+    path = Path(Fits(Z, Y, share[None], np.zeros((1, Z.shape[1]))), TOLERANCE, STEPS)
+    converged = path.step_to(1.0)[0]
+    slopes = (path.B[0, 1:].T @ axes) / spread
+    P = path.P[:, 0]
+    best = P[:, 0] > 0.5 if classes == 2 else P.argmax(axis=1)
+    separated = bool((best == y).all())
+    return Fit(slopes, path.B[0, 0] - slopes @ centre, separated, bool(converged or separated))
 
 
 def fit_logistic(
@@ -174,70 +77,63 @@ def fit_logistic(
     predictions: str,
     scores: str,
     coefficients: str,
-    grid: str,
-    settings: Settings,
     processes: int,
     logger: logging.Logger,
 ) -> None:
-    """Fits a penalized logistic regression on each split of a block and writes what that gives.
+    """Fits a logistic regression on the training rows of a block of splits and writes what it gives.
 
     Args:
         table: The prepared table.
         splits: The block of splits.
         predictions: Parquet file to write, see ``write_evaluation``.
         scores: Parquet file to write, see ``write_evaluation``.
-        coefficients: Parquet file to write: ``seed``, ``class`` (its place), ``term``, ``coefficient``, per
-            unit of the feature in the table. The intercept is the term ``(intercept)``. Of two classes each
-            has half of the difference.
-        grid: Parquet file to write: ``seed``, ``penalty``, ``log_loss`` and ``accuracy`` on the rows held
-            out, ``nonzero``, ``converged``, ``chosen``.
-        settings: Those of the model.
+        coefficients: Parquet file to write, see ``write_coefficients_of_classes``.
         processes: How many splits are worked on at once. The result does not depend on it.
         logger: Where to report.
-
-    Raises:
-        InputError: If a class has no row to fit on, or no row is left to fit on.
     """
     design, drawn = read_design(table), read_splits([splits])
-    progress = Progress(logger, "splits searched", len(drawn))
 
-    def work(place: int) -> Search:
-        found = search(design, drawn.train[place], drawn.test[place], int(drawn.seeds[place]), settings)
-        progress.advance(1)
-        return found
+    def work(place: int) -> tuple[Fit, np.ndarray]:
+        train, test = drawn.train[place], drawn.test[place]
+        X, X_test = (side[0] / design.scale for side in design.coded(train[None], train[None], test[None]))
+        weights = None if design.weights is None else design.weights[train]
+        fit = maximum_likelihood(X, design.y[train], len(design.classes), weights)
+        return fit, fit.probabilities(X_test)
 
     found = list(map_in_processes(work, range(len(drawn)), min(processes, len(drawn))))
-    write_evaluation(design, drawn, np.concatenate([one.probabilities for one in found]), predictions, scores)
-    write_coefficients_of_classes(design, drawn, found, coefficients)
-    size = settings.penalties.number
-    columns = {
-        "seed": np.repeat(drawn.seeds, size),
-        "penalty": np.concatenate([one.penalties for one in found]),
+    fits, predicted = zip(*found, strict=True)
+    counts = {
+        "separated": sum(fit.is_separated for fit in fits),
+        "unfinished": sum(not fit.has_converged for fit in fits),
     }
-    for name in ("log_loss", "accuracy", "nonzero", "converged"):
-        columns[name] = np.concatenate([getattr(one, name) for one in found])
-    columns["chosen"] = np.concatenate([np.arange(size) == one.chosen for one in found])
-    write_table(columns, grid)
-    stopped = int((~columns["converged"]).sum())
-    if stopped:
-        logger.warning(
-            "In %d of %d fits the solver did not reach its tolerance within max_iterations.",
-            stopped,
-            size * len(found),
-        )
-    logger.info("%d splits searched, %d penalties each.", len(drawn), size)
+    write_evaluation(design, drawn, np.concatenate(predicted), predictions, scores, counts=counts)
+    slopes = [fit.coefficients / design.scale for fit in fits]
+    write_coefficients_of_classes(design, drawn, slopes, [fit.intercepts for fit in fits], coefficients)
+    logger.info("Logistic regression fitted on %d splits.", len(drawn))
 
 
-def write_coefficients_of_classes(design: Design, splits: Splits, found: list[Search], path: str) -> None:
-    """Writes the coefficients of each split, class and term, see ``fit_logistic``."""
-    terms, classes = ["(intercept)", *design.features], len(design.classes)
-    values = np.array([np.column_stack([one.intercepts, one.coefficients]) for one in found])
+def write_coefficients_of_classes(
+    design: Design, splits: Splits, slopes: list[np.ndarray], intercepts: list[np.ndarray], path: str
+) -> None:
+    """Writes the coefficients of each of S splits.
+
+    Args:
+        design: The prepared table.
+        splits: The splits.
+        slopes: Of each, per unit of the feature: of two classes those of the second, shape (1, p), else (K, p).
+        intercepts: Of each, shape (1,) or (K,).
+        path: Parquet file to write: ``seed``, ``class`` (its place), ``term`` and ``coefficient``, per unit of the feature in
+            the table. The intercept is the term ``(intercept)``.
+    """
+    terms, classes = ["(intercept)", *design.features], np.arange(len(design.classes), dtype=np.int16)
+    of = classes[1:] if len(classes) == 2 else classes
+    values = [np.column_stack(pair) for pair in zip(intercepts, slopes, strict=True)]
     write_table(
         {
-            "seed": np.repeat(splits.seeds, classes * len(terms)),
-            "class": np.tile(np.repeat(np.arange(classes, dtype=np.int16), len(terms)), len(splits)),
-            "term": terms * (classes * len(splits)),
-            "coefficient": values.ravel(),
+            "seed": np.repeat(splits.seeds, len(of) * len(terms)),
+            "class": np.tile(np.repeat(of, len(terms)), len(splits)),
+            "term": terms * (len(of) * len(splits)),
+            "coefficient": np.concatenate(values).ravel(),
         },
         path,
     )

@@ -1,10 +1,15 @@
-"""Logistic regression at one penalty, by scikit-learn's SAGA."""
+"""Penalized logistic regressions by scikit-learn's SAGA, which takes passes over the rows: for many rows and features, as of images."""
 
 import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from lineup.data.design import Design
+from lineup.errors import InputError
+from lineup.models.class_search import Search, Settings, check_penalty, coded_for
 
 
 class Scaler:
@@ -59,3 +64,118 @@ def predict(model: LogisticRegression, X: np.ndarray) -> np.ndarray:
     probabilities = model.predict_proba(X).astype(np.float64)
     # Those of 32 bits add up to 1 in 32 bits.
     return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def search_by_saga(
+    design: Design,
+    train: np.ndarray,
+    test: np.ndarray,
+    held: list[tuple[np.ndarray, np.ndarray]],
+    split_seed: int,
+    settings: Settings,
+) -> Search:
+    """Searches the penalty of one split, see ``lineup/models/logistic_lasso.py``; each fit begins where the last one ended.
+
+    Args:
+        design: The prepared table.
+        train: The training rows.
+        test: The test rows.
+        held: The rows to fit on and to hold out.
+        split_seed: Seed of the split.
+        settings: Those of the model.
+
+    Raises:
+        InputError: If a class has no row to fit on, or rows have weights.
+    """
+    if design.weights is not None:
+        raise InputError("The solver saga cannot weigh rows: set solver: newton in the model.")
+    scored, grid = [], None
+    for fitted, out in [(train, train), *held] if len(held) > 1 else held:
+        check_classes(design, fitted, split_seed)
+        X, X_held = coded_for(design, fitted, fitted, out)
+        scaler = Scaler(X, design.scale, settings.standardize)
+        X, y = scaler.apply(X), design.y[fitted]
+        if grid is None:
+            grid = largest_penalty(X, y, len(design.classes)) * settings.shares()
+            check_penalty(grid[0], split_seed)
+        if out is not train:
+            model = solver(settings, split_seed)
+            one, best = search_grid(model, X, y, scaler.apply(X_held), design.y[out], grid)
+            scored.append(one)
+        del X, X_held  # more rows come now
+    found = {name: np.stack([one[name] for one in scored]) for name in scored[0]}
+    chosen = int(found["log_loss"].mean(axis=0).argmin())
+
+    X, X_test = coded_for(design, train, train, test)
+    scaler = Scaler(X, design.scale, settings.standardize)
+    model = solver(settings, split_seed)
+    model.coef_, model.intercept_ = best
+    refit = fit(model, scaler.apply(X), design.y[train], grid[chosen])
+    coefficients, intercepts = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
+    slopes = coefficients / scaler.scale
+    return Search(
+        penalties=grid,
+        **found,
+        refit=refit,
+        coefficients=slopes,
+        intercepts=intercepts - slopes @ scaler.centre,
+        probabilities=predict(model, scaler.apply(X_test)),
+    )
+
+
+def solver(settings: Settings, split_seed: int) -> LogisticRegression:
+    """Makes what fits, each time from the coefficients that it has."""
+    return LogisticRegression(
+        l1_ratio=1,
+        solver="saga",
+        tol=settings.tolerance,
+        max_iter=settings.max_iterations,
+        warm_start=True,
+        random_state=int(np.random.SeedSequence([settings.seed, split_seed]).generate_state(1)[0]),
+    )
+
+
+def check_classes(design: Design, fitted: np.ndarray, split_seed: int) -> None:
+    """Raises an InputError if a class has no row to fit on."""
+    counts = np.bincount(design.y[fitted], minlength=len(design.classes))
+    if (counts == 0).any():
+        name = design.classes[int(counts.argmin())]
+        raise InputError(
+            f"Split {split_seed} has no row of the class {name!r} to fit on: take the class out of the data, or lower "
+            "validation."
+        )
+
+
+def search_grid(
+    model: LogisticRegression,
+    X: np.ndarray,
+    y: np.ndarray,
+    X_held: np.ndarray,
+    y_held: np.ndarray,
+    grid: np.ndarray,
+) -> tuple[dict[str, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Fits at each penalty, from the largest down, and scores on the rows held out.
+
+    Args:
+        model: What fits, see ``solver``.
+        X: Features to fit on, shape (n, p).
+        y: Places of the classes, shape (n,).
+        X_held: Features of the rows held out, shape (h, p).
+        y_held: Places of their classes, shape (h,).
+        grid: The penalties, shape (G,).
+
+    Returns:
+        ``log_loss``, ``accuracy``, ``nonzero`` and ``converged``, see ``Search``; and the coefficients and intercepts
+        with the lowest log loss.
+    """
+    found, best = [], None
+    for penalty in grid:
+        converged = fit(model, X, y, penalty)
+        predicted = predict(model, X_held)
+        loss = log_loss(y_held, predicted, labels=model.classes_)
+        if not found or loss < min(found)[0]:
+            best = model.coef_.copy(), model.intercept_.copy()
+        hits = predicted.argmax(axis=1) == y_held
+        found.append((loss, hits.mean(), np.count_nonzero(model.coef_), converged))
+    names = ("log_loss", "accuracy", "nonzero", "converged")
+    return dict(zip(names, map(np.array, zip(*found, strict=True)), strict=True)), best

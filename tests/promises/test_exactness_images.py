@@ -147,10 +147,10 @@ CHANGES = [
         "lineup/data/images.py has changed",
     ),
     of_rows(
-        "the code of fit_logistic",
-        append("lineup/models/logistic.py", "\nimport math\n\nmath.tau = 6.0\n"),
+        "the code of fit_logistic_lasso",
+        append("lineup/models/logistic_lasso.py", "\nimport math\n\nmath.tau = 6.0\n"),
         of_images("sparse"),
-        "lineup/models/logistic.py has changed",
+        "lineup/models/logistic_lasso.py has changed",
     ),
     of_rows(
         "the code of plot_classifier",

@@ -32,11 +32,11 @@ FIGURES = [*plots(*MODELS), "plot_comparison.trial", "report"]
 
 # The images: three models of two splits, in a block each.
 
-MODELS_OF_IMAGES = {"linear_net": "mlp", "sparse": "logistic", "deep_net": "mlp"}
+MODELS_OF_IMAGES = {"linear_net": "mlp", "sparse": "logistic_lasso", "deep_net": "mlp"}
 FIGURES_OF_IMAGES = {
-    "linear_net": ["plot_training", "plot_classifier", "plot_weights"],
-    "sparse": ["plot_classifier", "plot_weights"],
-    "deep_net": ["plot_training", "plot_classifier"],
+    "linear_net": ["plot_training", "plot_classifier", "plot_mistakes", "plot_weights"],
+    "sparse": ["plot_logistic_lasso", "plot_classifier", "plot_mistakes", "plot_weights"],
+    "deep_net": ["plot_training", "plot_classifier", "plot_mistakes"],
 }
 NETWORKS = ["linear_net", "deep_net"]
 DRAWN_IMAGES = ["compare.rows", "plot_comparison.rows", "report"]
@@ -57,11 +57,13 @@ def drawn(rule, *models):
 
 PREPARED_IMAGES = ["preprocess_images.rows", "split.rows.1", "split.rows.2", *of_images(*MODELS_OF_IMAGES)]
 ALL_OF_IMAGES = ["fetch_images.rows", *PREPARED_IMAGES]
-# The figures of one model show the first split, so another second split leaves them alone.
+# Some figures show the first split alone, so another second split leaves them as they are.
 SECOND_SPLIT = [
     *TOGETHER_IMAGES,
     "split.rows.2",
     *(f"fit_mlp.rows.{model}.2" for model in NETWORKS),
-    "fit_logistic.rows.sparse.2",
+    "fit_logistic_lasso.rows.sparse.2",
     *(f"plot_training.rows.{model}" for model in NETWORKS),
+    *(f"plot_classifier.rows.{model}" for model in MODELS_OF_IMAGES),
+    "plot_logistic_lasso.rows.sparse",
 ]

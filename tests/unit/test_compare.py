@@ -22,9 +22,10 @@ from sklearn.metrics import (
 )
 
 from lineup.comparison.intervals import RowsAndTrainings, wilson_interval
-from lineup.comparison.leaderboard import compare, leaderboard, null_predictions
+from lineup.comparison.leaderboard import compare, leaderboard
 from lineup.comparison.metrics import decimals
 from lineup.comparison.metrics import scores as scores_of
+from lineup.comparison.null_model import null_predictions
 from lineup.comparison.scores import GridEnds, doubts_of_record, score_columns, write_evaluation
 from lineup.data.design import Design, read_design
 from lineup.data.splits import given_splits

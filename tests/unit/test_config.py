@@ -13,7 +13,8 @@ import yaml
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.config import schema, shortest, split_seeds, take_files, validate
+from lineup.config import schema, shortest, split_seeds, validate
+from lineup.config_files import take_files
 from lineup.errors import InputError
 from lineup.kinds import DEFAULTS, kinds, kinds_for
 
@@ -233,7 +234,10 @@ BAD = [
     (put(f"{DATA}/models", []), "datasets.hitters.models needs at least 1 entry."),
     (put(f"{DATA}/sources", []), "datasets.hitters.sources needs at least 1 entry."),
     (put(f"{DATA}/max_megabytes", 0), "datasets.hitters.max_megabytes has to be more than 0, not 0."),
-    (put(f"{DATA}/task", "rank"), "datasets.hitters.task has to be regression, not 'rank'."),
+    (
+        put(f"{DATA}/task", "rank"),
+        "datasets.hitters.task has to be regression or classification, not 'rank'.",
+    ),
     (
         put(f"{DATA}/missing_target", "dorp"),
         "datasets.hitters.missing_target has to be drop or error, not 'dorp'.",
@@ -537,14 +541,14 @@ MANY = [
         put("datasets/mnist/models/0", "lasso"),
         [
             "datasets.mnist.models[0] names the model 'lasso', which is of kind lasso and does a regression, not a "
-            "classification: take one of kind logistic or mlp.",
+            f"classification: take one of kind {one_of(kinds_for('classification'))}.",
             "datasets.mnist.reference is 'multinomial', which is not in datasets.mnist.models: did you mean multinomial_lasso?",
         ],
     ),
     (
         put(f"{DATA}/models/0", "multinomial_lasso"),
         [
-            "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic and does a "
+            "datasets.hitters.models[0] names the model 'multinomial_lasso', which is of kind logistic_lasso and does a "
             f"classification, not a regression: take one of kind {one_of(kinds_for('regression'))}.",
             "datasets.hitters.reference is 'least_squares', which is not in datasets.hitters.models: the models are "
             "multinomial_lasso, lasso, lasso_as_printed and network.",
@@ -600,6 +604,9 @@ def node_at(path):
             node = referred(block["additionalProperties"])
         else:
             node = referred(block["items"])
+        if "if" in node:
+            is_so = set(node["if"]["required"]) <= value.keys()
+            node = referred(node["then" if is_so else "else"])
         if {"allOf", "required"} <= node.keys():  # a dataset or a model: what holds for its format or kind
             node = SCHEMA_TREE["$defs"][value[next(iter(node["required"]))]]
     return block, node
@@ -661,6 +668,7 @@ def test_a_file_and_a_target_are_enough(tmp_path, monkeypatch):
     assert mine["models"] == ["least_squares", "ridge", "lasso"] and mine["reference"] == "least_squares"
     defaults = {
         "method": "random",
+        "stratify": False,
         "folds": 10,
         "test_share": 0.25,
         "seeds": {"first": 1, "last": 100},
@@ -914,7 +922,7 @@ def test_shipped_file_shows_every_key():
     definitions = SCHEMA_TREE["$defs"]
     assert set(SHIPPED) == set(SCHEMA_TREE["required"])
     for dataset in SHIPPED["datasets"].values():
-        assert set(dataset) == set(definitions[dataset["format"]]["properties"]) - {"file"}
+        assert set(dataset) == set(definitions[dataset["format"]]["properties"]) - {"file", "positive"}
         splits = definitions[{"csv": "splits", "images": "given_splits"}[dataset["format"]]]
         assert set(dataset["splits"]) == set(splits["properties"]) - {"file"}
     formats = {dataset["format"] for dataset in SHIPPED["datasets"].values()}

@@ -1,243 +1,119 @@
-"""The penalized logistic regression: optimal, chosen on rows held out, and the same in any company."""
-
-from pathlib import Path
+"""Logistic regression by maximum likelihood: as scikit-learn has it without a penalty."""
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pytest
-import scipy.optimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from lineup.data.design import Design, read_design
-from lineup.data.tables import lists, read_parquet, read_table, write_table
+from lineup.comparison.scores import doubts_of_fits
+from lineup.data.design import read_design
+from lineup.data.tables import lists, read_parquet, read_splits, read_table
 from lineup.errors import InputError
-from lineup.models.logistic import Settings, fit_logistic, held_out, search
-from lineup.models.saga import Scaler, largest_penalty
-from lineup.settings import typed
+from lineup.models.logistic import fit_logistic, maximum_likelihood
 
-SETTINGS = {
-    "penalties": {"number": 4, "smallest": 0.02},
-    "standardize": False,
-    "validation": 0.2,
-    "seed": 0,
-    "tolerance": 1.0e-6,
-    "max_iterations": 5000,
-}
-OUTPUTS = ("predictions", "scores", "coefficients", "grid")
+OUTPUTS = ("predictions", "scores", "coefficients")
+
+
+def made_up(classes, rows=300, seed=0):
+    chance = np.random.default_rng(seed)
+    X = chance.normal(size=(rows, 4)) * [1, 100, 0.01, 1] + [0, 0, 0, 1000]
+    logits = (X[:, :2] / [1, 100]) @ chance.normal(size=(2, classes))
+    return X, (logits + chance.gumbel(size=(rows, classes))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_the_fit_is_that_of_scikit_learn(classes, weighted):
+    """By L-BFGS on standardized features, at its tightest tolerance."""
+    X, y = made_up(classes)
+    weights = np.random.default_rng(1).exponential(size=len(X)) if weighted else None
+    found = maximum_likelihood(X, y, classes, weights)
+    assert found.has_converged and not found.is_separated
+    assert found.coefficients.shape == (1 if classes == 2 else classes, 4)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(Z, y, weights)
+    np.testing.assert_allclose(found.probabilities(X), model.predict_proba(Z), atol=1e-6)
+    assert found.probabilities(X).std() > 0.05
+    if classes == 2:
+        np.testing.assert_allclose(
+            found.coefficients[0] * X.std(axis=0), model.coef_[0], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_dependent_features_change_no_prediction():
+    X, y = made_up(3)
+    more = np.column_stack([X, X[:, 0] + X[:, 1] / 100, X[:, 0], np.full(len(X), 7.0)])
+    plain, found = (maximum_likelihood(one, y, 3) for one in (X, more))
+    np.testing.assert_allclose(found.probabilities(more), plain.probabilities(X), atol=1e-7)
+    # Of a feature that stands there twice, each has the same share.
+    np.testing.assert_allclose(found.coefficients[:, 5], found.coefficients[:, 0], atol=0.5)
+    assert np.abs(found.coefficients[:, 6]).max() < 1e-12
+
+
+def test_no_likelihood_is_largest_where_the_classes_can_be_told_apart():
+    X, _ = made_up(2)
+    y = (X[:, 0] > 0).astype(int)
+    found = maximum_likelihood(X, y, 2)
+    assert found.is_separated and (found.probabilities(X).argmax(axis=1) == y).all()
+    wide = np.random.default_rng(0).normal(size=(30, 200))
+    of_three = maximum_likelihood(wide, np.arange(30) % 3, 3)
+    assert of_three.is_separated and np.isfinite(of_three.coefficients).all()
+
+
+def test_a_column_that_one_class_alone_has_does_not_stop_the_fit():
+    """Its coefficient has no end, the others have; far steps are not taken."""
+    X, y = made_up(2, rows=400)
+    flag = np.zeros(400)
+    flag[np.flatnonzero(y == 0)[:9]] = 1
+    found = maximum_likelihood(np.column_stack([X, flag]), y, 2)
+    rest = maximum_likelihood(X[flag == 0], y[flag == 0], 2)
+    assert found.has_converged and not found.is_separated and found.coefficients[0, 4] < -5
+    np.testing.assert_allclose(found.coefficients[0, :2], rest.coefficients[0, :2], rtol=1e-3)
+
+
+def test_too_many_coefficients_are_refused():
+    with pytest.raises(
+        InputError, match=r"would have 6,006 coefficients, and 4,000 are the most: take logistic_lasso"
+    ):
+        maximum_likelihood(np.random.default_rng(0).normal(size=(2100, 2002)), np.arange(2100) % 2 * 0, 3)
 
 
 @pytest.fixture
-def fitted(tmp_path, logger):
-    """Gives a function that fits on a table and returns the paths of what is written."""
-    made = []
-
-    def fit(table, splits, processes=1, **more):
-        made.append(tmp_path / f"fit{len(made)}")
-        paths = {name: str(made[-1] / f"{name}.parquet") for name in OUTPUTS}
-        settings = typed(Settings, SETTINGS | more)
-        fit_logistic(table, splits, **paths, settings=settings, processes=processes, logger=logger)
-        return paths
-
-    return fit
-
-
-def made_up(classes=3, rows=150, features=15, seed=0):
-    """Gives a design where the classes hang on two of the features."""
-    random = np.random.default_rng(seed)
-    X = random.integers(0, 256, (rows, features)).astype(np.uint8)
-    logits = (X[:, :2] / 255 - 0.5) @ random.normal(0, 6, (2, classes))
-    y = (logits + random.gumbel(size=(rows, classes))).argmax(axis=1)
-    names = [f"pixel_0_{place}" for place in range(features)]
-    return Design(names, X, y, "y", [f"class {place}" for place in range(classes)], 255.0)
+def fitted(tmp_path, prepare, logger):
+    """Fits on three splits of a table with a gap, a factor and three classes."""
+    X, y = made_up(3, rows=200)
+    frame = pd.DataFrame(X, columns=[*"abcd"])
+    frame["e"] = np.where(frame["a"] > 1, "high", "low")
+    frame.loc[::9, "b"] = np.nan
+    frame["y"] = np.array(["x", "y", "z"])[y]
+    imputation = {"numbers": "median", "indicators": False}
+    table, splits = prepare(tmp_path, frame, seeds=[1, 2, 3], task="classification", imputation=imputation)
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in OUTPUTS}
+    fit_logistic(table, splits, **paths, processes=2, logger=logger)
+    return read_design(table), read_splits([splits]), paths
 
 
-def objective(X, y, penalty, weights, intercepts):
-    """Computes what is minimized: the mean log loss and the penalty."""
-    loss = -log_softmax(X @ weights.T + intercepts, axis=1)[np.arange(len(y)), y].mean()
-    return loss + penalty * np.abs(weights).sum()
+def test_the_coefficients_give_the_predictions(fitted):
+    design, splits, paths = fitted
+    columns = read_table(paths["coefficients"])
+    values = columns["coefficient"].reshape(3, 3, -1)
+    assert columns["term"][: values.shape[2]].tolist() == ["(intercept)", *design.features]
+    written = lists(read_parquet(paths["predictions"])["probabilities"]).reshape(3, 50, 3)
+    for place in range(3):
+        train, test = splits.train[place], splits.test[place]
+        X = design.coded(train[None], test[None])[0][0]
+        logits = X @ values[place, :, 1:].T + values[place, :, 0]
+        np.testing.assert_allclose(softmax(logits, axis=1), written[place], atol=1e-6)
+    assert (read_table(paths["scores"])["accuracy"] > 0.4).all()
 
 
-def by_scipy(X, y, classes, penalty):
-    """Minimizes the same by L-BFGS-B, each weight as the difference of two that are not negative."""
-    n, p = X.shape
-    size = classes * p
-
-    def of(theta):
-        weights = (theta[:size] - theta[size : 2 * size]).reshape(classes, p)
-        left = softmax(X @ weights.T + theta[2 * size :], axis=1)
-        value = objective(X, y, 0, weights, theta[2 * size :]) + penalty * theta[: 2 * size].sum()
-        left[np.arange(n), y] -= 1
-        slope = (left.T @ X).ravel() / n
-        return value, np.concatenate([slope + penalty, -slope + penalty, left.mean(axis=0)])
-
-    bounds = [(0, None)] * (2 * size) + [(None, None)] * classes
-    start = np.zeros(2 * size + classes)
-    found = scipy.optimize.minimize(
-        of,
-        start,
-        jac=True,
-        bounds=bounds,
-        method="L-BFGS-B",
-        options={"maxiter": 20_000, "ftol": 1e-14, "gtol": 1e-9},
-    )
-    return found.fun
-
-
-@pytest.mark.parametrize("standardize", [False, True])
-@pytest.mark.parametrize("classes", [2, 3])
-def test_the_fit_is_the_best_there_is(classes, standardize):
-    """Of the objective, scipy finds the same to 1e-5: 32 bits have 7 digits. The slopes are within the penalty.
-
-    For two classes scikit-learn penalizes the one vector of coefficients that is the difference.
-    """
-    design = made_up(classes)
-    train, test = np.arange(120), np.arange(120, 150)
-    found = search(design, train, test, 7, typed(Settings, SETTINGS | {"standardize": standardize}))
-    penalty = found.penalties[found.chosen]
-    assert found.chosen > 0
-    scaler = Scaler(design.X[train], 255.0, standardize)
-    X, y = scaler.apply(design.X[train]).astype(np.float64), design.y[train]
-    # Back to the scale that the solver sees.
-    weights = found.coefficients * scaler.scale
-    intercepts = found.intercepts + found.coefficients @ scaler.centre
-    left = softmax(X @ weights.T + intercepts, axis=1) - np.eye(classes)[y]
-    slopes = left.T @ X / len(y)
-    zero = weights == 0
-    assert zero.any() and not zero.all()
-    assert np.abs(slopes[zero]).max() <= penalty * (1 + 1e-3)
-    np.testing.assert_allclose(-slopes[~zero], penalty * np.sign(weights[~zero]), rtol=5e-3)
-    np.testing.assert_allclose(left.mean(axis=0), 0, atol=1e-4)
-    if classes > 2:
-        best = by_scipy(X, y, classes, penalty)
-        assert objective(X, y, penalty, weights, intercepts) == pytest.approx(best, rel=1e-5)
-        assert best < 0.98 * objective(X, y, penalty, np.zeros_like(weights), np.log(np.bincount(y)))
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_the_largest_penalty_leaves_nothing_and_a_smaller_one_something(classes):
-    design = made_up(classes)
-    X = (design.X / 255).astype(np.float32)
-    largest = largest_penalty(X, design.y, classes)
-    for factor, some in ((1.001, False), (0.99, True)):
-        model = LogisticRegression(
-            l1_ratio=1, C=1 / (factor * largest * len(X)), solver="saga", tol=1e-7, max_iter=20_000
-        )
-        assert model.fit(X, design.y).coef_.any() == some
-
-
-@pytest.mark.long
-def test_the_penalty_is_the_one_with_the_lowest_loss_on_the_rows_held_out(fitted, digits):
-    """By fits of their own, from nothing, without a warm start."""
-    table, splits_of = digits
-    more = {"tolerance": 1.0e-3, "penalties": {"number": 3, "smallest": 0.01}}
-    paths = fitted(table, splits_of(5), **more)
-    design, grid = read_design(table), read_table(paths["grid"])
-    rows, held = held_out(np.arange(1400), 0.2, 0, 5)
-    assert set(rows) | set(held) == set(range(1400)) and len(held) == 280 and len(rows) == 1120
-    X = design.X / 255
-    assert grid["penalty"] == pytest.approx(
-        largest_penalty(X[rows], design.y[rows], 10) * np.array([1, 0.1, 0.01]), rel=1e-5
-    )
-    for place, penalty in enumerate(grid["penalty"]):
-        model = LogisticRegression(
-            l1_ratio=1, C=1 / (penalty * 1120), solver="saga", tol=1e-3, max_iter=5000, random_state=3
-        ).fit(X[rows], design.y[rows])
-        log_loss = -np.log(model.predict_proba(X[held])[np.arange(280), design.y[held]]).mean()
-        assert grid["log_loss"][place] == pytest.approx(log_loss, rel=0.01)
-        assert grid["accuracy"][place] == pytest.approx(model.score(X[held], design.y[held]), abs=0.011)
-    assert (
-        grid["chosen"].tolist()
-        == [False, False, True]
-        == (grid["log_loss"] == grid["log_loss"].min()).tolist()
-    )
-    # With no coefficients there is nothing whose change could be small.
-    assert grid["converged"][1:].all() and 10 * grid["nonzero"][0] < grid["nonzero"][1] < grid["nonzero"][2]
-    # Far better than the tenth that guessing gets.
-    assert read_table(paths["scores"])["accuracy"][0] > 0.85
-
-
-def test_the_coefficients_give_the_predictions(fitted, digits):
-    table, splits_of = digits
-    for standardize in (False, True):
-        paths = fitted(table, splits_of(1, 2), standardize=standardize, tolerance=0.01)
-        design = read_design(table)
-        columns = read_table(paths["coefficients"])
-        values = columns["coefficient"].reshape(2, 10, 65)
-        assert columns["term"][:65].tolist() == ["(intercept)", *design.features]
-        assert columns["class"].reshape(2, 10, 65)[1, :, 0].tolist() == list(range(10))
-        written = lists(read_parquet(paths["predictions"])["probabilities"]).reshape(2, 397, 10)
-        for place in range(2):
-            logits = design.X[1400:] @ values[place, :, 1:].T + values[place, :, 0]
-            np.testing.assert_allclose(softmax(logits, axis=1), written[place], atol=1e-5)
-
-
-def test_no_test_row_can_change_a_fit(fitted, digits, tmp_path):
-    table, splits_of = digits
-    whole = read_parquet(table)
-    pixels = whole["pixels"].to_pylist()
-    changed = [*pixels[:1400], *(bytes(64) for _ in pixels[1400:])]
-    other = str(tmp_path / "changed.parquet")
-    write_table(whole.set_column(0, "pixels", pa.array(changed, pa.binary(64))), other)
-    first, second = (fitted(path, splits_of(1), tolerance=0.01) for path in (table, other))
-    for name in ("coefficients", "grid"):
-        for key, values in read_table(first[name]).items():
-            np.testing.assert_array_equal(values, read_table(second[name])[key])
-    assert read_table(first["scores"])["accuracy"] != read_table(second["scores"])["accuracy"]
-
-
-@pytest.mark.long
-def test_a_fit_is_the_same_in_any_company(fitted, digits):
-    table, splits_of = digits
-    together = fitted(table, splits_of(1, 2, 3), tolerance=0.01)
-    side_by_side = fitted(table, splits_of(1, 2, 3), tolerance=0.01, processes=2)
-    alone = fitted(table, splits_of(2), tolerance=0.01)
-    for name in OUTPUTS:
-        columns, others, one = (read_table(paths[name]) for paths in (together, side_by_side, alone))
-        here = columns["seed"] == 2
-        for key, values in columns.items():
-            if key != "probabilities":
-                np.testing.assert_array_equal(values, others[key])
-                np.testing.assert_array_equal(values[here], one[key])
-    assert Path(together["coefficients"]).read_bytes() == Path(side_by_side["coefficients"]).read_bytes()
-    values = read_table(together["coefficients"])["coefficient"].reshape(3, -1)
-    assert (values[0] != values[1]).any()
-
-
-def test_a_solver_that_stops_early_is_told(fitted, digits, caplog):
-    table, splits_of = digits
-    with caplog.at_level("INFO"):
-        paths = fitted(table, splits_of(1), max_iterations=2)
-    assert not read_table(paths["grid"])["converged"][1:].any()
-    assert "did not reach its tolerance within max_iterations" in caplog.text
-
-
-def test_a_class_without_rows_is_refused():
-    design = made_up(3)
-    design.y[design.y == 1] = 2
-    with pytest.raises(
-        InputError, match=r"Split 4 has no row of the class 'class 1' to fit on: .*lower validation"
-    ):
-        search(design, np.arange(120), np.arange(120, 150), 4, typed(Settings, SETTINGS))
-
-
-def test_a_validation_share_that_leaves_nothing_is_refused():
-    with pytest.raises(
-        InputError, match=r"A validation share of 0.95 leaves none of the 10 training rows: lower it\."
-    ):
-        held_out(np.arange(10), 0.95, 0, 1)
-
-
-def test_a_constant_feature_is_scaled_to_zero():
-    X = np.full((10, 2), 7, dtype=np.uint8)
-    X[:5, 1] = 9
-    scaled = Scaler(X, 255.0, True).apply(X)
-    assert (scaled[:, 0] == 0).all() and scaled[:, 1].std() == pytest.approx(1)
-    assert scaled.dtype == np.float32
-
-
-def test_splits_are_seeds_of_what_is_held_out():
-    rows = np.arange(1000)
-    assert set(held_out(rows, 0.2, 0, 1)[1]) != set(held_out(rows, 0.2, 0, 2)[1])
-    assert set(held_out(rows, 0.2, 0, 1)[1]) != set(held_out(rows, 0.2, 1, 1)[1])
-    np.testing.assert_array_equal(held_out(rows, 0.2, 3, 1)[1], held_out(rows, 0.2, 3, 1)[1])
+def test_a_fit_without_an_end_is_told(tmp_path, prepare, logger):
+    chance = np.random.default_rng(0)
+    frame = {"a": chance.normal(size=60), "b": chance.normal(size=60)}
+    frame["y"] = np.where(frame["a"] + frame["b"] > 0, "up", "down")
+    table, splits = prepare(tmp_path, frame, seeds=[1, 2], task="classification")
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in OUTPUTS}
+    fit_logistic(table, splits, **paths, processes=1, logger=logger)
+    (doubt,) = doubts_of_fits([paths["scores"]], 2)
+    assert doubt.startswith("in 2 of 2 splits the features tell the classes of the training rows apart")

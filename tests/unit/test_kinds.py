@@ -76,16 +76,19 @@ def test_every_rule_of_a_model_is_of_a_kind():
 
 def test_each_task_has_kinds():
     assert {"linear", "lasso", "mlp"} <= set(kinds_for("regression"))
-    assert {"logistic", "mlp"} <= set(kinds_for("classification"))
+    assert {"logistic", "logistic_lasso", "mlp"} <= set(kinds_for("classification"))
 
 
 def test_which_models_are_linear():
     network = {"kind": "mlp", "hidden": []}
     assert is_linear(network) and weights_of(network) == "weights.safetensors"
-    assert OF_LINEAR in figures_by_rule(network, "classification")
+    images, table = ({"task": "classification", "format": name} for name in ("images", "csv"))
+    assert OF_LINEAR & figures_by_rule(network, images).keys() == {"plot_weights"}
+    assert OF_LINEAR & figures_by_rule(network, table).keys() == {"plot_coefficients"}
+    assert "plot_mistakes" in figures_by_rule(network, images).keys() - figures_by_rule(network, table).keys()
     deep = {"kind": "mlp", "hidden": [3]}
-    assert not is_linear(deep) and OF_LINEAR not in figures_by_rule(deep, "classification")
-    logistic = {"kind": "logistic"}
+    assert not is_linear(deep) and not OF_LINEAR & figures_by_rule(deep, images).keys()
+    logistic = {"kind": "logistic_lasso"}
     assert is_linear(logistic) and weights_of(logistic) == "coefficients.parquet"
 
 

@@ -7,22 +7,25 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
+from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.design import read_design
 from lineup.data.tables import read_splits
 from lineup.figures import classes as module
+from lineup.figures import mistakes as mistakes_module
+from lineup.figures import roc as roc_module
 from lineup.figures.classes import (
     Predictions,
     calibration,
     confusion_matrix,
     plot_classifier,
-    read_images,
     read_predictions,
-    worst_mistakes,
 )
+from lineup.figures.mistakes import plot_mistakes, read_images, worst_mistakes
+from lineup.figures.roc import AT, curves, plot_roc
 
-FIGURES = ("confusion", "mistakes", "calibration")
+FIGURES = ("confusion", "calibration", "roc")
 
 
 def made_up(rows=397, classes=10, right=0.8, seed=0):
@@ -45,7 +48,8 @@ def drawn(monkeypatch):
         figures.append(real(*arguments, **more))
         return figures[-1]
 
-    monkeypatch.setattr(module, "new_figure", keep)
+    for drawing in (module, mistakes_module, roc_module):
+        monkeypatch.setattr(drawing, "new_figure", keep)
     return figures
 
 
@@ -65,8 +69,13 @@ def draw(tmp_path, digits):
         paths = {
             f"{name}_{kind}": str(made[-1] / f"{name}.{kind}") for name in FIGURES for kind in ("svg", "png")
         }
-        plot_classifier("some_model", table, predictions, **paths)
-        return predictions, {name: made[-1] / name.replace("_", ".") for name in paths}
+        plot_classifier("some_model", table, [predictions], **paths)
+        files = {name: made[-1] / name.replace("_", ".") for name in paths}
+        files |= {f"mistakes_{kind}": made[-1] / f"mistakes.{kind}" for kind in ("svg", "png")}
+        plot_mistakes(
+            "some_model", table, predictions, str(files["mistakes_svg"]), str(files["mistakes_png"])
+        )
+        return predictions, files
 
     return run
 
@@ -142,7 +151,7 @@ def test_what_is_drawn_is_what_is_computed(draw, drawn, digits):
     found = made_up()
     predictions, _ = draw(found)
     read = read_predictions(predictions)
-    (_, confusion), (sheet, pictures), (_, (upper, lower)) = drawn
+    (title, confusion), (_, (upper, lower)), _, (sheet, pictures) = drawn
     counts = confusion_matrix(read.actual, read.predicted, 10)
     texts = [text.get_text() for text in confusion.texts]
     assert [text for text in texts if text.isdigit()] == [
@@ -151,7 +160,7 @@ def test_what_is_drawn_is_what_is_computed(draw, drawn, digits):
         for column in range(10)
         if counts[row, column] or row == column
     ]
-    assert f"{np.trace(counts) / 397:.4f}" in confusion.get_title(loc="left")
+    assert f"{np.trace(counts) / 397:.4f}" in title.get_suptitle()
     mistakes = np.asarray(confusion.get_images()[0].get_array())
     assert (mistakes == counts - np.diag(np.diag(counts))).all()
 
@@ -192,7 +201,7 @@ def test_few_mistakes_are_drawn(draw, drawn, digits, mistakes):
     for row in range(mistakes):
         probabilities[row] = np.roll(probabilities[row], 1)
     draw(Predictions(1, np.arange(397), actual, probabilities.argmax(axis=1), probabilities))
-    sheet, pictures = drawn[1]
+    sheet, pictures = drawn[3]
     assert sum(bool(axes.get_images()) for axes in pictures.flat) == mistakes
     words = {0: "no mistake among 397 test rows", 1: "all 1 mistakes", 9: "all 9 mistakes"}
     assert words[mistakes].replace("all 1 mistakes", "the only mistake") in sheet.get_suptitle()
@@ -210,3 +219,43 @@ def test_few_and_many_classes_are_drawn(tmp_path, drawn, classes):
     shown = [label.get_text() for label in axes.get_yticklabels()]
     assert len(shown) == classes and all(len(name) == 12 and name.endswith("…") for name in shown)
     assert any(text.get_text().isdigit() for text in axes.texts) == (classes < 21)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_curves_are_those_of_scikit_learn(weighted):
+    """At each of their corners, some probabilities being equal."""
+    chance = np.random.default_rng(3)
+    inside = chance.random(200) < 0.3
+    probability = (chance.random(200) + 0.5 * inside).round(1)
+    weights = chance.exponential(size=200) if weighted else np.ones(200)
+    of_class, precision = curves(inside, probability, weights)
+    false, true, _ = roc_curve(inside, probability, sample_weight=weights, drop_intermediate=False)
+    np.testing.assert_allclose(of_class, np.interp(AT, false, true), atol=1e-12)
+    expected, recall, _ = precision_recall_curve(inside, probability, sample_weight=weights)
+    for at, value in zip(AT[1:], precision[1:], strict=True):
+        enough = recall >= at - 1e-12
+        # Of the thresholds with so much recall, the highest.
+        assert value == pytest.approx(expected[enough][-1])
+    assert of_class[100] > 0.6
+
+
+def test_the_curves_of_two_classes_are_of_the_second(tmp_path, prepare, drawn):
+    """Over three splits, whose mean and areas are drawn."""
+    chance = np.random.default_rng(4)
+    frame = {"a": chance.normal(size=90), "y": np.where(chance.random(90) < 0.4, "no", "yes")}
+    table, splits = prepare(tmp_path, frame, seeds=[1, 2, 3], task="classification")
+    design, parts = read_design(table), read_splits([splits])
+    tests = np.concatenate(list(parts.test))
+    sure = np.clip(0.3 * design.y[tests] + 0.6 * chance.random(len(tests)), 0, 1)
+    paths = [str(tmp_path / name) for name in ("predictions", "scores")]
+    write_evaluation(design, parts, np.column_stack([1 - sure, sure]), *paths)
+    plot_roc("some", design.classes, paths[:1], table, str(tmp_path / "a.svg"), str(tmp_path / "a.png"))
+    figure, (left, right) = drawn[0]
+    size = parts.test.shape[1]
+    areas = [
+        roc_auc_score(design.y[tests[k * size :][:size]], sure[k * size :][:size].astype(np.float32))
+        for k in range(3)
+    ]
+    assert f"area {np.mean(areas):.3f}" in left.get_title(loc="left") and 0.6 < np.mean(areas) < 1
+    assert "yes against the rest" in figure.get_suptitle()
+    assert f"{design.y[tests].mean():.3f} by chance" in right.get_title(loc="left")

@@ -8,8 +8,8 @@ from lineup.data.tables import lists as list_values
 from lineup.data.tables import read_parquet
 from lineup.figures import weights as module
 from lineup.figures.weights import plot_weights, read_weights
-from lineup.models import logistic as logistic_module
-from lineup.models.logistic import fit_logistic
+from lineup.models import class_search as logistic_module
+from lineup.models.logistic_lasso import fit_logistic_lasso
 from lineup.models.mlp import fit_mlp
 from lineup.networks.network import load_network, predict
 from lineup.networks.settings import Settings
@@ -24,6 +24,7 @@ NETWORK = {
 }  # fmt: skip
 LOGISTIC = {
     "penalties": {"number": 2, "smallest": 0.1}, "standardize": False, "validation": 0.2, "seed": 0,
+    "solver": "saga", "folds": {"number": 10, "seed": 1},
     "tolerance": 0.1, "max_iterations": 20,
 }  # fmt: skip
 
@@ -52,7 +53,7 @@ def logistic(tmp_path_factory, digits, logger):
     paths = {
         name: str(folder / f"{name}.parquet") for name in ("predictions", "scores", "coefficients", "grid")
     }
-    fit_logistic(
+    fit_logistic_lasso(
         digits[0],
         digits[1](4, 5),
         **paths,

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, TimeSeriesSplit, train_test_split
 
+from lineup.data.followed import follow_column
 from lineup.data.splits import (
     doubts_of_copies,
     draw_folds,
     draw_groups,
     draw_splits,
-    follow_column,
     roll_on,
     split,
 )

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from support.data import NETWORK, NETWORK_FILES
 
-from lineup.comparison.leaderboard import null_predictions
+from lineup.comparison.null_model import null_predictions
 from lineup.comparison.scores import doubts_of_fits, score_columns
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits, read_table

@@ -88,6 +88,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
         "describe",
         "fetch_splits",
         "train_again",
+        "plot_coefficients",
         "plot_variance",
         "training_sizes",
         "rank_models",

@@ -20,12 +20,14 @@ from support.tree import contents, copy_of_tree
 
 FIGURES = {
     "plot_training": ["learning_curves"],
-    "plot_classifier": ["confusion", "mistakes", "calibration"],
+    "plot_classifier": ["confusion", "calibration", "roc"],
+    "plot_mistakes": ["mistakes"],
+    "plot_logistic_lasso": ["grid"],
     "plot_weights": ["weights"],
 }
 TABLES = {
     "mlp": ["training_log.csv", "learning_curves.parquet", "summary.txt", "weights.safetensors"],
-    "logistic": ["coefficients.parquet", "grid.parquet"],
+    "logistic_lasso": ["coefficients.parquet", "grid.parquet"],
 }
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import lineup.snakemake_port as port
-from lineup.config import shortest, split_seeds, table_settings, take_files, validate
+from lineup.config import shortest, split_seeds, table_settings, validate
+from lineup.config_files import take_files
 from lineup.data.header import check_header
+from lineup.data.task import Tasks
 from lineup.errors import InputError, tell
 from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
@@ -32,7 +34,9 @@ if port.is_submitted(workflow):
 described = {key: config.pop(key) for key in ("file", "target") if isinstance(config.get(key), str)}
 
 try:
-    validate(config, workflow.configfiles)
+    tasks = Tasks(STATE / "tasks.json", workflow.is_main_process)
+    validate(config, workflow.configfiles, tasks.of)
+    tasks.save()
     files = take_files(config, STATE / "files.json", workflow.is_main_process)
     for dataset, file in files.items():
         check_header(file, config["datasets"][dataset])
@@ -158,9 +162,12 @@ def split_settings(wildcards):
     number = splits["block_size"] if is_whole else min(sizes["splits"], splits["block_size"])
     seeds = split_seeds(splits["seeds"])[first : first + number]
     method = splits.get("method", "random")
+    is_stratified = splits.get("stratify", False) and method in ("random", "k_fold")
     settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
     if not is_whole:
         settings["training_shares"] = sizes["shares"]
+    if is_stratified:
+        settings["stratify"] = True
     if method == "random":
         return settings
     return settings | {"method": method} | ({"folds": splits["folds"]} if method == "k_fold" else {})
@@ -169,7 +176,14 @@ def split_settings(wildcards):
 def comparison_settings(wildcards):
     """Picks the settings of the comparison of a job's dataset."""
     settings = dataset_settings("models", "metric", "reference", "null_model", "equivalence")(wildcards)
-    return settings | method_of(wildcards) | {"trained_again": trained_again(wildcards)}
+    more = {"trained_again": trained_again(wildcards)} | threshold_of(wildcards)
+    return settings | method_of(wildcards) | more
+
+
+def threshold_of(wildcards):
+    """Picks the threshold of a job's dataset, where it is another than a half."""
+    threshold = config["datasets"][wildcards.dataset].get("threshold", 0.5)
+    return {"threshold": threshold} if threshold != 0.5 else {}
 
 
 def method_of(wildcards):
@@ -181,7 +195,8 @@ def method_of(wildcards):
 def size_settings(wildcards):
     """Picks the settings of the comparison of training sizes of a job's dataset."""
     unit = config["datasets"][wildcards.dataset].get("target_unit", "")
-    return dataset_settings("models", "metric")(wildcards) | method_of(wildcards) | {"target_unit": unit}
+    settings = dataset_settings("models", "metric")(wildcards) | method_of(wildcards) | {"target_unit": unit}
+    return settings | threshold_of(wildcards)
 
 
 def trained_again(wildcards):
@@ -257,10 +272,10 @@ def linear_models():
     return alternatives(name for name, model in config["models"].items() if is_linear(model))
 
 
-def weights_of_first_block(wildcards):
-    """Names the file with the weights of a linear model on the first block of splits."""
+def weights_of_blocks(wildcards):
+    """Lists the files with the weights of a linear model, one for each block of splits."""
     file = weights_of(config["models"][wildcards.model])
-    return of_first_block(f"results/{{dataset}}/models/{{model}}/block_{{block}}/{file}")(wildcards)
+    return of_blocks(f"results/{{dataset}}/models/{{model}}/block_{{block}}/{file}")(wildcards)
 
 
 def rules_of(dataset, model):
@@ -271,7 +286,7 @@ def rules_of(dataset, model):
 
 def figures_of_model(dataset, model):
     """Lists by rule the figures of a model on a dataset."""
-    return figures_by_rule(config["models"][model], config["datasets"][dataset]["task"])
+    return figures_by_rule(config["models"][model], config["datasets"][dataset])
 
 
 def rules_of_data(dataset):

@@ -1,10 +1,10 @@
-# The logistic regression with the penalty of the lasso.
+# Logistic regression.
 # In:  the prepared table and the splits.
-# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, coefficients.parquet, grid.parquet.
+# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, coefficients.parquet.
 
 
 rule fit_logistic:
-    """Fit a penalized logistic regression on a block of splits, with a penalty chosen on held-out rows."""
+    """Fit a logistic regression on a block of splits, by maximum likelihood."""
     input:
         table="results/{dataset}/table.parquet",
         splits=rules.split.output.splits,
@@ -12,7 +12,6 @@ rule fit_logistic:
         predictions="results/{dataset}/models/{model}/block_{block}/predictions.parquet",
         scores="results/{dataset}/models/{model}/block_{block}/scores.parquet",
         coefficients="results/{dataset}/models/{model}/block_{block}/coefficients.parquet",
-        grid="results/{dataset}/models/{model}/block_{block}/grid.parquet",
         record="results/manifest/fit_logistic/{dataset}.{model}.{block}.json",
     log:
         "results/logs/fit_logistic/{dataset}.{model}.{block}.log",
@@ -22,10 +21,9 @@ rule fit_logistic:
         "../../environment.yml"
     threads: lambda wildcards: config["models"][wildcards.model]["threads"]
     resources:
-        mem_mb=growing(4000, 50),
-        runtime=growing(240, 1, of_splits=True),
+        mem_mb=growing(1000, 50),
+        runtime=growing(30, 0.1, of_splits=True),
     params:
-        # The number of processes does not change what they compute.
-        spec=spec("fit_logistic", model_settings("kind", "threads")),
+        spec=spec("fit_logistic"),
     script:
         "../../scripts/fit_logistic.py"
