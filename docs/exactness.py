@@ -39,7 +39,7 @@ from support.projects import PROJECTS, place_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "exactness.md"
 BEGIN, END = "<!-- Written by docs/exactness.py, from here to the end mark. -->\n", "<!-- End. -->\n"
-SUBJECTS = ["config", "smaller", "code", "files", "environment", "images"]
+SUBJECTS = ["config", "smaller", "code", "files", "environment", "images", "classes"]
 
 IN_WORDS = {
     "nothing": NOTHING,

@@ -255,7 +255,7 @@ CHANGES = [
     ),
     Change(
         "metrics.py: a score",
-        edit("lineup/comparison/metrics.py", ("return np.sqrt(mean)", "return np.cbrt(mean)")),
+        edit("lineup/comparison/metrics.py", ("score = np.sqrt(means[0])", "score = np.cbrt(means[0])")),
         MODELLED,
         "lineup/comparison/metrics.py has changed",
         planned=True,

@@ -104,6 +104,33 @@ def small_images(folder, seed, train=60, test=24, size=6, classes=3):
     return folder
 
 
+def small_csv_of_classes(path, seed, rows=40):
+    """Writes a table of ``small_csv`` with ``good`` and ``bad`` in place of the numbers, and one row that is neither."""
+    small_csv(path, seed, rows, target="grade")
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    cut = [line.rpartition(",") for line in lines]
+    middle = np.median([float(value) for _, _, value in cut])
+    grades = ["odd", *("good" if float(value) > middle else "bad" for _, _, value in cut[1:])]
+    written = [f"{line},{grade}" for (line, _, _), grade in zip(cut, grades, strict=True)]
+    path.write_text("\n".join([first, *written]) + "\n", encoding="utf-8")
+    return path
+
+
+def small_dataset_of_classes(csv, **changes):
+    """Describes such a table, with two splits."""
+    dataset = small_dataset(csv)
+    of_classes = {"task": "classification", "target": "grade", "target_unit": "", "metric": "log_loss"}
+    of_classes |= {"null_model": "frequencies", "splits": dataset["splits"] | {"stratify": True}}
+    return dataset | of_classes | {"models": ["plain", "sparse"]} | changes
+
+
+def small_models_for_classes():
+    """Describes a logistic regression, and one with a penalty, of which both are soon fitted."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
+    soon = {"penalties": {"number": 5, "smallest": 0.05}, "folds": {"number": 3, "seed": 1}}
+    return copy.deepcopy({"plain": shipped["logistic"], "sparse": shipped["logistic_lasso"] | soon})
+
+
 def small_images_dataset(folder, **changes):
     """Describes a set of ``small_images`` as config.yaml does, with two splits."""
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["datasets"]["mnist"]

@@ -67,3 +67,28 @@ SECOND_SPLIT = [
     *(f"plot_classifier.rows.{model}" for model in MODELS_OF_IMAGES),
     "plot_logistic_lasso.rows.sparse",
 ]
+
+
+# The table of classes: two models.
+
+FIGURES_OF_CLASSES = {
+    "plain": ["plot_classifier", "plot_coefficients"],
+    "sparse": ["plot_logistic_lasso", "plot_classifier", "plot_coefficients"],
+}
+DRAWN_CLASSES = ["compare.grades", "plot_comparison.grades", "report"]
+
+
+def of_classes(*models):
+    """Lists the jobs that fit and draw some models of classes in a table, and what stands on all models."""
+    kinds = {"plain": "logistic", "sparse": "logistic_lasso"}
+    return [
+        *(f"fit_{kinds[model]}.grades.{model}.1" for model in models),
+        *(f"{rule}.grades.{model}" for model in models for rule in FIGURES_OF_CLASSES[model]),
+        *DRAWN_CLASSES,
+        "timings.grades",
+    ]
+
+
+SPLIT_CLASSES = ["split.grades.1", *of_classes(*FIGURES_OF_CLASSES)]
+PREPARED_CLASSES = ["preprocess.grades", *SPLIT_CLASSES]
+ALL_OF_CLASSES = ["fetch.grades", *PREPARED_CLASSES]

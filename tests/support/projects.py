@@ -5,13 +5,16 @@ import copy
 from support.changes import Place
 from support.data import (
     small_csv,
+    small_csv_of_classes,
     small_dataset,
+    small_dataset_of_classes,
     small_images,
     small_images_dataset,
     small_models,
+    small_models_for_classes,
     small_models_of_classes,
 )
-from support.jobs import ALL, ALL_OF_IMAGES, LASSOS, MODELS
+from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_IMAGES, LASSOS, MODELS
 from support.tree import copy_of_tree
 
 
@@ -30,6 +33,13 @@ def rows(folder):
     images = small_images(folder / "rows", seed=1)
     dataset = small_images_dataset(images) | {"sources": [{"file": "rows"}]}
     return {"rows": dataset}, small_models_of_classes(), ALL_OF_IMAGES
+
+
+def grades(folder):
+    """A small table of classes and two models."""
+    csv = small_csv_of_classes(folder / "grades.csv", seed=1)
+    dataset = small_dataset_of_classes(csv) | {"sources": [{"file": "grades.csv"}]}
+    return {"grades": dataset}, small_models_for_classes(), ALL_OF_CLASSES
 
 
 def many(folder):
@@ -56,7 +66,7 @@ def many(folder):
     return datasets, models, jobs
 
 
-PROJECTS = {"many": many, "trial": trial, "rows": rows}
+PROJECTS = {"many": many, "trial": trial, "rows": rows, "grades": grades}
 
 
 def place_of(name, base):
