@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import yaml
 
+from lineup.data.classes import ClassSettings
 from lineup.data.column import Column
 from lineup.data.header import check_names
 from lineup.data.missing import Missing
@@ -41,13 +42,16 @@ def describe(file: str, target: str | None) -> str:
     except InputError as error:
         raise InputError(ended(f"{file} {error}")) from error
     kind = next((column.kind for column in read.columns if column.name == target), "")
-    if target and kind != "number":
+    of_classes = ClassSettings(2, None) if kind in ("category", "boolean") else None
+    if target and kind != "number" and not of_classes:
         doubts = [
-            f"The target {target!r} has to be a number, and was taken as {kind}: correct the file, or choose another."
+            f"The target {target!r} has to be a number or a category, and was taken as {kind}: correct the file, or choose another."
         ]
     elif target:
         try:
-            doubts = prepare(read, target, AS_DEFAULT).doubts
+            if of_classes:
+                read = read_columns(file, target, {}, {}, MOST, "classification")
+            doubts = prepare(read, target, AS_DEFAULT, of_classes).doubts
         except InputError as error:
             doubts = [ended(f"With this block no model can be fitted. The file {error}")]
     name = "".join(
@@ -64,6 +68,7 @@ def describe(file: str, target: str | None) -> str:
         f"  {name}:",
         f"    file: {_yaml(file)}",
         f"    target: {_yaml(target) if target else UNKNOWN}{'' if target else _choices(read)}",
+        *(["    task: classification"] if of_classes else []),
         f"    reading: {_flow(_reading(read, target))}",
         "    columns:",
         *_aligned([_line(column) for column in read.columns if column.name != target]),
@@ -92,10 +97,8 @@ def _reading(read: Read, target: str | None) -> dict:
 
 
 def _choices(read: Read) -> str:
-    numbers = [column.name for column in read.columns if column.kind == "number"]
-    return (
-        f"  # one of {', '.join(numbers[:20])}{' and others' if len(numbers) > 20 else ''}" if numbers else ""
-    )
+    fit = [column.name for column in read.columns if column.kind in ("number", "category", "boolean")]
+    return f"  # one of {', '.join(fit[:20])}{' and others' if len(fit) > 20 else ''}" if fit else ""
 
 
 def _line(column: Column) -> tuple[str, str]:

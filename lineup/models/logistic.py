@@ -56,17 +56,17 @@ def maximum_likelihood(X: np.ndarray, y: np.ndarray, classes: int, weights: np.n
     # Each of them of about unit variance, so that no Hessian is nearly singular for the features' sake.
     axes = axes[kept] * (np.sqrt(len(X)) / strength[kept])[:, None]
     Z = np.column_stack([np.ones(len(X)), Z @ axes.T])
-    Y = (y == 1)[:, None].astype(np.float64) if classes == 2 else np.eye(classes)[y]
-    if (Z.shape[1] - 1) * Y.shape[1] > MOST:
+    Y = (y == 1)[None].astype(np.float64) if classes == 2 else np.eye(classes)[:, y]
+    if (Z.shape[1] - 1) * len(Y) > MOST:
         raise InputError(
-            f"A logistic regression without a penalty would have {(Z.shape[1] - 1) * Y.shape[1]:,} coefficients, and {MOST:,} are the "
+            f"A logistic regression without a penalty would have {(Z.shape[1] - 1) * len(Y):,} coefficients, and {MOST:,} are the "
             "most: take logistic_lasso, or a network with hidden: []."
         )
     path = Path(Fits(Z, Y, share[None], np.zeros((1, Z.shape[1]))), TOLERANCE, STEPS)
     converged = path.step_to(1.0)[0]
     slopes = (path.B[0, 1:].T @ axes) / spread
-    P = path.P[:, 0]
-    best = P[:, 0] > 0.5 if classes == 2 else P.argmax(axis=1)
+    P = path.P[0]
+    best = P[0] > 0.5 if classes == 2 else P.argmax(axis=0)
     separated = bool((best == y).all())
     return Fit(slopes, path.B[0, 0] - slopes @ centre, separated, bool(converged or separated))
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.csv
@@ -67,6 +68,8 @@ def fit_mlp(
     set_threads(settings.threads_per_network)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     design, drawn = read_design(table), read_splits([splits])
+    if settings.loss == "auto":
+        settings = replace(settings, loss="cross_entropy" if design.classes else "squared_error")
     files = {"table": table, "splits": splits, "log": log}
     found = train_all(Rows.of(design), drawn, settings, threads, gpus, mpi, checkpoints, files, logger)
     predicted = predictions_of(design, drawn, found)

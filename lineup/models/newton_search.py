@@ -56,7 +56,7 @@ class Together:
                 own = np.sqrt(np.maximum(share @ Z[:, 1:] ** 2 - (share @ Z[:, 1:]) ** 2, 0.0))
             one[1:] = np.where(_constant(Z[within][:, 1:]), NEVER, own)
         y, classes = design.y[rows], len(design.classes)
-        Y = (y == 1)[:, None].astype(np.float64) if classes == 2 else np.eye(classes)[y]
+        Y = (y == 1)[None].astype(np.float64) if classes == 2 else np.eye(classes)[:, y]
         path = Path(Fits(Z, Y, shares, weights), settings.tolerance, settings.max_iterations)
         return cls(path, held, centre, spread)
 
@@ -64,10 +64,10 @@ class Together:
         """Scores each fit that has rows to be scored on: log loss, accuracy and the number of coefficients that are not zero."""
         found, Y = [], self.path.fits.Y
         for fit, rows in enumerate(self.held):
-            P = self.path.P[rows, fit]
+            P = self.path.P[fit][:, rows]
             own = None if weights is None else weights[rows]
-            of_actual = np.maximum(actual_probability(P, Y[rows]), np.finfo(np.float32).tiny)
-            best = (P[:, 0] > 0.5) if P.shape[1] == 1 else P.argmax(axis=1)
+            of_actual = np.maximum(actual_probability(P, Y[:, rows]), np.finfo(np.float32).tiny)
+            best = P[0] > 0.5 if len(P) == 1 else P.argmax(axis=0)
             loss = float(np.average(-np.log(of_actual), weights=own))
             accuracy = float(np.average(best == y[rows], weights=own))
             found.append((loss, accuracy, int(np.count_nonzero(self.path.B[fit, 1:]))))

@@ -6,6 +6,7 @@ their losses. The Hessians of one step serve the next ones as long as these brin
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,8 @@ FEW = 150
 GUESSES, SWEEPS = 8, 100
 # A step changes no coefficient, of features of about unit variance, by more: far off a quadratic says nothing.
 FAR = 5.0
+# With so many columns or fewer, and two classes, a Hessian costs less than a step does.
+MOST_PRODUCTS = 16
 # Added to the diagonal of a Hessian, as a share of it, for linearly dependent features.
 JITTER = 1e-10
 # A penalty that no coefficient is worth, for features that are constant.
@@ -31,66 +34,82 @@ class Fits:
     """
 
     Z: np.ndarray  # shape (n, q)
-    Y: np.ndarray  # 1 where a row is of the class of an output, else 0, shape (n, M)
+    Y: np.ndarray  # 1 where a row is of the class of an output, else 0, shape (M, n)
     shares: np.ndarray  # what each row counts in each fit, which adds up to 1, shape (F, n)
     weights: np.ndarray  # of the penalty on each column, 0 for the first, shape (F, q)
 
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """The columns one after the other in memory, shape (q, n)."""
+        return np.ascontiguousarray(self.Z.T)
+
+    @cached_property
+    def products(self) -> np.ndarray | None:
+        """The products of each two columns, shape (n, q (q + 1) / 2), where these are few and there is one output; else None."""
+        size = self.Z.shape[1]
+        if len(self.Y) > 1 or size > MOST_PRODUCTS:
+            return None
+        first, second = np.triu_indices(size)
+        return self.Z[:, first] * self.Z[:, second]
+
     def probabilities(self, B: np.ndarray) -> np.ndarray:
-        """Predicts with coefficients (f, q, M) the probabilities of the outputs, shape (n, f, M)."""
-        outputs = (self.Z @ B.transpose(1, 0, 2).reshape(len(B[0]), -1)).reshape(len(self.Z), *B.shape[::2])
-        return probabilities_of(outputs)
+        """Predicts with coefficients (f, q, M) the probabilities of the outputs, shape (f, M, n)."""
+        outputs = B.transpose(0, 2, 1).reshape(-1, B.shape[1]) @ self.columns
+        return probabilities_of(outputs.reshape(len(B), B.shape[2], -1), axis=1)
 
     def slopes(self, P: np.ndarray, some: np.ndarray) -> np.ndarray:
-        """Computes the slopes of the losses of some of the fits, shape (f, q, M), from their probabilities (n, f, M)."""
-        left = (P - self.Y[:, None]) * self.shares[some].T[:, :, None]
-        return (self.Z.T @ left.reshape(len(left), -1)).reshape(-1, *P.shape[1:]).transpose(1, 0, 2)
+        """Computes the slopes of the losses of some of the fits, shape (f, q, M), from their probabilities (f, M, n)."""
+        left = P - self.Y
+        left *= self.shares[some][:, None]
+        return (left.reshape(-1, P.shape[2]) @ self.Z).reshape(*P.shape[:2], -1).transpose(0, 2, 1)
 
     def objectives(self, B: np.ndarray, penalty: float, some: np.ndarray) -> np.ndarray:
         """Computes what some of the fits minimize, shape (f,): the mean log loss and the penalty."""
-        of_actual = actual_probability(self.probabilities(B), self.Y[:, None])
-        loss = -(np.log(np.maximum(of_actual, 1e-300)) * self.shares[some].T).sum(axis=0)
+        of_actual = actual_probability(self.probabilities(B), self.Y)
+        loss = -(np.log(np.maximum(of_actual, 1e-300)) * self.shares[some]).sum(axis=1)
         return loss + penalty * (self.weights[some][:, :, None] * np.abs(B)).sum(axis=(1, 2))
 
-    def hessians(
-        self, P: np.ndarray, some: np.ndarray, columns: np.ndarray, outputs: np.ndarray
-    ) -> np.ndarray:
-        """Computes the Hessians of some fits for w coefficients, given by their columns and outputs: shape (f, w, w)."""
-        found = np.zeros((len(some), len(columns), len(columns)))
-        for place, fit in enumerate(some):
-            share = self.shares[fit]
-            if P.shape[2] == 1:
-                p = P[:, place, 0]
-                A = self.Z[:, columns] * np.sqrt(p * (1 - p) * share)[:, None]
-                found[place] = A.T @ A
+    def hessians(self, P: np.ndarray, columns: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Computes the Hessians of all fits for w coefficients, given by their columns and outputs: shape (F, w, w)."""
+        found = np.zeros((len(P), len(columns), len(columns)))
+        if self.products is not None:
+            first, second = np.triu_indices(len(columns))
+            found[:, first, second] = (P[:, 0] * (1 - P[:, 0]) * self.shares) @ self.products
+            found[:, second, first] = found[:, first, second]
+            return found
+        for fit, (p, share) in enumerate(zip(P, self.shares, strict=True)):
+            if len(p) == 1:
+                A = self.Z[:, columns] * np.sqrt(p[0] * (1 - p[0]) * share)[:, None]
+                found[fit] = A.T @ A
                 continue
-            for output in range(P.shape[2]):
+            for output in range(len(p)):
                 here = np.flatnonzero(outputs == output)
-                A = self.Z[:, columns[here]] * np.sqrt(P[:, place, output] * share)[:, None]
-                found[place][np.ix_(here, here)] = A.T @ A
-            A = self.Z[:, columns] * P[:, place, outputs] * np.sqrt(share)[:, None]
-            found[place] -= A.T @ A
+                A = self.Z[:, columns[here]] * np.sqrt(p[output] * share)[:, None]
+                found[fit][np.ix_(here, here)] = A.T @ A
+            A = self.Z[:, columns] * p[outputs].T * np.sqrt(share)[:, None]
+            found[fit] -= A.T @ A
         return found
 
 
-def probabilities_of(outputs: np.ndarray) -> np.ndarray:
-    """Turns outputs (..., M) into probabilities, in place: by the logistic function, or of several outputs the softmax."""
-    if outputs.shape[-1] == 1:
+def probabilities_of(outputs: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Turns outputs, M along an axis, into probabilities, in place: by the logistic function, or of several outputs the softmax."""
+    if outputs.shape[axis] == 1:
         np.negative(outputs, out=outputs)
         with np.errstate(over="ignore"):
             np.exp(outputs, out=outputs)
         outputs += 1
         return np.reciprocal(outputs, out=outputs)
-    outputs -= outputs.max(axis=-1, keepdims=True)
+    outputs -= outputs.max(axis=axis, keepdims=True)
     np.exp(outputs, out=outputs)
-    outputs /= outputs.sum(axis=-1, keepdims=True)
+    outputs /= outputs.sum(axis=axis, keepdims=True)
     return outputs
 
 
 def actual_probability(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Gives the probability of the actual class, shape (...), from those of the outputs (..., M) and what they should be."""
-    if P.shape[-1] == 1:
-        return np.where(Y == 1, P, 1 - P)[..., 0]
-    return (P * Y).sum(axis=-1)
+    """Gives the probability of the actual class, shape (..., n), from those of the outputs (..., M, n) and what they should be."""
+    if P.shape[-2] == 1:
+        return np.where(Y == 1, P, 1 - P)[..., 0, :]
+    return (P * Y).sum(axis=-2)
 
 
 class Path:
@@ -104,9 +123,9 @@ class Path:
 
     def __init__(self, fits: Fits, tolerance: float, most: int) -> None:
         self.fits, self.tolerance, self.most = fits, tolerance, most
-        number, self.size, self.outputs = len(fits.shares), fits.Z.shape[1], fits.Y.shape[1]
+        number, self.size, self.outputs = len(fits.shares), fits.Z.shape[1], len(fits.Y)
         self.B = np.zeros((number, self.size, self.outputs))
-        frequencies = np.clip(fits.shares @ fits.Y, 1e-300, 1 - 1e-16)
+        frequencies = np.clip(fits.shares @ fits.Y.T, 1e-300, 1 - 1e-16)
         odds = frequencies / (1 - frequencies) if self.outputs == 1 else frequencies
         # ASSUME: of a class that a fit has no row of, the probability is e^-100.
         self.B[:, 0] = np.maximum(np.log(odds), -100.0)
@@ -135,7 +154,7 @@ class Path:
                 continue
             outside = (np.abs(self.G[todo]) > limits[todo]).any(axis=0) & ~self.work
             self.work |= outside
-            if stale or self.H is None or outside.any() or len(slow):
+            if stale or self.H is None or outside.any() or len(slow) or self.fits.products is not None:
                 self._renew()
                 stale = False
             before[todo], old[todo] = violation[todo], self.B[todo]
@@ -158,7 +177,7 @@ class Path:
     def _renew(self) -> None:
         """Computes the Hessians for the chosen coefficients."""
         self.columns, self.of = np.nonzero(self.work)
-        self.H = self.fits.hessians(self.P, np.arange(len(self.B)), self.columns, self.of)
+        self.H = self.fits.hessians(self.P, self.columns, self.of)
         diagonal = np.einsum("fii->fi", self.H)
         diagonal += JITTER * diagonal + 1e-14 * diagonal.max(axis=1, keepdims=True)
 
@@ -174,7 +193,7 @@ class Path:
     def _look(self, some: np.ndarray) -> None:
         """Computes probabilities and slopes of fits that moved."""
         P = self.fits.probabilities(self.B[some])
-        self.P[:, some], self.G[some] = P, self.fits.slopes(P, some)
+        self.P[some], self.G[some] = P, self.fits.slopes(P, some)
 
     def _halve(self, some: np.ndarray, old: np.ndarray, penalty: float) -> bool:
         """Goes halfway back in fits whose objective has risen, and returns whether there are any."""

@@ -389,12 +389,12 @@ BAD = [
     (
         put("datasets/mnist/models/2", "network"),
         "datasets.mnist.models[2] names the model 'network', whose loss is squared_error, and a classification needs "
-        "cross_entropy.",
+        "auto or cross_entropy.",
     ),
     (
         put(f"{DATA}/models/3", "digits_network"),
         "datasets.hitters.models[3] names the model 'digits_network', whose loss is cross_entropy, and a regression needs "
-        "squared_error or absolute_error.",
+        "auto, squared_error or absolute_error.",
     ),
     (
         put("models/network/hidden", [50, 20]),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from support.data import small_csv
+from support.data import small_csv, small_csv_of_classes
 from support.runs import Project
 from support.tree import ROOT
 
@@ -291,3 +291,56 @@ def test_a_run_ends_with_where_to_look(office):
     run = office.run(*PLAIN)
     assert run.status == 0 and "The report is results/report.html." in run.text
     assert "The report is" not in office.run(*PLAIN, "results/office/table.parquet").text
+
+
+def test_a_target_of_words_is_a_classification(tmp_path):
+    """A file and a target, nothing else: found out, stratified, ranked by the log loss, and shown with the shares."""
+    small_csv_of_classes(tmp_path / "grades.csv", seed=1, rows=80)
+    block = {"file": "grades.csv", "target": "grade", "splits": {"seeds": [1, 2, 3]}}
+    models = {"logistic_lasso": {"kind": "logistic_lasso", "penalties": {"number": 6}}}
+    models["net"] = {"kind": "mlp", "hidden": [4], "epochs": 3, "accelerator": "cpu"}
+    block["models"] = ["logistic", "logistic_lasso", "net"]
+    project = Project(tmp_path, ROOT, {"build": ["mine"], "datasets": {"mine": block}, "models": models})
+    run = project.run(*PLAIN)
+    assert run.status == 0, run.text
+    assert "class 'odd' of 'grade' are left out, 1 in all" in run.text
+    rules = {job.split(".")[0] for job in run.jobs}
+    assert {
+        "fit_logistic",
+        "fit_logistic_lasso",
+        "plot_coefficients",
+        "plot_classifier",
+        "plot_training",
+    } <= rules
+    assert not {"plot_weights", "plot_mistakes"} & rules
+    with (project.results / "mine" / "leaderboard.csv").open(encoding="utf-8") as file:
+        board = {record["model"]: record for record in csv.DictReader(file)}
+    assert min(board, key=lambda model: float(board[model]["log_loss"])) == next(iter(board)) != "null_model"
+    assert float(board["null_model"]["auc"]) == 0.5 < float(board["logistic"]["auc"])
+    page = " ".join((project.results / "report.html").read_text(encoding="utf-8").split())
+    assert "one of 2 classes: bad " in page and "%, the positive one." in page
+    assert "null_model: frequencies" in page and "threshold: 0.5" in page
+    assert project.dry_run().jobs == []
+    positive = block | {"positive": "bad"}
+    other = Project(tmp_path, ROOT, project.config | {"datasets": {"mine": positive}})
+    assert "positive was" in other.dry_run().text
+
+
+def test_the_task_can_be_told(tmp_path):
+    """Words for a regression are refused before anything runs, and numbers are classes where it is told."""
+    small_csv_of_classes(tmp_path / "grades.csv", seed=1)
+    block = {"file": "grades.csv", "target": "grade", "task": "regression", "splits": {"seeds": [1]}}
+    project = Project(tmp_path, ROOT, {"build": ["mine"], "datasets": {"mine": block}})
+    run = project.run(*PLAIN)
+    assert run.status != 0 and "in column 'grade', row 1, which has to be a number" in run.text
+    assert "or, if the target has classes, set task: classification" in run.text
+    text = (tmp_path / "grades.csv").read_text(encoding="utf-8")
+    for word, number in (("good", "1"), ("bad", "0"), ("odd", "1")):
+        text = text.replace(f",{word}\n", f",{number}\n")
+    (tmp_path / "grades.csv").write_text(text, encoding="utf-8")
+    planned = {job.split(".")[0] for job in project.dry_run().jobs}
+    assert "fit_linear" in planned
+    told = Project(
+        tmp_path, ROOT, project.config | {"datasets": {"mine": block | {"task": "classification"}}}
+    )
+    assert {"fit_logistic", "fit_logistic_lasso"} <= {job.split(".")[0] for job in told.dry_run().jobs}
