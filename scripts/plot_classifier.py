@@ -10,4 +10,5 @@ if __name__ == "__main__":
             table=snakemake.input.table,
             predictions=list(snakemake.input.predictions),
             **outputs(snakemake),
+            **snakemake.params.spec["settings"],
         )

@@ -67,7 +67,7 @@ def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
     found = []
     if signed(record[metric], metric) >= signed(null[metric], metric):
         found.append(
-            "is no better than the null model, which predicts the same for every row: look at its settings"
+            "is no better than the null model, which predicts the same for every row: look at its settings, or the features may not help"
         )
     if record.get("r2", 0.0) > TOO_GOOD:
         found.append("is too good: look for a column that gives the target away")

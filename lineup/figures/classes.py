@@ -1,6 +1,6 @@
 """Draws what a model makes of the classes: which it takes for which, and its calibration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from lineup.comparison.intervals import wilson_interval
+from lineup.comparison.rates import predicted_classes
 from lineup.data.tables import lists, read_parquet, read_schema
 from lineup.figures.roc import plot_roc
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, shortened
@@ -96,7 +97,8 @@ def plot_confusion(model: str, found: Predictions, names: list[str], svg: str, p
         # The darker, the more of the class are right.
         alpha = 0.25 + 0.6 * share
         axes.add_patch(Rectangle((row - 0.5, row - 0.5), 1, 1, color=BLUE, alpha=alpha, linewidth=0))
-        axes.text(classes - 0.3, row, f"{share:.1%}", va="center", fontsize=font)
+        right = f"{share:.1%}" if counts[row].any() else "no row"
+        axes.text(classes - 0.3, row, right, va="center", fontsize=font)
         for column in range(classes):
             if classes <= COUNTED and (counts[row, column] or row == column):
                 color = "white" if row == column and share > 0.5 else "#222222"
@@ -163,6 +165,7 @@ def plot_classifier(
     calibration_png: str,
     roc_svg: str,
     roc_png: str,
+    threshold: float = 0.5,
 ) -> None:
     """Draws the three figures of a model.
 
@@ -176,8 +179,10 @@ def plot_classifier(
         calibration_png: PNG file to write.
         roc_svg: SVG file to write, see ``plot_roc``.
         roc_png: PNG file to write.
+        threshold: The probability above which the second of two classes is predicted.
     """
     found, names = read_predictions(predictions[0]), read_schema(table)["target"]["classes"]
+    found = replace(found, predicted=predicted_classes(found.probabilities, threshold))
     plot_confusion(model, found, names, confusion_svg, confusion_png)
     plot_calibration(model, found, names, calibration_svg, calibration_png)
     plot_roc(model, names, predictions, table, roc_svg, roc_png)

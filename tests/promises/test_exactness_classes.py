@@ -29,7 +29,7 @@ CHANGES = [
     of_grades(
         "threshold",
         grades("threshold", to=0.3),
-        DRAWN_CLASSES,
+        [*DRAWN_CLASSES, "plot_classifier.grades.plain", "plot_classifier.grades.sparse"],
         "threshold was not set, is 0.3",
         planned=False,
     ),

@@ -43,7 +43,7 @@ rule plot_classifier:
         mem_mb=growing(1000, 20),
         runtime=growing(10, 0.05),
     params:
-        spec=spec("plot_classifier"),
+        spec=spec("plot_classifier", threshold_of),
     script:
         "../../scripts/plot_classifier.py"
 
