@@ -73,6 +73,7 @@ def doubts_of_rows(
     found = [sentence for column in columns for sentence in _doubts_of_column(column)]
     if not is_class:
         found += _doubt_of_skewness(target, answer.drop_null().to_numpy().astype(float))
+        found += _doubt_of_two_values(target, answer)
     complete = reduce(pc.and_, (pc.is_valid(column.values) for column in columns), pc.is_valid(answer))
     columns = [column.only(complete) for column in columns]
     coded = [(about, values.filter(complete)) for about, values in coded if not is_pooled(about)]
@@ -135,6 +136,18 @@ def _doubt_of_skewness(target: str, y: np.ndarray) -> list[str]:
     return [
         f"The target {target!r} has a long tail (a skewness of {skewness:.1f}): a few rows decide the errors, and the intervals of "
         "the comparison hold less often than they say. Its logarithm may be the better target."
+    ]
+
+
+def _doubt_of_two_values(target: str, answer: pa.ChunkedArray) -> list[str]:
+    """Says that a target with two values may be one of classes."""
+    values = (
+        sorted(pc.unique(answer.drop_null()).to_pylist()) if pc.count_distinct(answer).as_py() == 2 else []
+    )
+    if not values:
+        return []
+    return [
+        f"The target {target!r} has two values, {values[0]:g} and {values[1]:g}: if these are classes, set task: classification."
     ]
 
 
