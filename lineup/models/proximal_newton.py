@@ -15,7 +15,7 @@ STALE = 0.3
 # With so many coefficients or fewer, all of them are in each Hessian.
 FEW = 150
 # How often the signs of the coefficients of a step are guessed, and how often they are gone through one by one if that fails.
-GUESSES, SWEEPS = 8, 100
+GUESSES, SWEEPS = 30, 100
 # A step changes no coefficient, of features of about unit variance, by more: far off a quadratic says nothing.
 FAR = 5.0
 # With so many columns or fewer, and two classes, a Hessian costs less than a step does.
@@ -228,17 +228,13 @@ def minimum(H: np.ndarray, g: np.ndarray, b: np.ndarray, limits: np.ndarray) -> 
     free = limits == 0
     sign = np.where(b != 0, np.sign(b), np.where(np.abs(g) > limits, -np.sign(g), 0.0))
     u, todo = b.copy(), np.arange(len(b))
-    diagonal = np.arange(H.shape[1])
     for _ in range(GUESSES):
         active = (sign[todo] != 0) | free[todo]
-        A = H[todo] * (active[:, :, None] & active[:, None, :])
-        A[:, diagonal, diagonal] += ~active
         right = np.where(active, c[todo] - limits[todo] * sign[todo], 0.0)
         try:
-            tried = np.linalg.solve(A, right[:, :, None])[:, :, 0]
+            tried, slope = _solved(H, c, todo, active, right)
         except np.linalg.LinAlgError:
             break
-        slope = c[todo] - (H[todo] @ tried[:, :, None])[:, :, 0]
         flipped = active & ~free[todo] & (tried * sign[todo] <= 0)
         joining = ~active & (np.abs(slope) > limits[todo] * (1 + 1e-9))
         new = np.where(flipped, 0.0, np.where(joining, np.sign(slope), sign[todo]))
@@ -250,6 +246,25 @@ def minimum(H: np.ndarray, g: np.ndarray, b: np.ndarray, limits: np.ndarray) -> 
             return u
     u[todo] = _one_by_one(H[todo], c[todo], b[todo], limits[todo])
     return u
+
+
+def _solved(
+    H: np.ndarray, c: np.ndarray, todo: np.ndarray, active: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solves the systems of the active coefficients (f, w) of some problems, and gives with them what is left of c, (f, w) both."""
+    if H.shape[1] > FEW:  # few of them are active
+        tried, slope = np.zeros_like(right), c[todo].copy()
+        for place, problem in enumerate(todo):
+            (here,) = np.nonzero(active[place])
+            of_active = H[problem][:, here]
+            tried[place, here] = np.linalg.solve(of_active[here], right[place, here])
+            slope[place] -= of_active @ tried[place, here]
+        return tried, slope
+    A = H[todo] * (active[:, :, None] & active[:, None, :])
+    diagonal = np.arange(H.shape[1])
+    A[:, diagonal, diagonal] += ~active
+    tried = np.linalg.solve(A, right[:, :, None])[:, :, 0]
+    return tried, c[todo] - (H[todo] @ tried[:, :, None])[:, :, 0]
 
 
 def _one_by_one(H: np.ndarray, c: np.ndarray, b: np.ndarray, limits: np.ndarray) -> np.ndarray:
