@@ -45,6 +45,12 @@ def maximum_likelihood(X: np.ndarray, y: np.ndarray, classes: int, weights: np.n
     Raises:
         InputError: If there are too many coefficients.
     """
+    number = min(len(X) - 1, X.shape[1]) * (1 if classes == 2 else classes)
+    if number > MOST:
+        raise InputError(
+            f"A logistic regression without a penalty would have {number:,} coefficients, and {MOST:,} are the most: take logistic_lasso, "
+            "or a network with hidden: []."
+        )
     share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
     centre = share @ X
     spread = np.sqrt(share @ (X - centre) ** 2)
@@ -57,11 +63,6 @@ def maximum_likelihood(X: np.ndarray, y: np.ndarray, classes: int, weights: np.n
     axes = axes[kept] * (np.sqrt(len(X)) / strength[kept])[:, None]
     Z = np.column_stack([np.ones(len(X)), Z @ axes.T])
     Y = (y == 1)[None].astype(np.float64) if classes == 2 else np.eye(classes)[:, y]
-    if (Z.shape[1] - 1) * len(Y) > MOST:
-        raise InputError(
-            f"A logistic regression without a penalty would have {(Z.shape[1] - 1) * len(Y):,} coefficients, and {MOST:,} are the "
-            "most: take logistic_lasso, or a network with hidden: []."
-        )
     path = Path(Fits(Z, Y, share[None], np.zeros((1, Z.shape[1]))), TOLERANCE, STEPS)
     converged = path.step_to(1.0)[0]
     slopes = (path.B[0, 1:].T @ axes) / spread

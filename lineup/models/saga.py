@@ -1,15 +1,16 @@
 """Penalized logistic regressions by scikit-learn's SAGA, which takes passes over the rows: for many rows and features, as of images."""
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
 from lineup.data.design import Design
 from lineup.errors import InputError
 from lineup.models.class_search import Search, Settings, check_penalty, coded_for
+
+if TYPE_CHECKING:  # scikit-learn takes a second to import, and most searches do without
+    from sklearn.linear_model import LogisticRegression
 
 
 class Scaler:
@@ -46,11 +47,13 @@ def largest_penalty(X: np.ndarray, y: np.ndarray, classes: int) -> float:
     return float(np.abs(X.T @ left).max() / len(y))
 
 
-def fit(solver: LogisticRegression, X: np.ndarray, y: np.ndarray, penalty: float) -> bool:
+def fit(solver: "LogisticRegression", X: np.ndarray, y: np.ndarray, penalty: float) -> bool:
     """Minimizes the mean log loss plus the penalty times the sum of absolute coefficients; intercepts are free.
 
     The solver begins with the coefficients that it has, and is left with the fit. Returns whether it reached its tolerance.
     """
+    from sklearn.exceptions import ConvergenceWarning
+
     solver.set_params(C=1 / (penalty * len(y)))
     with warnings.catch_warnings():
         # It is told in the log, once, and written with the grid.
@@ -59,7 +62,7 @@ def fit(solver: LogisticRegression, X: np.ndarray, y: np.ndarray, penalty: float
     return int(solver.n_iter_.max()) < solver.max_iter
 
 
-def predict(model: LogisticRegression, X: np.ndarray) -> np.ndarray:
+def predict(model: "LogisticRegression", X: np.ndarray) -> np.ndarray:
     """Predicts probabilities, shape (n, K), of features of shape (n, p)."""
     probabilities = model.predict_proba(X).astype(np.float64)
     # Those of 32 bits add up to 1 in 32 bits.
@@ -74,18 +77,10 @@ def search_by_saga(
     split_seed: int,
     settings: Settings,
 ) -> Search:
-    """Searches the penalty of one split, see ``lineup/models/logistic_lasso.py``; each fit begins where the last one ended.
-
-    Args:
-        design: The prepared table.
-        train: The training rows.
-        test: The test rows.
-        held: The rows to fit on and to hold out.
-        split_seed: Seed of the split.
-        settings: Those of the model.
+    """Searches the penalty of one split, as ``search_by_newton``; each fit begins where the last one ended.
 
     Raises:
-        InputError: If a class has no row to fit on, or rows have weights.
+        InputError: If a class has no row to fit on, there is no penalty to choose, or rows have weights.
     """
     if design.weights is not None:
         raise InputError("The solver saga cannot weigh rows: set solver: newton in the model.")
@@ -123,8 +118,10 @@ def search_by_saga(
     )
 
 
-def solver(settings: Settings, split_seed: int) -> LogisticRegression:
+def solver(settings: Settings, split_seed: int) -> "LogisticRegression":
     """Makes what fits, each time from the coefficients that it has."""
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(
         l1_ratio=1,
         solver="saga",
@@ -147,7 +144,7 @@ def check_classes(design: Design, fitted: np.ndarray, split_seed: int) -> None:
 
 
 def search_grid(
-    model: LogisticRegression,
+    model: "LogisticRegression",
     X: np.ndarray,
     y: np.ndarray,
     X_held: np.ndarray,
@@ -168,6 +165,8 @@ def search_grid(
         ``log_loss``, ``accuracy``, ``nonzero`` and ``converged``, see ``Search``; and the coefficients and intercepts
         with the lowest log loss.
     """
+    from sklearn.metrics import log_loss
+
     found, best = [], None
     for penalty in grid:
         converged = fit(model, X, y, penalty)
