@@ -2,6 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
 import pytest
 
 from lineup.data.task import Tasks, task_of_file, task_of_models
@@ -42,11 +45,10 @@ def test_words_that_stand_for_missing_are_told(tmp_path):
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
 def test_a_file_with_types_tells_by_them(tmp_path, ending):
     path = tmp_path / f"table.{ending}"
-    frame = pd.DataFrame(
-        {"n": [1.0, 2.0], "w": ["a", "b"], "t": [True, False], "c": pd.Categorical(["u", "v"])}
-    )
-    getattr(frame, f"to_{ending}")(path)
-    tasks = [task_of_file(str(path), column, {}) for column in frame]
+    columns = {"n": [1.0, 2.0], "w": ["a", "b"], "t": [True, False]}
+    table = pa.table(columns | {"c": pa.array(["u", "v"]).dictionary_encode()})
+    {"parquet": pq.write_table, "feather": pyarrow.feather.write_feather}[ending](table, path)
+    tasks = [task_of_file(str(path), column, {}) for column in table.column_names]
     assert tasks == ["regression", *["classification"] * 3]
 
 
