@@ -216,6 +216,11 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             )
         for place, published in enumerate(dataset["published"]):
             metric = next(name for name in published if name not in ("source", "seed"))
+            if metric not in METRICS[dataset["task"]]:
+                yield (
+                    f"{key}.published[{place}].{metric}",
+                    f"is no metric of a {dataset['task']}: leave it out",
+                )
             for model in published[metric]:
                 if model not in models:
                     yield f"{key}.published[{place}].{metric}.{model}", _unknown(model, "model", models)

@@ -17,7 +17,7 @@ from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
-from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, metrics_of
+from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, LABELS, metrics_of
 
 # Significant digits of errors, in the tables.
 SIGNIFICANT = 5
@@ -47,31 +47,32 @@ def figure(path: str, settings: dict, folder: Path) -> dict[str, str]:
     }
 
 
-def published_figures(published: list[dict], scores: str, metric: str) -> list[dict]:
+def published_figures(published: list[dict], scores: str) -> list[dict]:
     """Sets published figures beside ours for the same split.
 
     Args:
         published: The dataset's ``published`` block of the config.
         scores: The scores of all models.
-        metric: The metric that the figures are of.
 
     Returns:
         For each figure whose model and split were computed: ``source``, ``seed``, ``model``,
-        ``published`` and ``ours``.
+        ``metric``, in words, ``published`` and ``ours``.
     """
     columns = read_table(scores)
-    ours = dict(zip(zip(columns["model"], columns["seed"], strict=True), columns[metric], strict=True))
+    places = {pair: place for place, pair in enumerate(zip(columns["model"], columns["seed"], strict=True))}
     return [
         {
             "source": block["source"],
             "seed": block["seed"],
             "model": model,
+            "metric": LABELS[metric],
             "published": value,
-            "ours": ours[model, block["seed"]],
+            "ours": columns[metric][places[model, block["seed"]]],
         }
         for block in published
+        for metric in LABELS
         for model, value in block.get(metric, {}).items()
-        if (model, block["seed"]) in ours
+        if (model, block["seed"]) in places
     ]
 
 
@@ -171,7 +172,7 @@ def section(
         "doubts": doubts_of_order(schema, settings["splits"]),
         "leaderboard_path": name_of(leaderboard),
         "differences_path": name_of(differences),
-        "published": published_figures(settings["published"], scores, first),
+        "published": published_figures(settings["published"], scores),
         "metrics": metrics,
         "shares": shares_of(schema["target"]),
         "digits": digits,

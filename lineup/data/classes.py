@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from lineup.data.coding import rank
 from lineup.errors import InputError
 
-# ASSUME: more classes than this, or than this share of the rows, are no classes.
-MOST, MOST_SHARE = 200, 0.5
+# ASSUME: more classes than this are no classes.
+MOST = 200
 
 
 @dataclass(frozen=True)

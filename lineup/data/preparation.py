@@ -89,7 +89,11 @@ def read_columns(
     try:
         columns, decimal = type_columns(table, told | ({target: TARGETS[task][0]} if target else {}), marks)
     except InputError as error:
-        if target and f"in column {target!r}, " in str(error) and task == "regression":
+        if (
+            target
+            and re.search(rf"in column {re.escape(repr(target))}, .* a number", str(error))
+            and task == "regression"
+        ):
             raise InputError(f"{error}; or, if the target has classes, set task: classification") from error
         raise
     text = table.select([field.name for field in table.schema if pa.types.is_string(field.type)])

@@ -232,11 +232,18 @@ def test_published_figures_stand_beside_ours_of_the_same_split(tmp_path):
         {"source": "a book", "seed": 9, "mae": {"ols": 1.5}},
     ]
     arguments = make(tmp_path, [1, 2], published=published)
-    (row,) = published_figures(published, arguments["scores"][0], "mae")
+    (row,) = published_figures(published, arguments["scores"][0])
     ours = pa.parquet.read_table(arguments["scores"][0]).to_pandas().set_index(["model", "seed"]).mae
-    assert row == {"source": "a book", "seed": 2, "model": "ols", "published": 1.25, "ours": ours["ols", 2]}
+    assert row == {
+        "source": "a book",
+        "seed": 2,
+        "model": "ols",
+        "metric": "MAE",
+        "published": 1.25,
+        "ours": ours["ols", 2],
+    }
     text = words(Page(written(arguments)))
-    assert f"ols 2 1.25 {row['ours']:.4f} {row['ours'] - 1.25:+.4f} a book" in text
+    assert f"ols 2 MAE 1.25 {row['ours']:.4f} {row['ours'] - 1.25:+.4f} a book" in text
 
 
 def test_settings_can_be_read_back(tmp_path):
