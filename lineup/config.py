@@ -2,9 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -14,12 +13,10 @@ from jsonschema.validators import extend
 from lineup.config_errors import hint_of, listed, outermost_first, sentence
 from lineup.errors import InputError, ended
 from lineup.kinds import add_to, kinds, kinds_for, problems
-from lineup.metrics import METRICS
+from lineup.metrics import METRICS, NULL_MODEL
+from lineup.seeds import split_seeds
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "schemas" / "config.schema.yaml"
-
-# Under this name the null model stands in the tables, beside the models of the config.
-NULL_MODEL = "null_model"
 
 # Models that need not be described, with their kinds: those of a dataset that names none, by its task.
 PLAIN = {
@@ -156,18 +153,6 @@ def table_settings(dataset: dict) -> dict:
         settings |= {"rare_classes": dataset["rare_classes"], "positive": dataset.get("positive")}
     # Where a file tells of rows by their number, the table has to know them.
     return settings | ({"numbered": True} if dataset["splits"]["method"] == "file" else {})
-
-
-def split_seeds(seeds: list[int] | dict[str, int]) -> Sequence[int]:
-    """Lists the seeds that ``splits.seeds`` stands for, a list or a ``first`` and a ``last``, in the order given."""
-    return range(seeds["first"], seeds["last"] + 1) if isinstance(seeds, dict) else list(seeds)
-
-
-def shortest(seeds: list[int] | dict[str, int]) -> list[int] | dict[str, int]:
-    """Writes seeds as a range where they are one, so that the same splits are the same setting."""
-    if isinstance(seeds, dict) or any(later != seed + 1 for seed, later in pairwise(seeds)):
-        return seeds
-    return {"first": seeds[0], "last": seeds[-1]}
 
 
 def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:

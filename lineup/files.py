@@ -112,6 +112,25 @@ def stamp(path: str | Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
+def keep(path: Path, value: object) -> None:
+    """Keeps a plain value of JSON from run to run, if that can be."""
+    text = json.dumps(value)
+    with suppress(OSError), replacing(path) as temporary:
+        temporary.write_text(f"{_sha256(text)}\n{text}", encoding="utf-8")
+
+
+def kept(path: Path) -> object | None:
+    """Gives back what was kept, or None if that is gone or is not what was written."""
+    with suppress(OSError, ValueError):
+        digest, _, text = path.read_text(encoding="utf-8").partition("\n")
+        return json.loads(text) if digest == _sha256(text) else None
+    return None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Digests:
     """SHA-256 digests of files, computed again only for files that were touched.
 
@@ -121,11 +140,8 @@ class Digests:
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
-        self.seen: dict[str, list] = {}
+        self.seen: dict[str, tuple[list[int], str]] = kept(cache) or {}
         self.changed = False
-        with suppress(OSError, ValueError):
-            seen = json.loads(cache.read_text(encoding="utf-8"))
-            self.seen = seen if isinstance(seen, dict) else {}
 
     def of(self, path: str) -> str | None:
         """Gives the digest of a file, or None if it is missing; of a folder, what is no digest."""
@@ -135,17 +151,16 @@ class Digests:
             return None
         if Path(path).is_dir():
             return "a folder"
-        match self.seen.get(path):
-            case [known, str(digest)] if known == now:
-                return digest
+        known, digest = self.seen.get(path, (None, ""))
+        if known == now:
+            return digest
         digest = file_digest(path)
         if time.time_ns() - now[2] > FRESH * 1e9:
-            self.seen[path] = [now, digest]
+            self.seen[path] = (now, digest)
             self.changed = True
         return digest
 
     def save(self) -> None:
         """Keeps the digests for the next run, if that can be."""
         if self.changed:
-            with suppress(OSError), replacing(self.cache) as temporary:
-                temporary.write_text(json.dumps(self.seen), encoding="utf-8")
+            keep(self.cache, self.seen)

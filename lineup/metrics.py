@@ -32,6 +32,9 @@ DEFINITIONS = {
     "recall": "Share of the rows of a class that are predicted to be, higher is better",
 }
 
+# Under this name the null model stands in the tables, beside the models of the config.
+NULL_MODEL = "null_model"
+
 LABELS = {metric: label for labels in METRICS.values() for metric, label in labels.items()}
 
 

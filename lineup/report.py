@@ -13,11 +13,11 @@ import yaml
 
 from lineup.comparison.answer import answer
 from lineup.comparison.metrics import decimals, digits_of
-from lineup.config import NULL_MODEL, split_seeds
 from lineup.data.splits import doubts_of_order
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
-from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, LABELS, metrics_of
+from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, LABELS, NULL_MODEL, metrics_of
+from lineup.seeds import split_seeds
 
 # Significant digits of errors, in the tables.
 SIGNIFICANT = 5

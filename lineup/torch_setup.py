@@ -63,9 +63,13 @@ for useless in (
 if "torchvision" not in sys.modules and torchvision_is_broken():
     declare_operators()
 
-import pytorch_lightning as lightning  # noqa: E402, F401
-import torchmetrics  # noqa: E402, F401
+import pytorch_lightning  # noqa: E402
+import torchmetrics as torchmetrics  # noqa: E402
 from pytorch_lightning.plugins.environments import (  # noqa: E402
-    LightningEnvironment,  # noqa: F401
-    TorchElasticEnvironment,  # noqa: F401
+    LightningEnvironment as LightningEnvironment,
 )
+from pytorch_lightning.plugins.environments import (  # noqa: E402
+    TorchElasticEnvironment as TorchElasticEnvironment,
+)
+
+lightning = pytorch_lightning

@@ -5,7 +5,7 @@ import logging
 
 from lineup.files import replacing
 from lineup.ledger.recorder import job
-from lineup.ledger.records import read_record
+from lineup.ledger.records import cost_of
 
 
 def timings(models: list[str], records: list[str], output: str, logger: logging.Logger) -> None:
@@ -32,7 +32,7 @@ def timings(models: list[str], records: list[str], output: str, logger: logging.
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["model", "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mib"])
         for k, model in enumerate(models):
-            costs = [read_record(path)["cost"] for path in records[k * blocks : (k + 1) * blocks]]
+            costs = [cost_of(path) for path in records[k * blocks : (k + 1) * blocks]]
             wall, cpu = (
                 round(sum(cost[key] for cost in costs), 3) for key in ("wall_seconds", "cpu_seconds")
             )

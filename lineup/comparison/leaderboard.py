@@ -19,12 +19,11 @@ from lineup.comparison.scores import (
     read_predicted,
     score_columns,
 )
-from lineup.config import NULL_MODEL
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits, read_table, read_tables, write_table
 from lineup.errors import InputError, warn
 from lineup.files import name_of, replacing
-from lineup.metrics import BY_CLASS, LABELS, metrics_of
+from lineup.metrics import BY_CLASS, LABELS, NULL_MODEL, metrics_of
 
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 

@@ -11,7 +11,7 @@ from scipy.special import chdtrc
 from lineup.comparison.intervals import CONFIDENCE
 from lineup.comparison.leaderboard import write_csv
 from lineup.comparison.metrics import signed
-from lineup.config import NULL_MODEL
+from lineup.metrics import NULL_MODEL
 
 
 def ranks_of(errors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from fractions import Fraction
 import numpy as np
 import pyarrow.parquet as pq
 
-from lineup.config import split_seeds
 from lineup.data.coding import DAYS
 from lineup.data.column import quoted
 from lineup.data.followed import follow_column, follow_file, sides_of
@@ -15,6 +14,7 @@ from lineup.data.stratification import stratified_folds, stratified_split
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
 from lineup.data.training_shares import smaller
 from lineup.errors import InputError, warn
+from lineup.seeds import split_seeds
 
 
 def draw_splits(rows: int, test_share: float, seeds: list[int], classes: np.ndarray | None = None) -> Splits:

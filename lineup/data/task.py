@@ -1,16 +1,14 @@
 """What is to be done with a table where the config does not say it: a regression for a number, else a classification."""
 
 import csv
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from lineup.data.dialect import MISSING, NUMBER, SAMPLE, find_dialect
 from lineup.data.encoding import decoded
 from lineup.data.parts import UNPACKING, Part, parts_of
 from lineup.errors import InputError
-from lineup.files import replacing, stamp
+from lineup.files import keep, kept, stamp
 from lineup.kinds import kinds
 
 # ASSUME: a target is a number if so many of the values at the beginning of its file are.
@@ -26,9 +24,8 @@ class Tasks:
     """
 
     def __init__(self, cache: Path, is_main: bool) -> None:
-        self.cache, self.is_main, self.known = cache, is_main, {}
-        with suppress(OSError, ValueError):
-            self.known = json.loads(cache.read_text(encoding="utf-8"))
+        self.cache, self.is_main = cache, is_main
+        self.known = kept(cache) or {}
         self.before = dict(self.known)
 
     def of(self, name: str, dataset: Mapping, models: Mapping) -> str:
@@ -50,8 +47,7 @@ class Tasks:
     def save(self) -> None:
         """Keeps what was found, if that can be."""
         if self.is_main and self.known != self.before:
-            with suppress(OSError), replacing(self.cache) as temporary:
-                temporary.write_text(json.dumps(self.known), encoding="utf-8")
+            keep(self.cache, self.known)
 
 
 def task_of_models(dataset: Mapping, models: Mapping) -> str:

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from lineup.comparison.metrics import decimals, signed
-from lineup.config import NULL_MODEL
 from lineup.data.tables import read_table
 from lineup.figures.ranks import draw_bars
 from lineup.figures.style import BLUE, GREY, ORANGE, label, new_figure, save_figure, with_unit
-from lineup.metrics import HIGHER_IS_BETTER, LABELS
+from lineup.metrics import HIGHER_IS_BETTER, LABELS, NULL_MODEL
 
 # ASSUME: from this many splits on, the outline of their distribution says more than a dot for each.
 OUTLINE = 30

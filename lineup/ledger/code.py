@@ -1,38 +1,46 @@
-"""Follows what a script reaches: the digest of each definition, through all modules of the project."""
+"""Follows what a script reaches: all that runs when it is imported, and each name from definition to definition."""
 
-import ast
-import hashlib
 import json
-import platform
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 
 from lineup.errors import InputError
-from lineup.files import STATE, replacing
+from lineup.ledger.dynamic import FILE, LOADED
+from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, packages_above
+from lineup.ledger.outline import EXECUTED, MAIN, outline_of, sha256
+from lineup.ledger.remembered import remembered
 
-ROOT = Path(__file__).parents[2]
+# The modules that make outlines.
+READERS = tuple(
+    str(Path(__file__).with_name(f"{name}.py")) for name in ("dynamic", "effects", "outline", "scopes")
+)
 
+# Under these names stand all of a file, and the order in which files with effects run.
+WHOLE, ORDER = "*", "order"
 
-# The folders with the code of the project.
-CODE = ("lineup", "scripts")
+# It looks at the modules that are loaded for where they are alone.
+SEES_PLACES = f"{PACKAGE}/ledger/opened.py"
 
-
-# Statements at the top of a module that define nothing stand under this name.
-EXECUTED = ""
+ADVICE = "write `from lineup.module import name`"
 
 
 def code_of(script: str) -> dict[str, str]:
     """Gives the digest of the code that a script reaches, for each file of the project that holds some."""
-    return _reach(script)[0]
+    found = {file: parts for file, parts in sorted(_reach(script).reached.items()) if parts}
+    return {file: sha256(json.dumps(parts, sort_keys=True)) for file, parts in found.items()}
 
 
 def packages_of(script: str) -> list[str]:
     """Lists the packages from elsewhere that the code imports that a script reaches."""
-    return _reach(script)[1]
+    return sorted(_reach(script).packages - sys.stdlib_module_names)
+
+
+def files_loaded(script: str) -> list[str]:
+    """Lists the files of the project that a script loads, also those of which it reaches nothing."""
+    return list(_reach(script).loaded)
 
 
 def drop_stale_bytecode() -> None:
@@ -41,7 +49,8 @@ def drop_stale_bytecode() -> None:
     Python believes the size and the time of a file, and would run the old code of one that was
     replaced by another of the same size and time.
     """
-    for file in [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]:
+    inside = [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]
+    for file in [*ROOT.glob("*.py"), *inside]:
         with suppress(OSError):
             bytecode = Path(cache_from_source(file))
             if file.stat().st_ctime_ns >= bytecode.stat().st_mtime_ns:
@@ -49,173 +58,183 @@ def drop_stale_bytecode() -> None:
 
 
 @cache
-def _reach(script: str) -> tuple[dict[str, str], list[str]]:
-    """Follows the names that a script uses from definition to definition, also into other files.
-
-    Returns:
-        A digest of the definitions that are reached, for each file of the project, and the packages
-        from elsewhere that they import.
-    """
-    reached: dict[str, dict[str, str]] = {}
-    packages: set[str] = set()
-    waiting = [(script, EXECUTED)]
-    while waiting:
-        file, name = waiting.pop()
-        if file not in reached:
-            reached[file] = {}
-            # Python runs the files of the packages that a module is in before the module.
-            packages_of = [f"{folder.as_posix()}/__init__.py" for folder in Path(file).parents[:-1]]
-            waiting += [(one, EXECUTED) for one in (file, *packages_of) if _is_there(one)]
-        if name in reached[file]:
-            continue
-        module = _outline(file)
-        if name in module["imports"]:
-            source, original = module["imports"][name]
-            reached[file][name] = f"{source} {original}"
-            inside = f"{source.replace('.', '/')}.py"
-            if not _is_there(inside):
-                package = source.partition(".")[0]
-                if package in CODE:
-                    raise InputError(
-                        f"{file} imports from {source}, which is no file of the project: write `from lineup.module "
-                        "import name`."
-                    )
-                packages.add(package)
-            elif original is None:
-                waiting += [(inside, each) for each in _outline(inside)["definitions"]]
-            else:
-                waiting.append((inside, original))
-        if name in module["definitions"] and name not in module["imports"]:
-            reached[file][name] = module["definitions"][name]["digest"]
-            waiting += [(file, used) for used in module["definitions"][name]["uses"]]
-            packages.update(module["definitions"][name]["packages"])
-    code = {file: sha256(json.dumps(digests, sort_keys=True)) for file, digests in sorted(reached.items())}
-    return code, sorted(packages - sys.stdlib_module_names)
-
-
-@cache
-def _is_there(file: str) -> bool:
-    return (ROOT / file).exists()
-
-
-def remembered(kind: str, key: object, make: Callable[[], dict]) -> dict:
-    """Gives what was made for the same key before, by this code on this Python, or else makes it.
-
-    Reading all scripts and packages anew would take two tenths of a second at every start of Snakemake.
-    """
-    made_of = [platform.python_version(), Path(__file__).read_text(encoding="utf-8"), key]
-    path = STATE / f"{kind}-{sha256(json.dumps(made_of))}.json"
-    with suppress(OSError, ValueError):
-        return json.loads(path.read_text(encoding="utf-8"))
-    made = make()
-    with suppress(OSError), replacing(path) as temporary:
-        temporary.write_text(json.dumps(made), encoding="utf-8")
-    return made
+def _reach(script: str) -> "_Reach":
+    return _Reach(script)
 
 
 @cache
 def _outline(file: str) -> dict:
     """Gives the outline of a file of the project."""
-    source = (ROOT / file).read_text(encoding="utf-8")
-    return remembered("outline", source, lambda: _outline_of(source, file))
+    source = (ROOT / file).read_bytes()
+    return remembered("outline", [file, sha256(source)], lambda: outline_of(source, file), READERS)
 
 
-def sha256(text: str) -> str:
-    """Gives the SHA-256 of a text, in hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _outline_of(source: str, file: str) -> dict:
-    """Lists what the top level of a Python file defines and imports.
-
-    Args:
-        source: Its text.
-        file: Its path, for messages.
-
-    Returns:
-        ``imports``: for each imported name the module that it comes from and its name there, None
-        for a module as a whole. ``definitions``: for each defined name a ``digest`` of what defines
-        it, the names that this ``uses``, and the ``packages`` from elsewhere that it imports inside. Statements that define nothing run when the file is
-        imported; they stand under the name ``EXECUTED``.
+@cache
+def _steps(file: str) -> list[str | None]:
+    """Lists what happens when a file is imported: the files of the project that it loads, and None where statements of its own run.
 
     Raises:
-        InputError: If the file is not Python, or imports a part of the project inside a function or in a
-            way that cannot be followed.
+        InputError: If an import of it cannot be followed.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise InputError(f"{file}, line {error.lineno}, is not valid Python: {error.msg}.") from error
-    statements: dict[str, list[ast.stmt]] = {EXECUTED: []}
-    imports: dict[str, tuple[str, str | None]] = {}
-    for statement in tree.body:
-        if _is_obscure(statement):
+    outline = _outline(file)
+    _check_imports(file, outline)
+    found = [module and (file_of(module) or "") for module in outline["steps"]]
+    return [step for step in found if step != ""]
+
+
+class _Reach:
+    """What a script reaches.
+
+    Attributes:
+        reached: For each file of the project that is loaded the digests of what is reached of it, by name.
+        packages: The packages from elsewhere that this imports.
+        loaded: The files that are loaded, in order.
+    """
+
+    def __init__(self, script: str) -> None:
+        self.reached: dict[str, dict[str, str]] = {}
+        self.packages: set[str] = set()
+        self.loaded: list[str] = []
+        self.order: list[str] = []
+        self.waiting: list[tuple[str, str]] = []
+        self.sees_loaded = False
+        self._load(script)
+        self.waiting.append((script, MAIN))
+        self._follow_all()
+        while self.sees_loaded and not all(WHOLE in self.reached[file] for file in self.loaded):
+            for file in list(self.loaded):
+                self._take_whole(file)
+            self._follow_all()
+        # Of files whose import has effects, the later one may undo what the earlier one did.
+        if len(set(self.order)) > 1:
+            self.reached[script][ORDER] = " ".join(self.order)
+
+    def _load(self, file: str) -> None:
+        """Adds what runs when a file is imported: the packages that it is in, what it imports, and its own statements."""
+        if file in self.reached:
+            return
+        for one in [*packages_above(file), file]:
+            if one not in self.reached:
+                self.reached[one] = {}
+                self.loaded.append(one)
+                self._run(one)
+
+    def _run(self, file: str) -> None:
+        if not file.endswith(".py"):
+            self.reached[file][WHOLE] = sha256((ROOT / file).read_bytes())
+            return
+        self.waiting.append((file, EXECUTED))
+        for step in _steps(file):
+            if step is not None:
+                self._load(step)
+            elif self.order[-1:] != [file]:
+                self.order.append(file)
+        self.packages.update(top_of(module) for module in _outline(file)["idle"] if not file_of(module))
+
+    def _follow_all(self) -> None:
+        while self.waiting:
+            file, name = self.waiting.pop()
+            outline = _outline(file) if file.endswith(".py") else {"imports": {}, "definitions": {}}
+            if name in outline["imports"] and f"import {name}" not in self.reached[file]:
+                self.reached[file][f"import {name}"] = str(outline["imports"][name])
+                for source, original, _ in outline["imports"][name]:
+                    self._follow_import(source, original)
+            if name in outline["definitions"] and name not in self.reached[file]:
+                definition = outline["definitions"][name]
+                self.reached[file][name] = definition["digest"]
+                if not definition["digest"]:
+                    self.reached[file].pop(name)
+                self._follow_definition(file, name, definition)
+
+    def _follow_import(self, source: str, original: str | None) -> None:
+        inside = file_of(source)
+        if not inside:
+            self.packages.add(top_of(source))
+        elif original is None:
+            self._take_names(inside)
+        elif original in _outline(inside)["bound"]:
+            self.waiting.append((inside, original))
+        else:
+            self._take_whole(inside)
+
+    def _follow_definition(self, file: str, name: str, definition: dict) -> None:
+        self.waiting += [(file, used) for used in definition["uses"] if used != name]
+        for module, line in definition["modules"]:
+            is_ours = module.startswith(".") or file_of(module) or top_of(module) in CODE
+            if is_ours or module.endswith(".*"):
+                raise InputError(
+                    f"{file}, line {line}, imports a part of the project inside a function or another statement, which "
+                    "cannot be followed: put the import at the top of the file."
+                )
+            self.packages.add(top_of(module))
+        for line, what in definition["refused"]:
             raise InputError(
-                f"{file}, line {statement.lineno}, imports in a way that cannot be followed: write "
-                "`from lineup.module import name`."
+                f"{file}, line {line}, {what}, which cannot be followed: {ADVICE} at the top of the file."
             )
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                imports[alias.asname or alias.name.partition(".")[0]] = (alias.name, None)
-        elif isinstance(statement, ast.ImportFrom):
-            for alias in statement.names:
-                imports[alias.asname or alias.name] = (statement.module, alias.name)
-        elif not _is_text(statement):
-            for name in _defined_by(statement) or [EXECUTED]:
-                statements.setdefault(name, []).append(_without_docstrings(statement))
-    definitions = {}
-    for name, body in statements.items():
-        nodes = [node for statement in body for node in ast.walk(statement)]
-        inside = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-        packages = {module.partition(".")[0] for node in inside for module in _modules(node)}
-        if any(_is_obscure(node) for node in inside) or not packages.isdisjoint({"", *CODE}):
-            raise InputError(
-                f"{file} imports a part of the project inside {name or 'a statement'}, which cannot be followed: put the import at the top of the file."
-            )
-        definitions[name] = {
-            "digest": sha256("\n".join(ast.dump(statement) for statement in body)),
-            "uses": sorted({node.id for node in nodes if isinstance(node, ast.Name)}),
-            "packages": sorted(packages),
-        }
-    return {"imports": imports, "definitions": definitions}
+        for module in definition["names"]:
+            inside = _file_named(module)
+            if inside:
+                self._take_names(inside)
+                self.waiting.append((inside, MAIN))
+            elif module not in definition["looked_up"]:
+                self.packages.add(top_of(module))
+        if definition["sees"] == FILE:
+            self._take_whole(file)
+        self.sees_loaded |= definition["sees"] == LOADED and file != SEES_PLACES
+
+    def _take_names(self, file: str) -> None:
+        """Follows all names of a file that is loaded."""
+        self._load(file)
+        if file.endswith(".py"):
+            outline = _outline(file)
+            self.waiting += [
+                (file, name) for name in [*outline["definitions"], *outline["imports"]] if name != MAIN
+            ]
+
+    def _take_whole(self, file: str) -> None:
+        """Counts all of a file, its comments included."""
+        self._take_names(file)
+        if WHOLE not in self.reached[file]:
+            self.reached[file][WHOLE] = _outline(file)["text"]
 
 
-def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
-    """Lists the modules that an import names; a relative one has no name."""
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+def top_of(module: str) -> str:
+    """Gives the package that a module is in."""
+    return module.partition(".")[0]
 
 
-def _is_obscure(statement: ast.stmt) -> bool:
-    """Tells whether an import does not say by itself which name of which file of the project it binds."""
-    if isinstance(statement, ast.Import):
-        return any(alias.name.partition(".")[0] in CODE and not alias.asname for alias in statement.names)
-    if isinstance(statement, ast.ImportFrom):
-        starred = any(alias.name == "*" for alias in statement.names)
-        return starred or statement.level > 0 or statement.module in CODE
-    return False
-
-
-def _defined_by(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [statement.name]
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        nodes = [node for target in targets for node in ast.walk(target)]
-        if all(isinstance(node, ast.Name | ast.Tuple | ast.expr_context) for node in nodes):
-            return [node.id for node in nodes if isinstance(node, ast.Name)]
-    return []
-
-
-def _without_docstrings(statement: ast.stmt) -> ast.stmt:
-    """Takes the docstrings out of a definition, and any other text that stands as a statement."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        statement.body = [_without_docstrings(one) for one in statement.body if not _is_text(one)]
-    return statement
-
-
-def _is_text(statement: ast.stmt) -> bool:
+def _file_named(text: str) -> str | None:
+    """Gives the file of the project that a text names, as a module or by its path."""
+    if top_of(text) in CODE:
+        return file_of(text)
     return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
+        text
+        if text.endswith(".py") and not text.startswith(("/", ".")) and (ROOT / text).is_file()
+        else file_of(text)
     )
+
+
+def _check_imports(file: str, outline: dict) -> None:
+    """Raises an InputError for an import at the top of a file that cannot be followed."""
+    for module, line in outline["obscure"]:
+        is_long = "." in module and (top_of(module) in CODE or file_of(module))
+        if module.startswith(".") or module.endswith(".*") or module in CODE or is_long:
+            raise InputError(f"{file}, line {line}, imports in a way that cannot be followed: {ADVICE}.")
+    for sources in outline["imports"].values():
+        for source, original, _ in sources:
+            inside = file_of(source)
+            if (top_of(source) in CODE and not inside) or (
+                inside and original and not _may_have(inside, original)
+            ):
+                raise InputError(
+                    f"{file} imports from {source}, which is no file of the project that has such a name: {ADVICE}."
+                )
+
+
+def _may_have(file: str, name: str) -> bool:
+    """Tells whether a file of the project may have a name when it is imported."""
+    if not file.endswith(".py"):
+        return True
+    outline = _outline(file)
+    seen = outline["definitions"][EXECUTED]
+    return name in outline["bound"] or "__getattr__" in outline["bound"] or bool(seen["sees"])

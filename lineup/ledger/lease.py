@@ -48,10 +48,11 @@ def write(path: Path, value: dict) -> None:
     temporary.replace(path)
 
 
-def read(path: Path) -> dict | None:
-    """Reads a lease or a claim, or gives None if it is gone, or damaged as by a loss of power."""
+def read(path: Path, *keys: str) -> dict | None:
+    """Reads a lease or a claim, or gives None if it is gone, or damaged as by a loss of power, so that it lacks some keys."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) and found.keys() >= {*keys} else None
     except ValueError:
         return None
     except OSError as error:

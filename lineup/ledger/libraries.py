@@ -8,7 +8,8 @@ from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from lineup.ledger.code import packages_of, remembered
+from lineup.ledger.code import packages_of
+from lineup.ledger.remembered import remembered
 
 # Distributions whose name differs from that of the module.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "pytorch_lightning": "pytorch-lightning"}
@@ -78,7 +79,7 @@ def _installed() -> dict[str, tuple[str, list[str]]]:
             known.setdefault(_name(distribution.name), (distribution.version, needed))
         return known
 
-    return remembered("installed", [Path(__file__).read_text(encoding="utf-8"), *map(str, folders)], read)
+    return remembered("installed", [*map(str, folders)], read, (__file__,))
 
 
 def _name(distribution: str) -> str:

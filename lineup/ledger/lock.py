@@ -26,6 +26,7 @@ from lineup.ledger.lease import CLAIM, RUN, check_right, leave
 from lineup.ledger.submissions import PATIENCE, cancel, watch
 
 RUNS = STATE / "runs"
+LEASED = ("host", "locks", "machine", "process")  # what a lease says
 
 _held: list[TextIOWrapper] = []  # locks that this process keeps until it ends
 
@@ -103,7 +104,7 @@ def follow_run() -> None:
     if not os.environ.get(RUN):
         return
     mine = Path(os.environ[RUN])
-    about = lease.read(mine / "lease")
+    about = lease.read(mine / "lease", *LEASED)
     if about is None:
         leave("its run is gone")
     guards.append(check_right)
@@ -154,13 +155,13 @@ def _leave_folder(mine: Path, ended: threading.Event) -> None:
 
 def _check_place(mine: Path) -> None:
     """Raises an InputError if another run has taken the place of this one, which stood still for too long."""
-    if lease.read(mine / "lease") is None:
+    if lease.read(mine / "lease", *LEASED) is None:
         _refuse("one that began meanwhile")
 
 
 def _wait_until_gone(run: Path, probe: Path, locks: bool) -> None:
     """Raises an InputError if another run is going on; waits where only time can tell."""
-    about = lease.read(run / "lease")
+    about = lease.read(run / "lease", *LEASED)
     if about is None or _is_dead(about, locks):
         return
     begun, first, told = time.monotonic(), None, False
@@ -189,7 +190,7 @@ def _wait_until_gone(run: Path, probe: Path, locks: bool) -> None:
 
 def _may_live(run: Path, locks: bool) -> bool:
     """Tells whether a run may be going on that does not hold the lock of the folder, as this machine sees it."""
-    about = lease.read(run / "lease")
+    about = lease.read(run / "lease", *LEASED)
     if about is None or _is_dead(about, locks):
         return False
     clock = STATE / "clock"

@@ -12,8 +12,9 @@ from time import perf_counter, process_time
 
 from lineup.errors import InputError
 from lineup.files import FULL, file_digest, remove_parts_of, stamp
-from lineup.ledger.code import code_of
+from lineup.ledger.code import code_of, files_loaded
 from lineup.ledger.lock import follow_run
+from lineup.ledger.opened import Opened
 from lineup.ledger.records import RECORD, altered, write_record
 from lineup.ledger.specification import files_of, listed
 
@@ -41,6 +42,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         # `nohup` has the closing of a terminal ignored, and that stays so.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
+    opened = Opened()
     with log_to(snakemake.log[0]) as logger:
         for path in listed(dict(snakemake.output.items())):
             remove_parts_of(path)
@@ -62,6 +64,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             wildcards=dict(snakemake.wildcards.items()),
             specification=snakemake.params.spec,
             inputs=digests,
+            opened=_opened(snakemake, opened),
             outputs=listed(outputs(snakemake)),
             threads=snakemake.threads,
             started=started,
@@ -113,6 +116,15 @@ def log_to(path: str, append: bool = False) -> Iterator[logging.Logger]:
 def outputs(snakemake: object) -> dict[str, str]:
     """Gives the outputs of a job by name, but for its record, which ``job`` writes."""
     return {name: path for name, path in snakemake.output.items() if name != RECORD}
+
+
+def _opened(snakemake: object, opened: Opened) -> dict[str, str]:
+    """Gives the digests of the files of the project that the job opened and its specification does not name."""
+    spec = snakemake.params.spec
+    if not spec["code"]:
+        return {}  # nor do files that the code opens
+    files = [*snakemake.input, *snakemake.output, *snakemake.log, *spec["files"]]
+    return opened.unnamed([*files, *files_loaded(f"scripts/{snakemake.rule}.py")])
 
 
 def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from lineup.errors import InputError
 from lineup.files import Digests, file_digest, replacing
 
 # The name of the record among the outputs of a rule.
@@ -21,6 +22,23 @@ FOLDER = Path("results") / "manifest"
 
 # The wildcards that the place of a file shows are the name of the record of its job, with points between them.
 PLACE = re.compile(r"results/([^/]+)/(?:models/([^/]+)/)?(?:splits/)?(?:block_(\w+))?")
+
+# What a record has to hold for a job to be known by it: under this key stands the form of all values.
+EVERY = "*"
+NUMBERS = (int, int | float)  # which true and false are not
+FORM = {
+    "rule": str,
+    "wildcards": {EVERY: str},
+    "cost": dict.fromkeys(("wall_seconds", "cpu_seconds", "peak_memory_mib"), int | float),
+    "outputs": {EVERY: {"sha256": str, "bytes": int}},
+    "inputs": {EVERY: str},
+    "specification": {
+        "code": {EVERY: str},
+        "inputs": {EVERY: str | list},
+        "outputs": {EVERY: str | list},
+        "settings": {EVERY: object},
+    },
+}
 
 LONGEST = 60  # characters of a value in a message
 
@@ -31,6 +49,7 @@ def write_record(
     wildcards: dict[str, str],
     specification: dict,
     inputs: dict[str, str],
+    opened: dict[str, str],
     outputs: list[str],
     threads: int,
     started: datetime,
@@ -44,6 +63,7 @@ def write_record(
         wildcards: Its wildcards.
         specification: What its result depends on, see ``lineup/ledger/specification.py``.
         inputs: The digest of each file that it read.
+        opened: The digest of each other file of the project that it opened and its specification does not name.
         outputs: The files that it wrote.
         threads: Number of threads that it had.
         started: When it started.
@@ -64,6 +84,7 @@ def write_record(
             file: {"sha256": file_digest(file), "bytes": Path(file).stat().st_size} for file in outputs
         },
         "inputs": inputs,
+        "opened": opened,
         "specification": specification,
     }
     with replacing(path) as temporary:
@@ -74,12 +95,33 @@ def read_record(path: str | Path) -> dict | None:
     """Reads a record, or gives None if there is none that can be read."""
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-        written = [{"sha256", "bytes"} <= file.keys() for file in record["outputs"].values()]
-        parts = [isinstance(record[part], dict) for part in ("wildcards", "inputs", "specification")]
-        parts.append(isinstance(record["rule"], str))
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
-    return record if all(written + parts) else None
+    is_sound = _has_form(record, FORM) and _has_form(record.get("opened", {}), {EVERY: str})
+    return record if is_sound else None
+
+
+def _has_form(value: object, form: object) -> bool:
+    """Tells whether a value has a form: a type, a dict with a form for each key, or one form for all of its values."""
+    if not isinstance(form, dict):
+        return isinstance(value, form) and not (isinstance(value, bool) and form in NUMBERS)
+    if not isinstance(value, dict):
+        return False
+    if every := form.get(EVERY):
+        return all(isinstance(key, str) and _has_form(one, every) for key, one in value.items())
+    return all(key in value and _has_form(value[key], inner) for key, inner in form.items())
+
+
+def cost_of(path: str) -> dict[str, float]:
+    """Gives the cost of a job by its record.
+
+    Raises:
+        InputError: If the record cannot be read.
+    """
+    record = read_record(path)
+    if record is None:
+        raise InputError(f"{path} cannot be read: run again.")
+    return record["cost"]
 
 
 def damage(record: dict, digests: Digests) -> dict[str, str]:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lineup.files import file_digest
-from lineup.ledger.code import ROOT, code_of
+from lineup.ledger.code import code_of
 from lineup.ledger.libraries import VARIABLES, libraries_of
+from lineup.ledger.modules import ROOT
 
 
 def specification(

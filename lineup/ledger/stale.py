@@ -15,6 +15,7 @@ from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.code import code_of, drop_stale_bytecode
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
+from lineup.ledger.modules import ROOT, check_package
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.specification import listed
 from lineup.snakemake_port import Workflow, logger
@@ -59,6 +60,7 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
     digests = Digests(STATE / "digests.json")
     _check_cache(workflow, digests)
     with _refusing():
+        check_package()
         for rule in port.rules_with_scripts(workflow):
             code_of(f"scripts/{rule}.py")
         drop_stale_bytecode()
@@ -121,6 +123,7 @@ def recorded_jobs(
         causes = [
             *changes(record["specification"], current),
             *(f"{file} {what}" for file, what in damaged.items()),
+            *(f"{file}, which it opened, has changed" for file in _opened_and_changed(record, digests)),
         ]
         outputs = frozenset([*record["outputs"], str(path)])
         jobs.append(RecordedJob(name, rule, str(path), record["inputs"], reads, outputs, causes))
@@ -131,6 +134,12 @@ def recorded_jobs(
             if file not in made_again and digests.of(file) not in (digest, None):
                 job.causes.append(f"{file} is not the file that it was made of")
     return jobs
+
+
+def _opened_and_changed(record: dict, digests: Digests) -> list[str]:
+    return [
+        file for file, digest in record.get("opened", {}).items() if digests.of(str(ROOT / file)) != digest
+    ]
 
 
 def reasons(jobs: Iterable[RecordedJob]) -> list[str]:

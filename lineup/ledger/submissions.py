@@ -67,7 +67,7 @@ def _claim(run: Path, jobs: list[str], attempt: int) -> None:
     claim = run / "claims" / hashlib.sha256("\n".join(jobs).encode()).hexdigest()[:20]
     number, restarts = (int(os.environ.get(f"SLURM_{name}", 0)) for name in ("JOB_ID", "RESTART_COUNT"))
     order, token = [attempt, number, restarts], uuid.uuid4().hex
-    before = lease.read(claim)
+    before = lease.read(claim, "order", "token")
     if before and before["order"] > order:
         leave("a later try of it has begun")
     about = {"token": token, "order": order, "host": platform.node(), "process": os.getpid()}

@@ -22,7 +22,7 @@ from lineup.data.design import read_design
 from lineup.data.tables import read_splits
 from lineup.errors import InputError
 from lineup.files import replacing
-from lineup.ledger.code import ROOT
+from lineup.ledger.modules import ROOT
 from lineup.ledger.recorder import log_to
 from lineup.networks.batches import Rows
 from lineup.networks.checkpoints import Checkpoints

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.tree import ROOT
 
-from lineup.ledger.code import CODE, code_of
+from lineup.ledger.code import code_of
+from lineup.ledger.modules import CODE
 
 FEW = 4  # files of tests that import a module, and may be its own
 

@@ -13,10 +13,11 @@ import yaml
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.config import schema, shortest, split_seeds, validate
+from lineup.config import schema, validate
 from lineup.config_files import take_files
 from lineup.errors import InputError
 from lineup.kinds import DEFAULTS, kinds, kinds_for
+from lineup.seeds import shortest, split_seeds
 
 SCHEMA_TREE = schema()
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """The records of jobs: that they are whole, what they find damaged, and how they tell differences in words."""
 
+import copy
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.records import RECORD_OF_NOTHING
 from support.tree import ROOT
 
 from lineup.files import Digests
@@ -38,13 +40,14 @@ def write(tmp_path, monkeypatch):
     Path("results/one.csv").write_text("größe\n1\n", encoding="utf-8")
     Path("results/two.bin").write_bytes(bytes(range(256)) * 8)
 
-    def to(path="results/manifest/fit/trial.json"):
+    def to(path="results/manifest/fit/trial.json", opened=None):
         write_record(
             path,
             rule="fit",
             wildcards={"dataset": "trial"},
             specification=SPEC,
             inputs={"results/table.parquet": "d" * 64},
+            opened=opened or {},
             outputs=["results/one.csv", "results/two.bin"],
             threads=3,
             started=datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC),
@@ -66,6 +69,7 @@ def test_a_record_is_read_as_it_was_written(write):
         "hardware",
         "outputs",
         "inputs",
+        "opened",
         "specification",
     ]
     assert (record["rule"], record["wildcards"]) == ("fit", {"dataset": "trial"})
@@ -215,6 +219,43 @@ def test_a_folder_in_the_place_of_a_file_is_damage(write):
     assert list(damage(record, Digests(Path("digests.json")))) == ["results/two.bin"]
 
 
+ODD = [None, [], {}, "", 0, True, 1.5, "text", [None], {"a": None}]
+
+
+def places(value, place=()):
+    """Lists the places of all parts of a value, but of those whose form is free."""
+    yield place
+    if isinstance(value, dict) and place[:2] not in {
+        ("specification", "settings"),
+        ("specification", "files"),
+    }:
+        for key, inner in value.items():
+            yield from places(inner, (*place, key))
+
+
+def test_a_record_with_a_part_of_an_odd_form_is_read_as_none_or_does_no_harm(write):
+    """Each part of a record in turn is something else. What is read can be compared, and its files checked."""
+    path = Path(write(opened={"palette.json": "e" * 64}))
+    sound = json.loads(path.read_text(encoding="utf-8"))
+    read = 0
+    for place in places(sound):
+        for odd in ODD:
+            record = copy.deepcopy({"": sound})
+            *before, last = ("", *place)
+            block = record
+            for key in before:
+                block = block[key]
+            block[last] = odd
+            path.write_text(json.dumps(record[""]), encoding="utf-8")
+            found = read_record(path)
+            if found is not None:
+                read += 1
+                damage(found, Digests(Path("digests.json")))
+                list(changes(found["specification"], SPEC))
+                assert {"wall_seconds", "cpu_seconds", "peak_memory_mib"} <= found["cost"].keys()
+    assert 50 < read < len(ODD) * len([*places(sound)]) / 2
+
+
 # What a job reads that its maker did not write so
 
 
@@ -225,7 +266,7 @@ def test_a_file_is_altered_where_no_record_names_it_as_it_is(tmp_path, monkeypat
     def record(rule, digest, name="trial.net.3"):
         path = Path("results", "manifest", rule, f"{name}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts = {"rule": rule, "wildcards": {}, "inputs": {}, "specification": {}}
+        parts = RECORD_OF_NOTHING | {"rule": rule}
         outputs = {file: {"sha256": digest, "bytes": 1}}
         path.write_text(json.dumps(parts | {"outputs": outputs}), encoding="utf-8")
         return path
@@ -257,7 +298,7 @@ def test_the_place_of_each_file_gives_the_name_of_its_record(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     *files, path = [path.format(dataset="trial_1", model="block_2", block=block) for path in outputs]
     Path(path).parent.mkdir(parents=True)
-    parts = {"rule": rule, "wildcards": {}, "inputs": {}, "specification": {}}
+    parts = RECORD_OF_NOTHING | {"rule": rule}
     written = {file: {"sha256": "a", "bytes": 1} for file in files}
     Path(path).write_text(json.dumps(parts | {"outputs": written}), encoding="utf-8")
     assert files and altered(dict.fromkeys(files, "a")) == []

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 from support.given import given
+from support.records import RECORD_OF_NOTHING
 from support.tree import ROOT
 
 from lineup.comparison.leaderboard import compare
@@ -236,12 +237,7 @@ def files(tmp_path_factory, prepare, logger):
     training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "mae", "random", logger)
     ranks = str(folder / "ranks.csv")
     rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "mae"), ranks, logger)
-    record = {part: {} for part in ("rule", "wildcards", "inputs", "outputs", "specification")}
-    record["rule"], record["cost"] = (
-        "fit",
-        {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5},
-    )
-    (folder / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    (folder / "record.json").write_text(json.dumps(RECORD_OF_NOTHING), encoding="utf-8")
     timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
     return {
         "results/": [ranks],

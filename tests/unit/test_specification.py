@@ -12,7 +12,7 @@ import pytest
 from support.tree import ROOT
 
 from lineup.errors import InputError
-from lineup.ledger import code
+from lineup.ledger import code, modules
 from lineup.ledger import libraries as libraries_module
 from lineup.ledger import specification as module
 from lineup.ledger.specification import canonical, specification
@@ -55,7 +55,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "scripts").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for one in (code, module):
+    for one in (code, module, modules):
         monkeypatch.setattr(one, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
 
@@ -63,12 +63,16 @@ def project(tmp_path, monkeypatch):
         if file:
             assert old in files[file]
             (tmp_path / file).write_text(files[file].replace(old, new), encoding="utf-8")
-        for cached in (code._reach, code._outline, code._is_there):
-            cached.cache_clear()
+        forget()
         return specification("scripts/run.py", {"a": 1})
 
     yield specify
-    for cached in (code._reach, code._outline, code._is_there):
+    forget()
+
+
+def forget():
+    """Has all files read again."""
+    for cached in (code._reach, code._outline, code._steps, modules.file_of, modules.packages_above):
         cached.cache_clear()
 
 
@@ -112,7 +116,7 @@ def test_follows_a_module_that_is_imported_whole(project):
     ["from scripts.deep import f", "import scripts.deep as deep", "from . import deep", "from math import *"],
 )
 def test_refuses_an_import_inside_a_function_that_it_cannot_follow(project, line):
-    with pytest.raises(InputError, match=r"scripts/shared.py imports a part of the project inside helper"):
+    with pytest.raises(InputError, match=r"scripts/shared.py, line 8, imports a part of the project inside"):
         project("scripts/shared.py", "return x + fixed", f"{line}; return x")
 
 
@@ -300,7 +304,7 @@ def test_real_libraries_are_as_the_packages_say():
     assert len(used) > 10
 
 
-CODE = [path.relative_to(ROOT) for folder in code.CODE for path in sorted((ROOT / folder).rglob("*.py"))]
+CODE = [path.relative_to(ROOT) for folder in modules.CODE for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("file", CODE, ids=str)

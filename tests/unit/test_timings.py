@@ -4,7 +4,9 @@ import csv
 import json
 
 import pytest
+from support.records import RECORD_OF_NOTHING
 
+from lineup.errors import InputError
 from scripts.timings import timings
 
 
@@ -14,9 +16,8 @@ def record(tmp_path):
 
     def write(name, wall, cpu, memory):
         path = tmp_path / f"{name}.json"
-        parts = {part: {} for part in ("rule", "wildcards", "outputs", "inputs", "specification")}
         cost = {"wall_seconds": wall, "peak_memory_mib": memory, "cpu_seconds": cpu}
-        path.write_text(json.dumps(parts | {"rule": "fit", "cost": cost}), encoding="utf-8")
+        path.write_text(json.dumps(RECORD_OF_NOTHING | {"cost": cost}), encoding="utf-8")
         return str(path)
 
     return write
@@ -38,6 +39,12 @@ def test_the_costs_of_the_blocks_add_up_in_the_order_of_the_models(tmp_path, rec
     figures = [[float(value) for value in row[1:]] for row in rows[1:]]
     # Times are summed; memory is the most that one of the jobs held.
     assert figures == [[2, 4.75, 3.75, 600.0], [2, 2.5, 2.25, 128.25]]
+
+
+def test_a_record_that_cannot_be_read_is_named(tmp_path, logger):
+    (tmp_path / "one.json").write_text("null", encoding="utf-8")
+    with pytest.raises(InputError, match=r"one\.json cannot be read: run again\."):
+        timings(["lasso"], [str(tmp_path / "one.json")], str(tmp_path / "timings.csv"), logger)
 
 
 def test_as_many_records_for_each_model(tmp_path, record, logger):

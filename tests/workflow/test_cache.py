@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from support.data import small_csv, small_dataset, small_models
+from support.records import RECORD_OF_NOTHING
 from support.runs import Project, snakemake
 from support.tree import contents, copy_of_tree
 
@@ -33,12 +34,10 @@ def entry(tmp_path):
         cached = folder / f"{key}_{name}.{path.rpartition('.')[2]}"
         cached.write_text(name, encoding="utf-8")
         digests[path] = {"sha256": file_digest(cached), "bytes": len(name)}
-    record = {
-        "rule": "fit",
-        "wildcards": {},
+    record = RECORD_OF_NOTHING | {
         "outputs": digests,
-        "inputs": {},
-        "specification": {"outputs": made | {"record": "results/manifest/fit/x.json"}},
+        "specification": RECORD_OF_NOTHING["specification"]
+        | {"outputs": made | {"record": "results/manifest/fit/x.json"}},
     }
     (folder / f"{key}_record.json").write_text(json.dumps(record), encoding="utf-8")
     return folder, key

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from support.tree import contents
 
-from lineup.files import stamp
+from lineup.files import keep, stamp
 
 SOUND = r"^All (\d+) files of (\d+) jobs are as they were made\.$"
 TRIAL = "results/trial"
@@ -173,7 +173,7 @@ def test_no_earlier_digest_is_believed(small_again):
     record = small_again.results / "manifest" / "plot_comparison" / "trial.json"
     written = json.loads(record.read_text(encoding="utf-8"))["outputs"][name]["sha256"]
     cache = small_again.folder / ".snakemake" / "lineup" / "digests.json"
-    for memory in ("{", json.dumps({name: [stamp(small_again.folder / name), written]})):
-        cache.write_text(memory, encoding="utf-8")
+    for memory in ({}, {name: [stamp(small_again.folder / name), written]}):
+        keep(cache, memory)
         run = verify(small_again)
         assert run.status == 1 and said(run)[0] == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import lineup.snakemake_port as port
-from lineup.config import shortest, split_seeds, table_settings, validate
+from lineup.config import table_settings, validate
 from lineup.config_files import take_files
 from lineup.data.header import check_header
 from lineup.data.task import Tasks
@@ -18,6 +18,7 @@ from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
 from lineup.ledger.submissions import join_run, name_queue
 from lineup.nodes import watch_requests
+from lineup.seeds import shortest, split_seeds
 
 port.quote_python()
 if workflow.is_main_process:

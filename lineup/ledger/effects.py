@@ -1,0 +1,253 @@
+"""Tells which statements of a module only define names when they run, and which may do something else as well."""
+
+import ast
+import sys
+from collections import Counter
+
+from lineup.ledger.scopes import BUILTINS, COMPREHENSIONS, annotations, bound_by
+
+# Packages whose modules have no attributes that do something when they are read.
+KNOWN = sys.stdlib_module_names | {"builtins", "matplotlib", "numpy", "pyarrow", "torch"}
+
+# What may be called while a module is imported, because it only gives a value. Whatever is not named here may have an effect.
+QUIET = {
+    *(f"builtins.{name}" for name in ("bool", "bytes", "complex", "dict", "divmod", "enumerate", "float", "frozenset")),
+    *(f"builtins.{name}" for name in ("int", "len", "list", "max", "min", "object", "pow", "range", "repr", "reversed")),
+    *(f"builtins.{name}" for name in ("round", "set", "slice", "sorted", "str", "sum", "tuple", "zip", "abs", "ord", "chr")),
+    *(f"builtins.{name}" for name in ("classmethod", "property", "staticmethod", "dict.fromkeys")),
+    *(f"functools.{name}" for name in ("cache", "cached_property", "lru_cache", "singledispatch", "total_ordering")),
+    *(f"collections.{name}" for name in ("Counter", "OrderedDict", "deque", "namedtuple")),
+    *(f"dataclasses.{name}" for name in ("dataclass", "field")),
+    *(f"pathlib.{name}" for name in ("Path", "PurePath", "PurePosixPath")),
+    *(f"typing.{name}" for name in ("NamedTuple", "NewType", "TypeVar", "final", "overload", "runtime_checkable")),
+    *(f"datetime.{name}" for name in ("date", "datetime", "timedelta")),
+    *(f"numpy.{name}" for name in ("arange", "array", "eye", "linspace", "logspace", "ones", "zeros")),
+    "abc.abstractmethod",
+    "contextlib.contextmanager",
+    "decimal.Decimal",
+    "fractions.Fraction",
+    "math.sqrt",
+    "re.compile",
+    "types.MappingProxyType",
+    "uuid.uuid4",
+}  # fmt: skip
+
+ONCE = {"builtins.enumerate", "builtins.reversed", "builtins.zip"}
+
+# Methods of plain values: of texts, numbers, dicts, lists, paths and patterns.
+QUIET_METHODS = {
+    *("as_posix", "casefold", "copy", "difference", "encode", "format", "get", "index", "intersection", "items", "join"),
+    *("joinpath", "keys", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "resolve", "rstrip", "split"),
+    *("splitlines", "startswith", "strip", "title", "union", "upper", "values", "with_name", "with_suffix", "zfill"),
+}  # fmt: skip
+
+# What a class may stand on. Other bases may keep a list of what stands on them.
+QUIET_BASES = {
+    *(f"typing.{name}" for name in ("Generic", "NamedTuple", "Protocol", "TypedDict")),
+    *(f"enum.{name}" for name in ("Enum", "Flag", "IntEnum", "IntFlag", "StrEnum")),
+    "abc.ABC",
+}
+
+TYPE = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Tuple,
+    ast.List,
+    ast.Constant,
+    ast.BinOp,
+    ast.BitOr,
+    ast.Load,
+    ast.Starred,
+)
+PARTS = (
+    *(ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Starred, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp),
+    *(ast.JoinedStr, ast.FormattedValue, ast.Slice, ast.Subscript, ast.Attribute, ast.keyword),
+    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context),
+)  # fmt: skip
+
+
+class Effects:
+    """What the statements at the top of a module may do beside defining their names.
+
+    A value is plain here if working with it runs no code of the project: if it is made of literals, of builtins
+    and of names from well-known packages alone.
+
+    Args:
+        body: The statements of the module.
+    """
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        self.times = Counter(name for name, _ in bound_by(body))
+        self.origins: dict[str, str] = {}
+        self.values: dict[str, ast.expr] = {}
+        self.classes = {one.name: one for one in body if isinstance(one, ast.ClassDef)}
+        for statement in body:
+            match statement:
+                case ast.Import():
+                    for alias in statement.names:
+                        top = alias.name.partition(".")[0]
+                        self.origins[alias.asname or top] = alias.name if alias.asname else top
+                case ast.ImportFrom(module=str(module), level=0):
+                    for alias in statement.names:
+                        self.origins[alias.asname or alias.name] = f"{module}.{alias.name}"
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    self.values[name] = value
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    self.values[name] = value
+
+    def is_quiet(self, statement: ast.stmt) -> bool:
+        """Tells whether a statement only defines its names, each for the only time, and does nothing else."""
+        names = [name for name, _ in bound_by([statement])]
+        if not names or any(self.times[name] > 1 for name in names):
+            return False
+        return self._defines(statement)
+
+    def never_runs(self, statement: ast.stmt) -> bool:
+        """Tells whether a statement is for those who check types, and for nobody else."""
+        is_plain_if = isinstance(statement, ast.If) and not statement.orelse
+        return is_plain_if and self.origin(statement.test) == "typing.TYPE_CHECKING"
+
+    def _defines(self, statement: ast.stmt) -> bool:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+                return (
+                    all(map(self._decorates, statement.decorator_list))
+                    and all(map(self._gives, defaults))
+                    and all(map(_is_type, annotations(statement)))
+                )
+            case ast.ClassDef():
+                return (
+                    not statement.keywords
+                    and all(map(self._is_base, statement.bases))
+                    and all(map(self._decorates, statement.decorator_list))
+                    and all(
+                        isinstance(one, ast.Pass) or is_text(one) or self._defines(one)
+                        for one in statement.body
+                    )
+                )
+            case ast.Assign(targets=targets, value=value):
+                nodes = [node for target in targets for node in ast.walk(target)]
+                if not all(isinstance(node, ast.Name | ast.Tuple | ast.List | ast.Store) for node in nodes):
+                    return False
+                unpacks = any(not isinstance(target, ast.Name) for target in targets)
+                return self._is_plain(value) if unpacks else self._gives(value)
+            case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=value):
+                return _is_type(annotation) and (value is None or self._gives(value))
+        return type(statement).__name__ == "TypeAlias"
+
+    def _is_silent(self, base: ast.ClassDef) -> bool:
+        """Tells whether a class does nothing when another one is made of it."""
+        hooks = {"__init_subclass__", "__class_getitem__", "__mro_entries__"}
+        return self._defines(base) and not hooks & {getattr(one, "name", "") for one in base.body}
+
+    def origin(self, expression: ast.AST) -> str | None:
+        """Gives the full name of what is named, where its module or the builtins tell it."""
+        if isinstance(expression, ast.Attribute):
+            value = self.origin(expression.value)
+            return value and f"{value}.{expression.attr}"
+        if not isinstance(expression, ast.Name) or self.times[expression.id] > 1:
+            return None
+        if expression.id in self.origins:
+            return self.origins[expression.id]
+        return f"builtins.{expression.id}" if self._is_builtin(expression.id) else None
+
+    def _is_builtin(self, name: str) -> bool:
+        return name in BUILTINS and name not in self.times
+
+    def _decorates(self, decorator: ast.expr) -> bool:
+        match decorator:
+            case ast.Call(func=function):
+                return self.origin(function) in QUIET and self._is_plain_call(decorator)
+            case ast.Attribute(value=ast.Name(id=name), attr="setter" | "getter" | "deleter"):
+                return name not in self.times
+        return self.origin(decorator) in QUIET
+
+    def _is_base(self, base: ast.expr) -> bool:
+        if isinstance(base, ast.Subscript):
+            return self._is_base(base.value) and _is_type(base.slice)
+        if isinstance(base, ast.Name) and base.id in self.classes:
+            return self.times[base.id] == 1 and self._is_silent(self.classes[base.id])
+        origin = self.origin(base)
+        return origin is not None and (origin in QUIET_BASES or origin.startswith("builtins."))
+
+    def _gives(self, expression: ast.expr, inner: frozenset[str] = frozenset()) -> bool:
+        """Tells whether an expression only gives a value, which need not be plain."""
+        match expression:
+            case ast.Name():
+                return True
+            case ast.Lambda(args=arguments):
+                return all(
+                    self._gives(one) for one in [*arguments.defaults, *filter(None, arguments.kw_defaults)]
+                )
+            case ast.Tuple() | ast.List():
+                return all(self._gives(one, inner) for one in expression.elts)
+            case ast.Dict():
+                keys = all(key is not None and self._is_plain(key, inner) for key in expression.keys)
+                return keys and all(self._gives(one, inner) for one in expression.values)
+            case ast.Subscript(value=value, slice=part):
+                return self._is_plain(value, inner) and (_is_type(part) or self._is_plain(part, inner))
+        return self._is_plain(expression, inner)
+
+    def _is_plain(self, expression: ast.AST, inner: frozenset[str] = frozenset()) -> bool:
+        match expression:
+            case ast.Constant():
+                return True
+            case ast.Name(id=name):
+                return name in inner or self._is_plain_name(name)
+            case ast.Call():
+                return self._is_plain_call(expression, inner)
+        if isinstance(expression, COMPREHENSIONS):
+            return self._is_plain_comprehension(expression, inner)
+        parts = ast.iter_child_nodes(expression)
+        return isinstance(expression, PARTS) and all(self._is_plain(one, inner) for one in parts)
+
+    def _is_plain_name(self, name: str) -> bool:
+        if name in ("__file__", "__name__") or self._is_builtin(name):
+            return True
+        if self.times[name] != 1:
+            return False
+        if name in self.origins:
+            return self.origins[name].partition(".")[0] in KNOWN
+        value = self.values.get(name)
+        # What can be gone through only once is another thing after that.
+        once = isinstance(value, ast.GeneratorExp) or (
+            isinstance(value, ast.Call) and self.origin(value.func) in ONCE
+        )
+        return value is not None and not once and self._is_plain(value)
+
+    def _is_plain_call(self, call: ast.Call, inner: frozenset[str] = frozenset()) -> bool:
+        parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if not all(self._is_plain(part, inner) for part in parts):
+            return False
+        if self.origin(call.func) in QUIET:
+            return True
+        is_method = isinstance(call.func, ast.Attribute) and call.func.attr in QUIET_METHODS
+        return is_method and self._is_plain(call.func.value, inner)
+
+    def _is_plain_comprehension(self, expression: ast.AST, inner: frozenset[str]) -> bool:
+        for one in expression.generators:
+            if one.is_async or not self._is_plain(one.iter, inner):
+                return False
+            inner |= {name for name, _ in bound_by([one.target])}
+            if not all(self._is_plain(condition, inner) for condition in one.ifs):
+                return False
+        elements = (
+            [expression.key, expression.value] if isinstance(expression, ast.DictComp) else [expression.elt]
+        )
+        return all(self._is_plain(one, inner) for one in elements)
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Tells whether a statement is a docstring, or another text that nothing reads."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _is_type(expression: ast.expr) -> bool:
+    """Tells whether an expression is one that types are written with."""
+    return all(isinstance(node, TYPE) for node in ast.walk(expression))

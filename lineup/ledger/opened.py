@@ -1,0 +1,56 @@
+"""Notes which files of the project a job opens or runs beside those that its specification names.
+
+Names in the code say what is reached; this is the net below, for what they do not say: a table of colours beside a
+module, a module that a library loads, a program that is started.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from lineup.files import file_digest
+from lineup.ledger.modules import ROOT
+
+# What Python itself and a run write there.
+OTHERS = ("results", "__pycache__")
+
+
+class Opened:
+    """The files that this process opens from now on."""
+
+    def __init__(self) -> None:
+        self.paths: set[str | bytes] = set()
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple) -> None:
+        # It is called at every step of every import, and so is short.
+        if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            if isinstance(arguments[0], str | bytes):
+                self.paths.add(arguments[0])
+        elif event == "subprocess.Popen":
+            self.paths.update(part for part in arguments[1] if isinstance(part, str | bytes))
+
+    def unnamed(self, named: Iterable[str]) -> dict[str, str]:
+        """Gives the digests of the files of the project that were opened or loaded and are not named.
+
+        Args:
+            named: Files that are known to count, relative to the root of the project or to the folder of the run.
+        """
+        loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        paths = {os.fsdecode(path) for path in self.paths} | {
+            file for file in loaded if isinstance(file, str)
+        }
+        known = {(place / file).resolve() for place in (ROOT, Path.cwd()) for file in named}
+        found = {path.resolve() for path in map(_of_project, paths) if path}
+        return {os.path.relpath(path, ROOT.resolve()): file_digest(path) for path in sorted(found - known)}
+
+
+def _of_project(path: str) -> Path | None:
+    """Gives the path of a file of the project, which is neither hidden nor a result, nor part of this Python; else None."""
+    path = os.path.normpath(Path.cwd() / path)
+    if not path.startswith(f"{ROOT}{os.sep}") or path.startswith(f"{sys.prefix}{os.sep}"):
+        return None
+    parts = Path(path).relative_to(ROOT).parts
+    is_other = any(part.startswith(".") or part in OTHERS for part in parts)
+    return None if is_other or not Path(path).is_file() else Path(path)

@@ -1,0 +1,34 @@
+"""What is read of files is kept from start to start: reading all code and packages anew would take some tenths of a second."""
+
+import json
+import platform
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from lineup.files import STATE, keep, kept
+from lineup.ledger.outline import sha256
+
+
+def remembered(kind: str, key: object, make: Callable[[], dict], made_by: tuple[str, ...]) -> dict:
+    """Gives what was made for the same key before, by the same code on this Python, or else makes it.
+
+    Args:
+        kind: What it is, for the name of the file.
+        key: All that it depends on, beside the code.
+        make: Makes it.
+        made_by: The files with the code that makes it.
+    """
+    made_of = [platform.python_version(), *map(_text, made_by), key]
+    path = STATE / f"{kind}-{sha256(json.dumps(made_of))}.json"
+    found = kept(path)
+    if found is None:
+        made = make()
+        keep(path, made)
+        found = json.loads(json.dumps(made))  # as it is read another time, with lists for tuples
+    return found
+
+
+@cache
+def _text(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8")

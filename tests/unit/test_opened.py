@@ -1,0 +1,60 @@
+"""Tests of what a job notes of the files that it opens."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lineup.files import file_digest
+from lineup.ledger import opened
+from lineup.ledger.opened import Opened
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Makes a project with some files, and goes to a folder beside it."""
+    for name in ("lineup/colours.json", "lineup/named.py", "results/old.csv", ".git/config", "tools/run.sh"):
+        path = tmp_path / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("exit 0\n", encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(opened, "ROOT", tmp_path / "project")
+    return tmp_path / "project"
+
+
+def test_a_file_that_is_opened_counts_and_what_is_named_does_not(root):
+    note = Opened()
+    for name in ("lineup/colours.json", "lineup/named.py", "results/old.csv", ".git/config"):
+        (root / name).read_bytes()
+    (root / "written.txt").write_text("", encoding="utf-8")
+    found = note.unnamed(["lineup/named.py"])
+    assert found == {"lineup/colours.json": file_digest(root / "lineup" / "colours.json")}
+
+
+@pytest.mark.parametrize("path", ["../project/lineup/colours.json", b"../project/lineup/colours.json"])
+def test_a_path_may_be_relative(root, path):
+    note = Opened()
+    with open(path) as file:  # noqa: PTH123
+        file.read()
+    assert list(note.unnamed([])) == ["lineup/colours.json"]
+
+
+def test_a_program_that_is_started_counts(root):
+    note = Opened()
+    subprocess.run(["sh", str(root / "tools" / "run.sh")], check=True)
+    assert list(note.unnamed([])) == ["tools/run.sh"]
+
+
+def test_a_module_that_is_loaded_counts(root, monkeypatch):
+    (root / "lineup" / "extra_module_of_a_test.py").write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(root / "lineup"))
+    note = Opened()
+    note.paths = set()
+    __import__("extra_module_of_a_test")
+    note.paths = set()
+    try:
+        assert list(note.unnamed([])) == ["lineup/extra_module_of_a_test.py"]
+        assert note.unnamed(["lineup/extra_module_of_a_test.py"]) == {}
+    finally:
+        del sys.modules["extra_module_of_a_test"]
