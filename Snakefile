@@ -56,23 +56,25 @@ port.hide_pandas()
 
 # Before the first job is submitted.
 onstart:
-    if port.submits(workflow):
-        port.end_submissions_with_run(workflow)
-        port.ask_again_for_jobs(workflow)
-        if port.name_of_submissions(workflow):
-            port.look_at_requests(workflow, watch_requests())
+    if scheduler.submits(workflow):
+        scheduler.end_submissions_with_run(workflow)
+        scheduler.ask_again_for_jobs(workflow)
+        if scheduler.name_of_submissions(workflow):
+            scheduler.look_at_requests(workflow, watch_requests())
         name_queue(
-            port.name_of_submissions(workflow),
-            port.logs_of_jobs_to_run(workflow),
-            port.shares_files(workflow),
+            scheduler.name_of_submissions(workflow),
+            scheduler.logs_of_jobs_to_run(workflow),
+            scheduler.shares_files(workflow),
         )
 
 
 onsuccess:
     port.end_timers()
+    note_jobs(workflow)
     if rules.report.output.html in port.targets(workflow):
         tell(f"The report is {rules.report.output.html}.")
 
 
 onerror:
     port.end_timers()
+    note_jobs(workflow)

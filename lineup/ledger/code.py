@@ -28,19 +28,24 @@ ADVICE = "write `from lineup.module import name`"
 
 
 def code_of(script: str) -> dict[str, str]:
-    """Gives the digest of the code that a script reaches, for each file of the project that holds some."""
+    """Gives the digest of the code that a script reaches, for each file of the project that holds some.
+
+    Of a script that is not Python it is that of its file.
+    """
+    if not script.endswith(".py"):
+        return {script: sha256((ROOT / script).read_bytes())}
     found = {file: parts for file, parts in sorted(_reach(script).reached.items()) if parts}
     return {file: sha256(json.dumps(parts, sort_keys=True)) for file, parts in found.items()}
 
 
 def packages_of(script: str) -> list[str]:
     """Lists the packages from elsewhere that the code imports that a script reaches."""
-    return sorted(_reach(script).packages - sys.stdlib_module_names)
+    return sorted(_reach(script).packages - sys.stdlib_module_names) if script.endswith(".py") else []
 
 
 def files_loaded(script: str) -> list[str]:
     """Lists the files of the project that a script loads, also those of which it reaches nothing."""
-    return list(_reach(script).loaded)
+    return list(_reach(script).loaded) if script.endswith(".py") else [script]
 
 
 def drop_stale_bytecode() -> None:

@@ -121,10 +121,10 @@ def outputs(snakemake: object) -> dict[str, str]:
 def _opened(snakemake: object, opened: Opened) -> dict[str, str]:
     """Gives the digests of the files of the project that the job opened and its specification does not name."""
     spec = snakemake.params.spec
-    if not spec["code"]:
+    if spec["script"] is None:
         return {}  # nor do files that the code opens
     files = [*snakemake.input, *snakemake.output, *snakemake.log, *spec["files"]]
-    return opened.unnamed([*files, *files_loaded(f"scripts/{snakemake.rule}.py")])
+    return opened.unnamed([*files, *files_loaded(spec["script"])])
 
 
 def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:
@@ -138,7 +138,7 @@ def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:
 def _check_code(snakemake: object) -> None:
     """Raises an InputError if the code is not what the run was planned with."""
     spec = snakemake.params.spec
-    now = code_of(f"scripts/{snakemake.rule}.py") | files_of(list(spec["files"]))
+    now = (code_of(spec["script"]) if spec["script"] else {}) | files_of(list(spec["files"]))
     for file, digest in (spec["code"] | spec["files"]).items():
         if now.get(file) != digest:
             raise InputError(f"{file} was changed after this run was planned: run again.")

@@ -34,7 +34,7 @@ def specification(
 
     Returns:
         ``settings``, ``inputs`` and ``outputs``; ``files``, a digest for each; ``code``, a digest for
-        each file of the project that the script reaches; ``libraries``, a version for each package
+        each file of the project that the ``script`` reaches; ``libraries``, a version for each package
         that this code imports, for those that they need in turn, and for Python, null for one that is
         not installed; and ``environment``, the variables that are set and change what these libraries
         compute. Keys are sorted, so that equal specifications are equal as text.
@@ -51,6 +51,7 @@ def specification(
         "inputs": canonical(inputs or {}, "inputs"),
         "libraries": libraries,
         "outputs": canonical(outputs or {}, "outputs"),
+        "script": script,
         "settings": canonical(settings),
     }
 

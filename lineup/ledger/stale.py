@@ -16,8 +16,10 @@ from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.code import code_of, drop_stale_bytecode
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
+from lineup.ledger.others import other_changes, other_records
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.specification import listed
+from lineup.ledger.times import order_times
 from lineup.snakemake_port import Workflow, logger
 
 NAMED = 6  # jobs of a rule that are named one by one in a message
@@ -29,7 +31,7 @@ class RecordedJob:
 
     name: str  # its rule and wildcards, as in ``fit_lasso trial.lasso``
     rule: str  # its rule
-    record: str  # the path of its record
+    record: str  # the path of its record, or of another output
     inputs: dict[str, str]  # digests of the files that it read
     reads: frozenset[str]  # the files that it reads now
     outputs: frozenset[str]  # the files that it wrote, with the record
@@ -61,11 +63,12 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
     _check_cache(workflow, digests)
     with _refusing():
         check_package()
-        for rule in port.rules_with_scripts(workflow):
-            code_of(f"scripts/{rule}.py")
+        for script in port.scripts(workflow):
+            code_of(script)
         drop_stale_bytecode()
     jobs = recorded_jobs(workflow, is_in_config, digests)
     digests.save()
+    order_times(workflow, jobs)
     stale = [job for job in jobs if job.causes]
     port.run_again(workflow, [job.record for job in stale])
     wanted = _wanted(workflow, jobs)
@@ -127,6 +130,20 @@ def recorded_jobs(
         ]
         outputs = frozenset([*record["outputs"], str(path)])
         jobs.append(RecordedJob(name, rule, str(path), record["inputs"], reads, outputs, causes))
+    for record in other_records(workflow):
+        files = list(record["outputs"])
+        causes = other_changes(workflow, record, digests)
+        jobs.append(
+            RecordedJob(
+                record["name"],
+                record["rule"],
+                files[0],
+                record["inputs"],
+                frozenset(record["inputs"]),
+                frozenset(files),
+                causes,
+            )
+        )
     made_again = {file for job in jobs if job.causes for file in job.outputs}
     for job in jobs:
         for file, digest in job.inputs.items():

@@ -349,6 +349,6 @@ def test_a_file_that_is_missing_has_no_digest(project):
 
 def test_is_plain_json_with_a_fixed_set_of_parts():
     spec = specification("scripts/report.py", {"a": [1, {"b": None}]}, ["workflow/report/report.html.j2"])
-    parts = ["code", "environment", "files", "inputs", "libraries", "outputs", "settings"]
+    parts = ["code", "environment", "files", "inputs", "libraries", "outputs", "script", "settings"]
     assert list(spec) == parts
     assert json.loads(json.dumps(spec)) == spec

@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,14 +12,16 @@ from support.runs import snakemake, with_plugins
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
+from lineup import scheduler_port as scheduler
 from lineup import snakemake_port as port
 
 SNAKEFILE = """
 import json, sys
 from pathlib import Path
+from lineup import scheduler_port as scheduler
 from lineup import snakemake_port as port
-if port.is_submitted(workflow):
-    there = [*port.submitted_jobs(), port.shares_files(workflow), "--keep-incomplete" in sys.argv]
+if scheduler.is_submitted(workflow):
+    there = [*scheduler.submitted_jobs(), scheduler.shares_files(workflow), "--keep-incomplete" in sys.argv]
     Path("submitted.json").write_text(json.dumps(there))
 asked_for = []
 wildcards_of_a = port.Wildcards(fromdict={"name": "a"})
@@ -29,6 +30,8 @@ def asked(wildcards):
     if config.get("clear"):
         port.clear_locks(workflow)
     port.run_again(workflow, config.get("again", []))
+    if config.get("old"):
+        port.believe_times(workflow, {config["old"]: 1.0})
     answers = {
         "executes": port.executes(workflow),
         "locks": port.locks(workflow),
@@ -36,7 +39,9 @@ def asked(wildcards):
         "runs_touched_scripts": port.runs_touched_scripts(workflow),
         "takes_from_cache": port.takes_from_cache(workflow),
         "targets": port.targets(workflow),
-        "rules_with_scripts": port.rules_with_scripts(workflow),
+        "scripts": [port.scripts(workflow), port.script_of(workflow, "first")],
+        "rules_without": port.rules_without(workflow, "what"),
+        "action_of": [str(port.action_of(workflow, rule)) for rule in ("first", "second")],
         "wildcards_of": [
             port.wildcards_of(workflow, "second", "text", "made/a.txt"),
             port.wildcards_of(workflow, "second", "text", "elsewhere/a.txt"),
@@ -69,16 +74,17 @@ rule second:
     resources: mem_mb=5
     script: "scripts/second.py"
 onstart:
-    begun = [port.submits(workflow), port.name_of_submissions(workflow), port.logs_of_jobs_to_run(workflow)]
+    begun = [scheduler.submits(workflow), scheduler.name_of_submissions(workflow), scheduler.logs_of_jobs_to_run(workflow)]
     Path("begun.json").write_text(json.dumps(begun))
-    if port.submits(workflow):
-        port.end_submissions_with_run(workflow)
-        port.ask_again_for_jobs(workflow)
-        port.look_at_requests(workflow, asked_for.append)
+    if scheduler.submits(workflow):
+        scheduler.end_submissions_with_run(workflow)
+        scheduler.ask_again_for_jobs(workflow)
+        scheduler.look_at_requests(workflow, asked_for.append)
     if config.get("hide"):
         port.hide_pandas()
 onsuccess:
-    if port.submits(workflow):
+    Path("finished.json").write_text(json.dumps([vars(job) for job in port.finished_jobs(workflow)]))
+    if scheduler.submits(workflow):
         Path("requests.json").write_text(json.dumps([vars(request) for request in asked_for]))
     Path("imported.json").write_text(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
 """
@@ -119,7 +125,17 @@ def test_what_a_run_and_a_dry_run_answer(run):
     silent = [run("--forceall", *quiet)[1]["is_silent"] for quiet in ([], ["--quiet"], ["--quiet", "all"])]
     assert silent == [False, False, True], "is_silent: how little a run is to say"
     assert ran["runs_touched_scripts"], "runs_touched_scripts: the triggers of a run"
-    assert ran["rules_with_scripts"] == ["second"], "rules_with_scripts: where the script of a rule stands"
+    assert ran["scripts"] == [["scripts/second.py"], None], (
+        "scripts, script_of: where the script of a rule stands"
+    )
+    assert ran["rules_without"] == ["first"], "rules_without: where the params of a rule stand"
+    actions = [
+        "('echo first > {output.text}', None, None)",
+        "('scripts/second.py', 'scripts/second.py', None)",
+    ]
+    assert ran["action_of"] == actions, (
+        "action_of: where the text, the script and the function of a rule stand"
+    )
     assert ran["wildcards_of"] == [{"name": "a"}, None, None], "wildcards_of: how an output is matched"
     assert ran["param_of"] == "about a", "param_of: how a param of a job is had"
     assert ran["resource_of"] == [5, None], "resource_of: how a resource of a job is had"
@@ -144,6 +160,32 @@ def test_what_a_run_and_a_dry_run_answer(run):
 )
 def test_targets(run, asked, expected):
     assert run("--dry-run", *asked)[1]["targets"] == expected, "targets: where those of a run stand"
+
+
+def test_what_has_finished(run):
+    run()
+    jobs = {job.pop("name"): job for job in json.loads((run.folder / "finished.json").read_text())}
+    assert jobs["second a"] == {
+        "rule": "second",
+        "inputs": ["first.txt", "a.in"],
+        "outputs": ["made/a.txt", "made/a.csv"],
+    }, "finished_jobs: what a job knows of its files"
+    assert {*jobs} == {"first", "second a", "all"}
+    (run.folder / "made" / "a.txt").unlink()
+    run()
+    assert len(json.loads((run.folder / "finished.json").read_text())) == 2, (
+        "finished_jobs: those of this run alone"
+    )
+
+
+def test_believe_times(run):
+    """An input that is newer than what was made of it is believed to be older."""
+    run()
+    (run.folder / ".snakemake" / "metadata").rename(run.folder / "metadata")
+    (run.folder / "a.in").touch()
+    assert run("--dry-run")[0].jobs == ["second.a"]
+    run_of = run("--dry-run", "--config", "old=a.in")[0]
+    assert run_of.jobs == [], "believe_times: where Snakemake keeps the times of files"
 
 
 def test_run_again(run):
@@ -235,7 +277,7 @@ def test_jobs_that_a_check_said_nothing_of_are_asked_for_again(monkeypatch):
 
     monkeypatch.setattr(port.logger, "warning", told.append)
     workflow = SimpleNamespace(scheduler=SimpleNamespace(_executor=Executor()))
-    port.ask_again_for_jobs(workflow)
+    scheduler.ask_again_for_jobs(workflow)
     jobs = [SimpleNamespace(name=name) for name in ("active", "good", "bad", "silent")]
     left = asyncio.run(asked(workflow.scheduler._executor, jobs))
     assert [job.name for job in left] == ["active", "silent"] and [job.name for job in ended] == [
@@ -285,7 +327,7 @@ def test_no_other_file_knows_snakemakes_insides():
         taken = {
             line.strip() for line in lines if line.strip().startswith(("from snakemake", "import snakemake"))
         }
-        assert path == Path(port.__file__) or not taken, path
+        assert str(path) in (port.__file__, scheduler.__file__) or not taken, path
     rules = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
     for path in rules:
         lines = path.read_text(encoding="utf-8").splitlines()

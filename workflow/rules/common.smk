@@ -4,6 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+import lineup.scheduler_port as scheduler
 import lineup.snakemake_port as port
 from lineup.config import table_settings, validate
 from lineup.config_files import take_files
@@ -14,6 +15,7 @@ from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import follow_no_run
+from lineup.ledger.others import note_jobs
 from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
 from lineup.ledger.submissions import join_run, name_queue
@@ -25,9 +27,9 @@ if workflow.is_main_process:
     port.warn_of_untried_release()
 
 # A job that a scheduler started: before Snakemake removes what it is to make.
-if port.is_submitted(workflow):
-    if port.shares_files(workflow):
-        join_run(*port.submitted_jobs())
+if scheduler.is_submitted(workflow):
+    if scheduler.shares_files(workflow):
+        join_run(*scheduler.submitted_jobs())
     else:
         follow_no_run()
 
@@ -62,7 +64,7 @@ def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
     setting that is not in it. Where the settings hold the digest of the result, the code does not count.
     """
     return lambda wildcards: specification(
-        f"scripts/{rule}.py" if code else None,
+        port.script_of(workflow, rule) if code else None,
         settings(wildcards),
         files,
         inputs=port.named_files(workflow, rule, "input", wildcards),
