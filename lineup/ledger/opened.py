@@ -1,7 +1,7 @@
 """Notes which files of the project a job opens or runs beside those that its specification names.
 
 Names in the code say what is reached; this is the net below, for what they do not say: a table of colours beside a
-module, a module that a library loads, a program that is started.
+module, a module that a library loads, a program that is started. It is spread when the package is imported.
 """
 
 import os
@@ -15,35 +15,30 @@ from lineup.ledger.modules import ROOT
 # What Python itself and a run write there.
 OTHERS = ("results", "__pycache__")
 
+# What this process has opened to read, or started.
+OPENED: set[str | bytes] = set()
 
-class Opened:
-    """The files that this process opens from now on."""
 
-    def __init__(self) -> None:
-        self.paths: set[str | bytes] = set()
-        sys.addaudithook(self._note)
+def note(event: str, arguments: tuple) -> None:
+    """Notes what Python is about to open or to start. It is called at every step of every import, and so is short."""
+    if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+        if isinstance(arguments[0], str | bytes):
+            OPENED.add(arguments[0])
+    elif event == "subprocess.Popen":
+        OPENED.update(part for part in arguments[1] if isinstance(part, str | bytes))
 
-    def _note(self, event: str, arguments: tuple) -> None:
-        # It is called at every step of every import, and so is short.
-        if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
-            if isinstance(arguments[0], str | bytes):
-                self.paths.add(arguments[0])
-        elif event == "subprocess.Popen":
-            self.paths.update(part for part in arguments[1] if isinstance(part, str | bytes))
 
-    def unnamed(self, named: Iterable[str]) -> dict[str, str]:
-        """Gives the digests of the files of the project that were opened or loaded and are not named.
+def unnamed_files(named: Iterable[str]) -> dict[str, str]:
+    """Gives the digests of the files of the project that were opened or loaded and are not named.
 
-        Args:
-            named: Files that are known to count, relative to the root of the project or to the folder of the run.
-        """
-        loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-        paths = {os.fsdecode(path) for path in self.paths} | {
-            file for file in loaded if isinstance(file, str)
-        }
-        known = {(place / file).resolve() for place in (ROOT, Path.cwd()) for file in named}
-        found = {path.resolve() for path in map(_of_project, paths) if path}
-        return {os.path.relpath(path, ROOT.resolve()): file_digest(path) for path in sorted(found - known)}
+    Args:
+        named: Files that are known to count, relative to the root of the project or to the folder of the run.
+    """
+    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = {os.fsdecode(path) for path in OPENED} | {file for file in loaded if isinstance(file, str)}
+    known = {(place / file).resolve() for place in (ROOT, Path.cwd()) for file in named}
+    found = {path.resolve() for path in map(_of_project, paths) if path}
+    return {os.path.relpath(path, ROOT.resolve()): file_digest(path) for path in sorted(found - known)}
 
 
 def _of_project(path: str) -> Path | None:
@@ -54,3 +49,6 @@ def _of_project(path: str) -> Path | None:
     parts = Path(path).relative_to(ROOT).parts
     is_other = any(part.startswith(".") or part in OTHERS for part in parts)
     return None if is_other or not Path(path).is_file() else Path(path)
+
+
+sys.addaudithook(note)

@@ -1,7 +1,7 @@
 """Rules that a person adds without a specification: what their jobs made, of what, and by which code.
 
-Such a rule has no output for a record, so the records of its jobs are kept with the notes of the runs. A job without one
-is Snakemake's to judge.
+Such a rule has no output for a record, so the records of its jobs stand in one file beside the manifest. A job without
+one is Snakemake's to judge.
 """
 
 import json
@@ -12,9 +12,10 @@ from lineup.files import STATE, Digests, file_digest, keep, kept
 from lineup.ledger.code import code_of
 from lineup.ledger.modules import ROOT, file_of
 from lineup.ledger.outline import sha256
+from lineup.ledger.records import FOLDER
 from lineup.snakemake_port import Workflow
 
-RECORDS = STATE / "others.json"
+RECORDS = FOLDER / "others.json"
 
 
 def other_records(workflow: Workflow) -> list[dict]:

@@ -14,7 +14,7 @@ from lineup.errors import InputError
 from lineup.files import FULL, file_digest, remove_parts_of, stamp
 from lineup.ledger.code import code_of, files_loaded
 from lineup.ledger.lock import follow_run
-from lineup.ledger.opened import Opened
+from lineup.ledger.opened import unnamed_files
 from lineup.ledger.records import RECORD, altered, write_record
 from lineup.ledger.specification import files_of, listed
 
@@ -42,7 +42,6 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         # `nohup` has the closing of a terminal ignored, and that stays so.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
-    opened = Opened()
     with log_to(snakemake.log[0]) as logger:
         for path in listed(dict(snakemake.output.items())):
             remove_parts_of(path)
@@ -64,7 +63,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             wildcards=dict(snakemake.wildcards.items()),
             specification=snakemake.params.spec,
             inputs=digests,
-            opened=_opened(snakemake, opened),
+            opened=_opened(snakemake),
             outputs=listed(outputs(snakemake)),
             threads=snakemake.threads,
             started=started,
@@ -118,13 +117,13 @@ def outputs(snakemake: object) -> dict[str, str]:
     return {name: path for name, path in snakemake.output.items() if name != RECORD}
 
 
-def _opened(snakemake: object, opened: Opened) -> dict[str, str]:
+def _opened(snakemake: object) -> dict[str, str]:
     """Gives the digests of the files of the project that the job opened and its specification does not name."""
     spec = snakemake.params.spec
     if spec["script"] is None:
         return {}  # nor do files that the code opens
     files = [*snakemake.input, *snakemake.output, *snakemake.log, *spec["files"]]
-    return opened.unnamed([*files, *files_loaded(spec["script"])])
+    return unnamed_files([*files, *files_loaded(spec["script"])])
 
 
 def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:

@@ -92,3 +92,12 @@ def of_classes(*models):
 SPLIT_CLASSES = ["split.grades.1", *of_classes(*FIGURES_OF_CLASSES)]
 PREPARED_CLASSES = ["preprocess.grades", *SPLIT_CLASSES]
 ALL_OF_CLASSES = ["fetch.grades", *PREPARED_CLASSES]
+
+
+# The table with code that does more than its names say: one model, and three rules of a person's own.
+
+OWN = ["shout", "say", "tell"]
+FIGURES_OF_CODED = ["plot_linear.coded.plain", "plot_comparison.coded", "report"]
+COMPARED_CODED = ["compare.coded", "plot_comparison.coded", "report", *OWN]
+FITTED_CODED = ["fit_linear.coded.plain.1", "plot_linear.coded.plain", "timings.coded", *COMPARED_CODED]
+ALL_OF_CODED = ["fetch.coded", "preprocess.coded", "split.coded.1", *FITTED_CODED]

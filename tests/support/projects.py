@@ -3,6 +3,7 @@
 import copy
 
 from support.changes import Place
+from support.constructs import add_constructs
 from support.data import (
     small_csv,
     small_csv_of_classes,
@@ -14,7 +15,7 @@ from support.data import (
     small_models_for_classes,
     small_models_of_classes,
 )
-from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_IMAGES, LASSOS, MODELS
+from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_CODED, ALL_OF_IMAGES, LASSOS, MODELS
 from support.tree import copy_of_tree
 
 
@@ -66,7 +67,17 @@ def many(folder):
     return datasets, models, jobs
 
 
-PROJECTS = {"many": many, "trial": trial, "rows": rows, "grades": grades}
+def coded(folder):
+    """A small table and one model, with code that does more than its names say, and with rules of a person's own."""
+    models = {"plain": small_models()["plain"]}
+    csv = small_csv(folder / "coded.csv", seed=1)
+    dataset = small_dataset(csv, models=["plain"]) | {"sources": [{"file": "coded.csv"}]}
+    return {"coded": dataset}, models, ALL_OF_CODED
+
+
+PROJECTS = {"many": many, "trial": trial, "rows": rows, "grades": grades, "coded": coded}
+# What is added to the tree of a project.
+ADDED = {"coded": add_constructs}
 
 
 def place_of(name, base):
@@ -75,6 +86,6 @@ def place_of(name, base):
         (base / part).mkdir(parents=True)
     datasets, models, jobs = PROJECTS[name](base / "work")
     config = {"build": list(datasets), "datasets": datasets, "models": models}
-    return Place(
-        base / "work", copy_of_tree(base / "tree"), copy.deepcopy(config), {}, (), next(iter(datasets))
-    ), jobs
+    tree = copy_of_tree(base / "tree")
+    ADDED.get(name, lambda tree: None)(tree)
+    return Place(base / "work", tree, copy.deepcopy(config), {}, (), next(iter(datasets))), jobs

@@ -35,6 +35,8 @@ def ask(path: str, request: dict, files: list[int], timeout: float | None = None
 
 def main(job: str, torch_job: str, script: str, *arguments: str) -> None:
     """Has a script run, and ends as it ends."""
+    if script == "-m":  # what a `run:` is started with
+        os.execv(sys.executable, [sys.executable, script, *arguments])
     with open(script, encoding="utf-8") as file:  # noqa: PTH123
         text = file.read()
     needs_torch = any(f"from lineup.{module} import" in text for module in ("models.mlp", "data.images"))

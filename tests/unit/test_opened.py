@@ -7,7 +7,7 @@ import pytest
 
 from lineup.files import file_digest
 from lineup.ledger import opened
-from lineup.ledger.opened import Opened
+from lineup.ledger.opened import unnamed_files
 
 
 @pytest.fixture
@@ -20,41 +20,38 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(opened, "ROOT", tmp_path / "project")
+    opened.OPENED.clear()
     return tmp_path / "project"
 
 
 def test_a_file_that_is_opened_counts_and_what_is_named_does_not(root):
-    note = Opened()
     for name in ("lineup/colours.json", "lineup/named.py", "results/old.csv", ".git/config"):
         (root / name).read_bytes()
     (root / "written.txt").write_text("", encoding="utf-8")
-    found = note.unnamed(["lineup/named.py"])
+    found = unnamed_files(["lineup/named.py"])
     assert found == {"lineup/colours.json": file_digest(root / "lineup" / "colours.json")}
 
 
 @pytest.mark.parametrize("path", ["../project/lineup/colours.json", b"../project/lineup/colours.json"])
 def test_a_path_may_be_relative(root, path):
-    note = Opened()
     with open(path) as file:  # noqa: PTH123
         file.read()
-    assert list(note.unnamed([])) == ["lineup/colours.json"]
+    assert list(unnamed_files([])) == ["lineup/colours.json"]
 
 
 def test_a_program_that_is_started_counts(root):
-    note = Opened()
     subprocess.run(["sh", str(root / "tools" / "run.sh")], check=True)
-    assert list(note.unnamed([])) == ["tools/run.sh"]
+    assert list(unnamed_files([])) == ["tools/run.sh"]
 
 
 def test_a_module_that_is_loaded_counts(root, monkeypatch):
     (root / "lineup" / "extra_module_of_a_test.py").write_text("x = 1\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(root / "lineup"))
-    note = Opened()
-    note.paths = set()
+    opened.OPENED.clear()
     __import__("extra_module_of_a_test")
-    note.paths = set()
+    opened.OPENED.clear()
     try:
-        assert list(note.unnamed([])) == ["lineup/extra_module_of_a_test.py"]
-        assert note.unnamed(["lineup/extra_module_of_a_test.py"]) == {}
+        assert list(unnamed_files([])) == ["lineup/extra_module_of_a_test.py"]
+        assert unnamed_files(["lineup/extra_module_of_a_test.py"]) == {}
     finally:
         del sys.modules["extra_module_of_a_test"]
