@@ -103,8 +103,8 @@ class Effects:
             return False
         return self._defines(statement)
 
-    def never_runs(self, statement: ast.stmt) -> bool:
-        """Tells whether a statement is for those who check types, and for nobody else."""
+    def is_for_types(self, statement: ast.stmt) -> bool:
+        """Tells whether a statement is for those who check types, and never runs."""
         is_plain_if = isinstance(statement, ast.If) and not statement.orelse
         return is_plain_if and self.origin(statement.test) == "typing.TYPE_CHECKING"
 

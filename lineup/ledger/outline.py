@@ -42,6 +42,8 @@ def outline_of(source: bytes, file: str) -> dict:
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}," if getattr(error, "lineno", None) else ""
         raise InputError(f"{file}{line} is not valid Python: {getattr(error, 'msg', error)}.") from error
+    types = Effects(body)
+    body = [one for one in body if not types.is_for_types(one)]
     effects = Effects(body)
     outline = {"imports": {}, "steps": [], "bound": sorted(effects.times), "text": sha256(source)}
     outline["obscure"] = [(module, one.lineno) for one in body for module in _obscure_modules(one)]
@@ -59,7 +61,7 @@ def outline_of(source: bytes, file: str) -> dict:
             for name, _ in bound_by([statement]):
                 parts[name] = [_without_texts(statement)]
                 after[name] = ran if _looks_when_defined(statement) else 0
-        elif not is_text(statement) and not effects.never_runs(statement):
+        elif not is_text(statement):
             parts[EXECUTED].append(statement)
             outline["steps"] += [] if outline["steps"][-1:] == [None] else [None]
     outline["definitions"] = {

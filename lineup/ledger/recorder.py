@@ -18,6 +18,11 @@ from lineup.ledger.opened import unnamed_files
 from lineup.ledger.records import RECORD, altered, write_record
 from lineup.ledger.specification import files_of, listed
 
+OUT_OF_MEMORY = (
+    "Memory ran out, or a process that worked for this job was killed: give the job more memory (mem_mb in the profile), or "
+    "run fewer jobs at a time (--cores), then run again."
+)
+
 
 @contextmanager
 def job(snakemake: object) -> Iterator[logging.Logger]:
@@ -107,9 +112,19 @@ def log_to(path: str, append: bool = False) -> Iterator[logging.Logger]:
             logger.exception("The job failed.")
             raise
         _fail(logger, f"The disk is full ({error.strerror}): free some space, then run again.")
-    except Exception:
+    except Exception as error:
+        if _is_of_memory(error):
+            _fail(logger, OUT_OF_MEMORY)
         logger.exception("The job failed.")
         raise
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Tells whether memory ran out, in this process or in one of those that work for it, which the system then kills."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    words = ("std::bad_alloc", "can't allocate memory", "out of memory")
+    said = isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    return said or not kinds.isdisjoint({"MemoryError", "BrokenProcessPool"})
 
 
 def outputs(snakemake: object) -> dict[str, str]:

@@ -40,6 +40,7 @@ FORM = {
     },
 }
 
+ENTRIES = 6  # of a list that are named
 LONGEST = 60  # characters of a value in a message
 
 
@@ -197,10 +198,30 @@ def changes(old: object, new: object, key: str = "") -> Iterator[str]:
             yield f"{name} is {'no longer used' if new is _NONE else 'used now'}"
         else:
             what = {"inputs": "input ", "outputs": "output "}.get(part, "")
-            yield f"{what}{name} was {_shown(old)}, is {_shown(new)}"
+            yield f"{what}{name}{_difference(old, new)}"
 
 
 _NONE = object()
+
+
+def _difference(old: object, new: object) -> str:
+    """Says what a value was and is; of a list of names, and of one too long to be shown, what came and went."""
+    lists = [value for value in (old, new) if isinstance(value, list)]
+    names = all(isinstance(one, str) for value in lists for one in value)
+    if len(lists) < 2 or not (names or max(map(len, map(_text, lists))) > LONGEST):
+        return f" was {_shown(old)}, is {_shown(new)}"
+    before, after = ([one if isinstance(one, str) else _text(one) for one in value] for value in lists)
+    parts = [(set(before) - set(after), "no longer used"), (set(after) - set(before), "used now")]
+    told = [f"{_named(one, before + after)} {what}" for one, what in parts if one]
+    return f": {'; '.join(told)}" if told else " has the same entries, in another order or number"
+
+
+def _named(entries: set[str], order: list[str]) -> str:
+    """Names some entries in an order, the first of them if they are many, with the verb."""
+    ordered = [one for one in dict.fromkeys(order) if one in entries]
+    shown = [one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…" for one in ordered[:ENTRIES]]
+    more = [f"{len(ordered) - ENTRIES} more"] if len(ordered) > ENTRIES else []
+    return f"{', '.join(shown + more)} {'is' if len(ordered) == 1 else 'are'}"
 
 
 def _text(value: object) -> str:

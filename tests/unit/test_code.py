@@ -11,6 +11,7 @@ from support.tree import ROOT
 
 from lineup.errors import InputError
 from lineup.ledger import code, modules
+from lineup.ledger.outline import EXECUTED, MAIN
 from lineup.ledger.scopes import canonical, outer_parts
 
 SCRIPT = """
@@ -757,3 +758,38 @@ def names_of(table):
         one.get_name() for one in table.get_symbols() if one.is_global() or (is_class and one.is_referenced())
     }
     return own.union(*map(names_of, table.get_children()))
+
+
+CODE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for part in ("lineup", "scripts")
+    for path in ROOT.glob(f"{part}/**/*.py")
+)
+
+
+def test_nothing_in_the_project_is_hidden_from_who_follows_names():
+    """All that is defined can be followed, and what may have an effect when it is imported counts wherever it is."""
+    sees, effects = [], 0
+    for file in CODE:
+        outline = code._outline(file)
+        code._steps(file)  # every import can be followed
+        defined = {*outline["definitions"], *outline["imports"]}
+        ran = outline["definitions"][EXECUTED]
+        effects += bool(ran["digest"])
+        runs = ran["digest"] or outline["definitions"][MAIN]["digest"]
+        assert {*outline["bound"]} <= defined or runs, f"{file}: a name that stands nowhere"
+        for name, definition in outline["definitions"].items():
+            assert definition["refused"] == [], f"{file}: {name}"
+            sees += [(file, name)] if definition["sees"] else []
+    assert sees == [("lineup/ledger/opened.py", "unnamed_files")]
+    assert effects > 10
+
+
+@pytest.mark.parametrize("file", [file for file in CODE if file.startswith("scripts/")])
+def test_what_runs_when_a_module_is_imported_counts_for_all_that_load_it(file):
+    reach = code._reach(file)
+    for loaded in reach.loaded:
+        digest = code._outline(loaded)["definitions"][EXECUTED]["digest"]
+        assert reach.reached[loaded].get(EXECUTED, "") == digest
+        for step in code._steps(loaded):
+            assert step is None or step in reach.loaded

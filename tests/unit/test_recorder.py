@@ -136,6 +136,29 @@ def test_a_log_on_a_full_disk_does_not_hide_the_sentence(snakemake, tmp_path):
     assert done.returncode == 1 and not Path("record.json").exists()
 
 
+OUT_OF_MEMORY = {
+    "a worker that is killed": (
+        "import os; from concurrent.futures import ProcessPoolExecutor as Pool\n"
+        "    with Pool(1) as pool: pool.submit(os._exit, 9).result()"
+    ),
+    "an array": "import numpy as np; np.ones(1 << 62, dtype=np.int8)",
+    "a table": "import pyarrow as pa; pa.allocate_buffer(1 << 62)",
+    "a library in C++": "raise MemoryError('std::bad_alloc')",
+    "torch": 'raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory: you tried to allocate 9 bytes.")',
+}
+
+
+@pytest.mark.usefixtures("snakemake")
+@pytest.mark.parametrize("name", OUT_OF_MEMORY)
+def test_too_little_memory_ends_the_job_with_one_sentence(name):
+    done = run(OUT_OF_MEMORY[name])
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "Error: Memory ran out, or a process that worked for this job was killed: give"
+    )
+    assert done.stderr.count("\n") == 1 and "Traceback" not in read("log")
+
+
 @pytest.mark.usefixtures("snakemake")
 def test_another_error_of_the_system_is_no_full_disk():
     done = run("raise OSError(5, 'Input/output error')")

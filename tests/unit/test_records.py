@@ -361,7 +361,20 @@ def test_equal_specifications_have_no_differences():
         (with_part("outputs", board="b.csv"), ["output board was board.csv, is b.csv"]),
         (
             with_part("inputs", scores=["two", "one"]),
-            ['input scores was ["one", "two"], is ["two", "one"]'],
+            ["input scores has the same entries, in another order or number"],
+        ),
+        (
+            with_part("inputs", scores=["one", "three", "four"]),
+            ["input scores: two is no longer used; three, four are used now"],
+        ),
+        (
+            with_part("inputs", scores=["one", "two", "two"]),
+            ["input scores has the same entries, in another order or number"],
+        ),
+        (with_part("inputs", scores=["one"]), ["input scores: two is no longer used"]),
+        (
+            with_part("inputs", scores=["one", "two", *map(str, range(9))]),
+            ["input scores: 0, 1, 2, 3, 4, 5, 3 more are used now"],
         ),
     ],
 )
@@ -399,13 +412,15 @@ def test_a_block_that_lost_all_its_keys_is_told():
 
 
 def test_long_values_are_cut():
-    seeds = list(range(1000))
+    seeds, more = list(range(1000)), [1, *range(3, 1002)]
     (line,) = told(
         with_part("settings", loss="x" * 60, share=None), with_part("settings", loss=seeds, share=None)
     )
     old, new = re.fullmatch(r"loss was (.*), is (.*)", line).groups()
     assert len(old) == LONGEST == 60 and old.endswith("…") and json.dumps(seeds).startswith(old[:-1])
     assert new == "x" * 60
+    (line,) = told(with_part("settings", share=more), with_part("settings", share=seeds))
+    assert line == "share: 0, 2 are no longer used; 1000, 1001 are used now"
     (line,) = told(with_part("settings", loss="x" * 61))
     assert line == f"loss was squared, is {'x' * 59}…"
 

@@ -5,7 +5,8 @@ import json
 import re
 
 import pytest
-import snakemake.api  # noqa: F401 - the modules of Snakemake import each other, and this is where it works
+import snakemake.api
+from support.runs import Project, snakemake
 from support.tree import contents, second_tree
 
 from lineup.ledger.stale import NAMED, RecordedJob, reasons
@@ -253,3 +254,33 @@ def test_a_dry_run_beside_an_empty_folder_says_nothing(small_run, tmp_path):
     assert run.status == 0 and told(run) is None
     assert run.jobs == sorted(["fetch.trial", "preprocess.trial", "split.trial.1", *AFTER_SPLIT])
     assert not fresh.results.exists()
+
+
+def test_another_package_of_the_name_is_refused_before_it_runs(small_again, tmp_path):
+    """As where PYTHONPATH names another clone: a job would run its code, and the plan would have looked at ours."""
+    other = tmp_path / "clone" / "lineup"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise SystemExit(9)\n", encoding="utf-8")
+    command = small_again.command("--dry-run")
+    run = snakemake(*command, cwd=small_again.folder.parent, PYTHONPATH=str(tmp_path / "clone"))
+    assert run.status == 1 and "Traceback" not in run.text
+    sentence = f"Python finds another package lineup before the one of this project, in {other}"
+    assert run.text.count(sentence) == 1 and "This run changed nothing." in run.text
+    own = snakemake(*command, cwd=small_again.folder.parent, PYTHONPATH=str(small_again.tree))
+    assert own.status == 0, own.text
+
+
+def test_code_that_cannot_be_followed_is_refused_with_its_place(small_again, tmp_path):
+    tree = second_tree(small_again.tree, tmp_path / "tree")
+    path = tree / "lineup" / "figures" / "style.py"
+    path.write_text(
+        path.read_text(encoding="utf-8") + "\n\nexec(__import__('co' + 'lours').TEXT)\n", encoding="utf-8"
+    )
+    project = Project(tmp_path / "work", tree, small_again.config)
+    look = project.dry_run()
+    line = len(path.read_text(encoding="utf-8").splitlines())
+    assert look.status == 1 and "Traceback" not in look.text
+    assert (
+        f"lineup/figures/style.py, line {line}, imports a module by a name that is known only when"
+        in look.text
+    )
