@@ -71,6 +71,7 @@ onstart:
 onsuccess:
     port.end_timers()
     note_jobs(workflow)
+    tell_of_spared_jobs()
     if rules.report.output.html in port.targets(workflow):
         tell(f"The report is {rules.report.output.html}.")
 
@@ -78,3 +79,4 @@ onsuccess:
 onerror:
     port.end_timers()
     note_jobs(workflow)
+    tell_of_spared_jobs()

@@ -21,7 +21,10 @@ from support.changes import Change, Place, measure  # noqa: E402
 from support.jobs import (  # noqa: E402
     ALL,
     ALL_OF_IMAGES,
+    COMPARED_CODED,
     FIGURES,
+    FIGURES_OF_CODED,
+    FITTED_CODED,
     LASSOS,
     MODELLED,
     MODELS,
@@ -39,7 +42,7 @@ from support.projects import PROJECTS, place_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "exactness.md"
 BEGIN, END = "<!-- Written by docs/exactness.py, from here to the end mark. -->\n", "<!-- End. -->\n"
-SUBJECTS = ["config", "smaller", "code", "files", "environment", "images", "classes"]
+SUBJECTS = ["config", "smaller", "code", "python", "files", "environment", "images", "classes"]
 
 IN_WORDS = {
     "nothing": NOTHING,
@@ -54,6 +57,9 @@ IN_WORDS = {
     f"all {len(ALL_OF_IMAGES)} jobs": ALL_OF_IMAGES,
     "all but fetch_images": PREPARED_IMAGES,
     "fit and plot of both networks, what stands on all models": of_images(*NETWORKS),
+    "all figures of the project with unusual code, and its report": FIGURES_OF_CODED,
+    "the fit, what stands on it": FITTED_CODED,
+    "what compares, what stands on it": COMPARED_CODED,
     "the second split, its fits, what stands on it": SECOND_SPLIT,
 } | {f"fit and plot of {model}, what stands on all models": of(model) for model in MODELS}
 IN_WORDS |= {
@@ -73,7 +79,7 @@ def made_plain(tree: Path) -> None:
     common = (rules / "common.smk").read_text(encoding="utf-8")
     common, found = re.subn(
         r"def spec\((.*?)\):\n.*?(?=\n\n\ndef )",
-        r'def spec(\1):\n    return lambda wildcards: {"settings": settings(wildcards), "code": {}, "files": {}}',
+        r'def spec(\1):\n    return lambda wildcards: {"settings": settings(wildcards), "code": {}, "files": {}, "script": None}',
         common,
         flags=re.DOTALL,
     )
@@ -124,6 +130,19 @@ def in_words(jobs: list[str]) -> str:
     return ", ".join(jobs) if len(jobs) <= 4 else f"{len(jobs)} jobs: {', '.join(jobs[:2])} …"
 
 
+def how(change: Change) -> str:
+    """Says whether the workflow is run after a change, or only planned."""
+    return "run" if change.jobs and not change.planned else "planned"
+
+
+def must_run(change: Change) -> str:
+    """Says which jobs must run after a change, and how many of them are spared when it comes to it."""
+    spared = len(change.spared) if how(change) == "run" else 0
+    return in_words(change.jobs) + (
+        f"; {spared} of them would be made of the same bytes, and are spared" if spared else ""
+    )
+
+
 def verdict(expected: list[str], jobs: list[str] | None) -> str:
     """Says in how many jobs a run or a plan differs from what must run."""
     if jobs is None:
@@ -143,8 +162,7 @@ class Row:
 
     def __str__(self) -> str:
         """Writes the row."""
-        how = "run" if self.change.jobs and not self.change.planned else "planned"
-        return f"| {self.change.name} | {in_words(self.change.jobs)} | {self.ours} ({how}) | {self.plain} |"
+        return f"| {self.change.name} | {must_run(self.change)} | {self.ours} ({how(self.change)}) | {self.plain} |"
 
 
 def rows(folder: Path) -> list[Row]:
@@ -158,12 +176,14 @@ def rows(folder: Path) -> list[Row]:
 
     def row(numbered: tuple[int, Change]) -> Row:
         number, change = numbered
-        ours, plain = made[change.dataset]
+        project, plain = made[change.dataset]
         base = folder / str(number)
-        outcome = measure(change, ours, base / "ours")
+        outcome = measure(change, project, base / "ours")
         beside = planned(change, plain, base / "plain") if change.plain else None
         shutil.rmtree(base)
-        return Row(change, verdict(change.jobs, outcome.jobs), verdict(change.jobs, beside))
+        spared = change.spared if how(change) == "run" else []
+        ours = verdict([job for job in change.jobs if job not in spared], outcome.jobs)
+        return Row(change, ours, verdict(change.jobs, beside))
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(row, enumerate(changes())))

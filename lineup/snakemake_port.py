@@ -23,6 +23,9 @@ from snakemake.workflow import Workflow
 # The releases that the tests were run with.
 TRIED = ("9.27.0", "9.27.1")
 
+# The reasons for a job that say no more than that its inputs are newer.
+OF_INPUTS = {"input files updated by another job", "updated input files"}
+
 # Where Snakemake looks for the between-workflow cache.
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"
 
@@ -98,6 +101,33 @@ def run_again(workflow: Workflow, files: Iterable[str]) -> None:
 def believe_times(workflow: Workflow, times: dict[str, float]) -> None:
     """Has Snakemake take these for the times of files, in seconds, until jobs begin to run."""
     workflow.iocache.mtime.update({file: Mtime(local=time) for file, time in times.items()})
+
+
+def before_each_job(workflow: Workflow, can_be_spared: Callable[[list[str]], bool]) -> None:
+    """Has each job that would begin only because its inputs are newer looked at first, by its outputs.
+
+    One that can be spared counts as finished, and those that wait for it alone are looked at next. A group is spared whole.
+    """
+    dag = workflow.dag
+    finish = dag.finish
+
+    def parts(job: object) -> list:
+        return list(job) if job.is_group() else [job]
+
+    def is_spared(job: object) -> bool:
+        is_for_inputs = OF_INPUTS.issuperset(dag.reason(job).get_names())
+        return is_for_inputs and can_be_spared([str(file) for file in job.output])
+
+    async def finish_and_spare(job: object, *arguments: object, **more: object) -> None:
+        following = {one for part in parts(job) for one in dag.depending[part]}
+        await finish(job, *arguments, **more)
+        ready = [one for one in dag.ready_jobs if not following.isdisjoint(parts(one))]
+        for one in ready:
+            if all(map(is_spared, parts(one))):
+                dag.register_running({one})
+                await dag.finish(one)
+
+    dag.finish = finish_and_spare
 
 
 def targets(workflow: Workflow) -> list[str]:

@@ -8,7 +8,9 @@ from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path
 
+from lineup.files import digest_of_list, file_digest
 from lineup.ledger.code import packages_of
+from lineup.ledger.modules import elsewhere
 from lineup.ledger.remembered import remembered
 
 # Distributions whose name differs from that of the module.
@@ -42,13 +44,27 @@ VARIABLES = {
 def libraries_of(script: str) -> dict[str, str | None]:
     """Gives the version of Python and of each package that a script uses, itself or through others."""
     installed, versions = _installed(), {}
-    waiting = [_name(DISTRIBUTIONS.get(package, package)) for package in packages_of(script)]
+    packages = {_name(DISTRIBUTIONS.get(package, package)): package for package in packages_of(script)}
+    waiting = list(packages)
     while waiting:
         name = waiting.pop()
         if name not in versions:
-            versions[name], needed = installed.get(name, (None, []))
+            versions[name], needed = installed.get(name, (_code_of(packages.get(name, name)), []))
             waiting += [other for other in needed if other in installed]
     return {"python": platform.python_version()} | dict(sorted(versions.items()))
+
+
+@cache
+def _code_of(package: str) -> str | None:
+    """Gives, in place of a version, the digest of a package that was not installed but is found, as along PYTHONPATH."""
+    origin = elsewhere(package)
+    if not origin or not Path(origin).is_file():
+        return None
+    is_package = Path(origin).name.startswith("__init__.")
+    folder = Path(origin).parent
+    files = sorted(folder.rglob("*.py")) if is_package else [Path(origin)]
+    digest = digest_of_list({path.relative_to(folder).as_posix(): file_digest(path) for path in files})
+    return f"code {digest[:12]}"
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from lineup.errors import InputError
 from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.code import code_of, drop_stale_bytecode
+from lineup.ledger.cutoff import spare_jobs
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
 from lineup.ledger.others import other_changes, other_records
@@ -22,6 +23,7 @@ from lineup.ledger.specification import listed
 from lineup.ledger.times import order_times
 from lineup.snakemake_port import Workflow, logger
 
+HEAD = "To be made again, with what stands on it if it comes out otherwise:"
 NAMED = 6  # jobs of a rule that are named one by one in a message
 
 
@@ -74,7 +76,9 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
     wanted = _wanted(workflow, jobs)
     lines = reasons(job for job in stale if job.outputs & wanted)
     if lines:
-        logger.info("\n  ".join(["To be made again, with what stands on it:", *lines]))
+        logger.info("\n  ".join([HEAD, *lines]))
+    if port.executes(workflow):
+        spare_jobs(workflow, jobs, digests)
     if port.runs_touched_scripts(workflow):
         logger.info(
             "Without the settings of profiles/default, more is made again than has to be: touched scripts and "

@@ -6,7 +6,7 @@ import sys
 from support.tree import ROOT
 
 sys.path.append(str(ROOT / "docs"))
-from exactness import BEGIN, END, PAGE, changes, in_words
+from exactness import BEGIN, END, PAGE, changes, how, must_run
 
 
 def test_each_change_has_a_name_of_its_own():
@@ -20,8 +20,8 @@ def test_the_page_says_of_every_change_that_it_is_exact():
     expected = [
         [
             change.name,
-            in_words(change.jobs),
-            f"exact ({'run' if change.jobs and not change.planned else 'planned'})",
+            must_run(change),
+            f"exact ({how(change)})",
         ]
         for change in changes()
     ]

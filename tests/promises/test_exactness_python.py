@@ -11,6 +11,7 @@ from support.constructs import FOLDER
 from support.jobs import COMPARED_CODED, FIGURES_OF_CODED, FITTED_CODED, NOTHING
 
 DAY = 86_400
+AFTER_FIT = [job for job in FITTED_CODED if not job.startswith(("fit_", "timings"))]
 
 
 def of_coded(name, make, jobs, says="", **more):
@@ -122,6 +123,7 @@ OF_RULES = [
         FITTED_CODED,
         "script was scripts/fit_linear.py, is scripts/fit_my_linear.py",
         planned=False,
+        spared=AFTER_FIT,
     ),
     of_coded(
         "rules: the file that script names since then is edited",
@@ -273,7 +275,12 @@ def notes(text):
 UNREADABLE = "fit_linear coded.plain.1: its record cannot be read"
 OF_NOTES = [
     of_coded(
-        "notes: a record without the size of a file", record(no_size), FITTED_CODED, UNREADABLE, planned=False
+        "notes: a record without the size of a file",
+        record(no_size),
+        FITTED_CODED,
+        UNREADABLE,
+        planned=False,
+        spared=AFTER_FIT,
     ),
     of_coded("notes: a record that is a list", record(lambda found: [found]), FITTED_CODED, UNREADABLE),
     of_coded(

@@ -97,23 +97,26 @@ CHANGES = [
         "models: one of three is left, and fewer splits",
         several(models("plain"), splits(seeds=[1, 2])),
         [*plots("plain"), *TOGETHER],
-        "models was",
+        "models: lasso_one, net are no longer used",
     ),
-    smaller("build: one of two is left", build_the_first, ["report"], "build was"),
+    smaller("build: one of two is left", build_the_first, ["report"], "build: other is no longer used"),
     smaller(
         "build: one of two is left, and the other has fewer splits",
         several(build_the_first, fewer_splits_of_the_other),
         ["report"],
-        "build was",
+        "build: other is no longer used",
     ),
     smaller(
-        "datasets: one of two is left", several(build_the_first, drop_the_other), ["report"], "build was"
+        "datasets: one of two is left",
+        several(build_the_first, drop_the_other),
+        ["report"],
+        "build: other is no longer used",
     ),
     smaller(
         "models: one is gone from the config",
         drop_the_lasso,
         [*TOGETHER, *(f"{rule}.other" for rule in ("compare", "plot_comparison", "timings"))],
-        "models was",
+        "models: lasso_one is no longer used",
     ),
     smaller(
         "kind: a lasso becomes least squares, which has fewer settings",

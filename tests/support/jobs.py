@@ -24,6 +24,11 @@ def of(*models):
     return [*fits(*models), *plots(*models), *TOGETHER]
 
 
+def after_fits(*models):
+    """Lists what stands on the fits of some models, and is spared where these come out as they were."""
+    return [*plots(*models), *DRAWN]
+
+
 MODELLED = of(*MODELS)
 SPLIT = ["split.trial.1", *MODELLED]
 PREPARED = ["preprocess.trial", *SPLIT]

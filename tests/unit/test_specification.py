@@ -281,6 +281,29 @@ def test_a_library_that_is_not_installed_has_no_version(project, packages):
     assert libraries(project, "alpha", "nowhere") == {"alpha": "1.5", "nowhere": "3"}
 
 
+def test_of_a_library_that_was_not_installed_the_code_counts(project, packages, tmp_path):
+    """As of a module of a person's own, in a folder that PYTHONPATH names."""
+
+    def versions():
+        for cached in (libraries_module._code_of, modules.elsewhere):
+            cached.cache_clear()
+        return libraries(project, "helper_of_mine", "tools_of_mine")
+
+    (tmp_path / "first" / "helper_of_mine.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "second" / "tools_of_mine" / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/lines.py"):
+        (tmp_path / "second" / "tools_of_mine" / name).write_text("x = 1\n", encoding="utf-8")
+    before = versions()
+    assert all(value.startswith("code ") for value in before.values()) and before == versions()
+    (tmp_path / "second" / "tools_of_mine" / "inner" / "lines.py").write_text("x = 2\n", encoding="utf-8")
+    middle = versions()
+    assert [name for name in before if before[name] != middle[name]] == ["tools-of-mine"]
+    (tmp_path / "first" / "helper_of_mine.py").write_text("x = 2\n", encoding="utf-8")
+    assert [name for name in before if versions()[name] != middle[name]] == ["helper-of-mine"]
+    for cached in (libraries_module._code_of, modules.elsewhere):
+        cached.cache_clear()
+
+
 def test_names_of_distributions_are_normalized(project, packages, monkeypatch):
     packages("Big_Name.X-1.dist-info", "1", name="Big_Name.X")
     packages("old.egg-info", "4", name="Old--Style", file="PKG-INFO")

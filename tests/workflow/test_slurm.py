@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 import yaml
 from support.data import small_csv, small_dataset, small_models
-from support.on_slurm import HERE, differing, line, running
+from support.on_slurm import HERE, differing, line, output_of, running
 from support.runs import Project, reproducible
 from support.slurm import CLIENTS, DAEMONS, reason_to_skip
 from support.tree import ROOT, contents, copy_of_tree
@@ -66,6 +66,14 @@ def test_a_run_with_a_job_that_is_cancelled_gives_the_bytes_of_a_local_run(small
     # What was made elsewhere is as good, both ways.
     assert project.dry_run().jobs == []
     assert small_run.run_with("slurm", "--dry-run", **slurm.environment).jobs == []
+    # A job that comes out as it was spares what stands on it, there as here.
+    (project.results / "manifest" / "preprocess" / "trial.json").unlink()
+    submitted = len(slurm.ended())
+    with running(project, slurm):
+        pass
+    assert len(slurm.ended()) - submitted == 1, output_of(project)
+    assert " jobs were spared, since all that they are made of came out as it was." in output_of(project)
+    assert differing(project, small_run) == [] and project.dry_run().jobs == []
 
 
 @pytest.fixture(scope="module")

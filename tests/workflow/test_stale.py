@@ -9,9 +9,8 @@ import snakemake.api
 from support.runs import Project, snakemake
 from support.tree import contents, second_tree
 
-from lineup.ledger.stale import NAMED, RecordedJob, reasons
+from lineup.ledger.stale import HEAD, NAMED, RecordedJob, reasons
 
-HEAD = "To be made again, with what stands on it:"
 NOTICE = "Without the settings of profiles/default, more is made again than has to be"
 COMPARISON = ["compare.trial", "plot_comparison.trial", "report"]
 FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
@@ -284,3 +283,38 @@ def test_code_that_cannot_be_followed_is_refused_with_its_place(small_again, tmp
         f"lineup/figures/style.py, line {line}, imports a module by a name that is known only when"
         in look.text
     )
+
+
+def test_what_would_be_made_of_the_same_bytes_is_spared(small_again):
+    before = contents(small_again.results)
+    record_of(small_again, "preprocess/trial").unlink()
+    run = small_again.run()
+    assert run.status == 0 and run.jobs == ["preprocess.trial"]
+    spared = len([*AFTER_SPLIT, "split.trial.1"])
+    assert f"{spared} jobs were spared, since all that they are made of came out as it was." in run.text
+    after = contents(small_again.results)
+    assert {name for name in before if after.get(name) != before[name]} <= {
+        "manifest/preprocess/trial.json",
+        "logs/preprocess/trial.log",
+    }
+
+
+@pytest.mark.parametrize("options", [("--forceall",), ("--forcerun", "fit_linear"), ("--touch",)])
+def test_what_is_asked_for_is_not_spared(small_again, options):
+    run = small_again.run("--cores", "2", *options)
+    assert run.status == 0, run.text
+    asked = {
+        "--forceall": {*AFTER_SPLIT, "split.trial.1"},
+        "--forcerun": {"fit_linear.trial.plain.1"},
+        "--touch": set(),
+    }
+    assert asked[options[0]] <= {*run.jobs}
+    assert small_again.dry_run().jobs == []
+
+
+def test_a_run_that_is_stopped_between_two_plans_goes_on_where_it_was(small_again):
+    """The first job is done, and the rest was neither run nor spared: as after a kill at that moment."""
+    record_of(small_again, "preprocess/trial").unlink()
+    run = small_again.run("--cores", "2", "--until", "preprocess")
+    assert run.status == 0 and run.jobs == ["preprocess.trial"]
+    assert small_again.dry_run().jobs == []

@@ -13,6 +13,7 @@ from lineup.data.task import Tasks
 from lineup.errors import InputError, tell
 from lineup.files import STATE
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
+from lineup.ledger.cutoff import tell_of_spared_jobs
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import follow_no_run
 from lineup.ledger.others import note_jobs
