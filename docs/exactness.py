@@ -67,6 +67,10 @@ IN_WORDS |= {
 }
 
 
+# What a record has beside settings, where nothing else counts.
+NO_SPECIFICATION = {"code": {}, "files": {}, "inputs": {}, "outputs": {}, "script": None}
+
+
 def changes() -> list[Change]:
     """Lists the changes of all subjects."""
     modules = [importlib.import_module(f"test_exactness_{subject}") for subject in SUBJECTS]
@@ -79,7 +83,8 @@ def made_plain(tree: Path) -> None:
     common = (rules / "common.smk").read_text(encoding="utf-8")
     common, found = re.subn(
         r"def spec\((.*?)\):\n.*?(?=\n\n\ndef )",
-        r'def spec(\1):\n    return lambda wildcards: {"settings": settings(wildcards), "code": {}, "files": {}, "script": None}',
+        r'def spec(\1):\n    return lambda wildcards: {"settings": settings(wildcards)} | '
+        + repr(NO_SPECIFICATION),
         common,
         flags=re.DOTALL,
     )

@@ -38,6 +38,12 @@ def code_of(script: str) -> dict[str, str]:
     return {file: sha256(json.dumps(parts, sort_keys=True)) for file, parts in found.items()}
 
 
+def parts_of(script: str) -> dict[str, dict[str, str]]:
+    """Gives the digest of each name that a script reaches, for each file, cut to what tells them apart."""
+    found = _reach(script).reached.items() if script.endswith(".py") else []
+    return {file: {name: sha256(text)[:12] for name, text in parts.items()} for file, parts in found if parts}
+
+
 def packages_of(script: str) -> list[str]:
     """Lists the packages from elsewhere that the code imports that a script reaches."""
     return sorted(_reach(script).packages - sys.stdlib_module_names) if script.endswith(".py") else []

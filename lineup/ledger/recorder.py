@@ -14,6 +14,7 @@ from lineup.errors import InputError
 from lineup.files import FULL, file_digest, remove_parts_of, stamp
 from lineup.ledger.code import code_of, files_loaded
 from lineup.ledger.lock import follow_run
+from lineup.ledger.names import keep_names
 from lineup.ledger.opened import unnamed_files
 from lineup.ledger.records import RECORD, altered, write_record
 from lineup.ledger.specification import files_of, listed
@@ -74,6 +75,8 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             started=started,
             cost=_cost(clock),
         )
+        if snakemake.params.spec["script"]:
+            keep_names(snakemake.params.spec["script"])
 
 
 @contextmanager

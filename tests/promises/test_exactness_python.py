@@ -265,7 +265,7 @@ def notes(text):
 
     def make(place):
         files = [path for path in (place.folder / ".snakemake" / "lineup").rglob("*") if path.is_file()]
-        assert len(files) > 50
+        assert files
         for path in files:
             path.write_text(text, encoding="utf-8")
 

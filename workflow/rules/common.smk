@@ -34,8 +34,9 @@ if scheduler.is_submitted(workflow):
     else:
         follow_no_run()
 
-# What `snakemake describe` is asked about is no part of the config.
-described = {key: config.pop(key) for key in ("file", "target") if isinstance(config.get(key), str)}
+# What `snakemake describe` and `snakemake explain` are asked about is no part of the config.
+ASKED = ("file", "target", "before", "after")
+asked_about = {key: config.pop(key) for key in ASKED if isinstance(config.get(key), str)}
 
 try:
     tasks = Tasks(STATE / "tasks.json", workflow.is_main_process)

@@ -175,7 +175,7 @@ rule describe:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        file=lambda wildcards: described.get("file"),
-        target=lambda wildcards: described.get("target"),
+        file=lambda wildcards: asked_about.get("file"),
+        target=lambda wildcards: asked_about.get("target"),
     script:
         "../../scripts/describe.py"

@@ -1,6 +1,6 @@
 # The manifest of what was built.
 # In:  results/manifest/, where each job writes a record of what it made.
-# Out: what is wrong with the files, on the terminal.
+# Out: what is wrong with the files, or in what they differ from those of another manifest, on the terminal.
 
 
 rule verify:
@@ -20,3 +20,23 @@ rule verify:
         records=records,
     script:
         "../../scripts/verify.py"
+
+
+rule explain:
+    """Say in what the results differ from those that `--config before=...` names, a copy of results/, and why."""
+    input:
+        manifest_checked,
+    log:
+        "results/logs/explain/explain.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(60),
+    params:
+        before=lambda wildcards: asked_about.get("before"),
+        after=lambda wildcards: asked_about.get("after", "results"),
+    script:
+        "../../scripts/explain.py"
