@@ -174,9 +174,9 @@ def script_of(workflow: Workflow, rule: str) -> str | None:
     return os.path.relpath(path, workflow.basedir) if path.is_file() else None
 
 
-def rules_without(workflow: Workflow, param: str) -> list[str]:
-    """Lists the rules that make files and have no such param."""
-    return [rule.name for rule in workflow.rules if rule.output and param not in dict(rule.params.items())]
+def rules_without(workflow: Workflow, output: str) -> list[str]:
+    """Lists the rules that make files, and none by this name."""
+    return [rule.name for rule in workflow.rules if rule.output and output not in dict(rule.output.items())]
 
 
 def action_of(workflow: Workflow, rule: str) -> tuple[str, str | None, FunctionType | None]:

@@ -14,7 +14,7 @@ OF_FILE_BARE = {"dir", "locals", "vars"}
 # Attributes and packages that lead from a thing to any other, or to the text of its code.
 OF_LOADED = {
     *("__code__", "__doc__", "__globals__", "__subclasses__", "f_back", "f_code", "f_globals", "f_lineno", "f_locals"),
-    *("__builtins__", "tb_frame", "tb_lineno", "getrefcount", "_getframe", "get_objects"),
+    *("__builtins__", "tb_frame", "get_type_hints", "tb_lineno", "getrefcount", "_getframe", "get_objects"),
 }  # fmt: skip
 PACKAGES_OF_LOADED = {"dill", "gc", "inspect", "joblib", "linecache", "pickle", "shelve", "tracemalloc"}
 HARMLESS = {"pickle.UnpicklingError", "pickle.PickleError", "pickle.PicklingError", "pickle.HIGHEST_PROTOCOL"}
@@ -129,13 +129,15 @@ class _Look(ast.NodeVisitor):
         name, origin = self._last(node), self.origin(node) or ""
         if name in BY_TEXT and (isinstance(node, ast.Attribute) or name not in self.shadowed):
             self._refuse(node, "imports a module by a name that is known only when it runs")
+        elif name == "__path__":
+            self._refuse(node, "changes where Python looks for modules")
         elif name in BLIND and (isinstance(node, ast.Attribute) or origin):
             self._refuse(node, "loads or finds code in a way that cannot be followed")
         elif isinstance(node, ast.Name) and name in OF_FILE | OF_FILE_BARE and name not in self.shadowed:
             self.sees.add(FILE)
         elif (
             self._is_table(node)
-            or (isinstance(node, ast.Attribute) and name in OF_LOADED)
+            or (name in OF_LOADED and (origin or isinstance(node, ast.Attribute)))
             or (origin.partition(".")[0] in PACKAGES_OF_LOADED and "." in origin and origin not in HARMLESS)
         ):
             self.sees.add(LOADED)

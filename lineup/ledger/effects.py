@@ -99,7 +99,8 @@ class Effects:
     def is_quiet(self, statement: ast.stmt) -> bool:
         """Tells whether a statement only defines its names, each for the only time, and does nothing else."""
         names = [name for name, _ in bound_by([statement])]
-        if not names or any(self.times[name] > 1 for name in names):
+        # Python itself looks at names like `__path__`.
+        if not names or any(self.times[name] > 1 or name.startswith("__") for name in names):
             return False
         return self._defines(statement)
 
@@ -115,7 +116,7 @@ class Effects:
                 return (
                     all(map(self._decorates, statement.decorator_list))
                     and all(map(self._gives, defaults))
-                    and all(map(_is_type, annotations(statement)))
+                    and all(map(self._is_type, annotations(statement)))
                 )
             case ast.ClassDef():
                 return (
@@ -134,13 +135,19 @@ class Effects:
                 unpacks = any(not isinstance(target, ast.Name) for target in targets)
                 return self._is_plain(value) if unpacks else self._gives(value)
             case ast.AnnAssign(target=ast.Name(), annotation=annotation, value=value):
-                return _is_type(annotation) and (value is None or self._gives(value))
+                return self._is_type(annotation) and (value is None or self._gives(value))
         return type(statement).__name__ == "TypeAlias"
 
     def _is_silent(self, base: ast.ClassDef) -> bool:
         """Tells whether a class does nothing when another one is made of it."""
         hooks = {"__init_subclass__", "__class_getitem__", "__mro_entries__"}
         return self._defines(base) and not hooks & {getattr(one, "name", "") for one in base.body}
+
+    def _is_type(self, expression: ast.expr) -> bool:
+        """Tells whether an expression is one that types are written with; brackets behind a class of the project may do more."""
+        nodes = list(ast.walk(expression))
+        generics = [node.value for node in nodes if isinstance(node, ast.Subscript)]
+        return all(isinstance(node, TYPE) for node in nodes) and all(map(self._is_plain, generics))
 
     def origin(self, expression: ast.AST) -> str | None:
         """Gives the full name of what is named, where its module or the builtins tell it."""
@@ -166,7 +173,7 @@ class Effects:
 
     def _is_base(self, base: ast.expr) -> bool:
         if isinstance(base, ast.Subscript):
-            return self._is_base(base.value) and _is_type(base.slice)
+            return self._is_base(base.value) and self._is_type(base.slice)
         if isinstance(base, ast.Name) and base.id in self.classes:
             return self.times[base.id] == 1 and self._is_silent(self.classes[base.id])
         origin = self.origin(base)
@@ -187,7 +194,7 @@ class Effects:
                 keys = all(key is not None and self._is_plain(key, inner) for key in expression.keys)
                 return keys and all(self._gives(one, inner) for one in expression.values)
             case ast.Subscript(value=value, slice=part):
-                return self._is_plain(value, inner) and (_is_type(part) or self._is_plain(part, inner))
+                return self._is_plain(value, inner) and (self._is_type(part) or self._is_plain(part, inner))
         return self._is_plain(expression, inner)
 
     def _is_plain(self, expression: ast.AST, inner: frozenset[str] = frozenset()) -> bool:
@@ -246,8 +253,3 @@ def is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
-
-
-def _is_type(expression: ast.expr) -> bool:
-    """Tells whether an expression is one that types are written with."""
-    return all(isinstance(node, TYPE) for node in ast.walk(expression))

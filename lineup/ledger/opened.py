@@ -6,7 +6,7 @@ module, a module that a library loads, a program that is started. It is spread w
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lineup.files import file_digest
@@ -14,6 +14,9 @@ from lineup.ledger.modules import ROOT
 
 # What Python itself and a run write there.
 OTHERS = ("results", "__pycache__")
+
+# The events of the start of another program, with the place of the command among their arguments.
+STARTS = {"subprocess.Popen": 1, "os.exec": 1, "os.posix_spawn": 1, "os.spawn": 2, "os.system": 0}
 
 # What this process has opened to read, or started.
 OPENED: set[str | bytes] = set()
@@ -24,8 +27,16 @@ def note(event: str, arguments: tuple) -> None:
     if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
         if isinstance(arguments[0], str | bytes):
             OPENED.add(arguments[0])
-    elif event == "subprocess.Popen":
-        OPENED.update(part for part in arguments[1] if isinstance(part, str | bytes))
+    elif event in STARTS:
+        OPENED.update(_words(arguments[STARTS[event]]))
+
+
+def _words(command: object) -> Iterator[str | bytes]:
+    """Lists the parts of a command, and the words of each, since one may be a line for a shell."""
+    for part in [command] if isinstance(command, str | bytes) else command:
+        if isinstance(part, str | bytes):
+            yield part
+            yield from part.split()
 
 
 def unnamed_files(named: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Rules that a person adds without a specification: what their jobs made, of what, and by which code.
+"""Rules that a person adds without a record: what their jobs made, of what, and by which code.
 
-Such a rule has no output for a record, so the records of its jobs stand in one file beside the manifest. A job without
+The records of the jobs of such a rule stand in one file beside the manifest. A job without
 one is Snakemake's to judge.
 """
 
@@ -12,16 +12,16 @@ from lineup.files import STATE, Digests, file_digest, keep, kept
 from lineup.ledger.code import code_of
 from lineup.ledger.modules import ROOT, file_of
 from lineup.ledger.outline import sha256
-from lineup.ledger.records import FOLDER
+from lineup.ledger.records import FOLDER, RECORD
 from lineup.snakemake_port import Workflow
 
 RECORDS = FOLDER / "others.json"
 
 
 def other_records(workflow: Workflow) -> list[dict]:
-    """Gives the records of the jobs of rules without a specification, as ``note_jobs`` writes them."""
+    """Gives the records of the jobs of rules without one, as ``note_jobs`` writes them."""
     records = kept(RECORDS) or {}
-    rules = port.rules_without(workflow, "spec") if records else []
+    rules = port.rules_without(workflow, RECORD) if records else []
     return [record for record in records.values() if record["rule"] in rules]
 
 
@@ -36,8 +36,8 @@ def other_changes(workflow: Workflow, record: dict, digests: Digests) -> list[st
 
 
 def note_jobs(workflow: Workflow) -> None:
-    """Writes records of the jobs of rules without a specification that this run has finished."""
-    rules = port.rules_without(workflow, "spec")
+    """Writes records of the jobs of rules without one that this run has finished."""
+    rules = port.rules_without(workflow, RECORD)
     done = [job for job in port.finished_jobs(workflow) if job.rule in rules]
     if not done:
         return

@@ -181,6 +181,15 @@ CASES = [
         {"lineup/style.py": STYLE},
     ),
     Case(
+        "an annotation whose brackets have an effect",
+        "from lineup.base import Kept, ALL\n\nother: Kept['a'] = 1\n\ndef draw():\n    return ALL\n",
+        "Kept['a']",
+        "Kept['b']",
+        {
+            "lineup/base.py": "ALL = []\n\nclass Kept:\n    def __class_getitem__(cls, item):\n        ALL.append(item)\n"
+        },
+    ),
+    Case(
         "a comprehension with an effect",
         USES_STYLE + '\nother = [STYLE.update({"size": size}) for size in (9,)]\n',
         "(9,)",
@@ -516,6 +525,13 @@ CASES = [
         "lineup/base.py",
     ),
     Case(
+        "a type that is named by a text",
+        "from typing import get_type_hints\n\nclass Line:\n    width = 1\n\ndef other(x: 'Line'):\n    pass\n\n"
+        "def draw():\n    return get_type_hints(other)['x'].width\n",
+        "width = 1",
+        "width = 2",
+    ),
+    Case(
         "a docstring that is printed",
         'def draw():\n    """One."""\n    return draw.__doc__\n',
         "One.",
@@ -661,6 +677,10 @@ REFUSED = {
     ),
     "another place to look for modules": (
         "import sys\n\nsys.path.insert(0, 'vendor')\n\ndef draw():\n    return 0\n",
+        "lineup/draw.py, line 3, changes where Python looks for modules",
+    ),
+    "another place to look for the modules of a package": (
+        "from lineup.inner.lines import line\n\n__path__ = ['vendor']\n\ndef draw():\n    return line\n",
         "lineup/draw.py, line 3, changes where Python looks for modules",
     ),
     "a module of a package, as a name of it": (

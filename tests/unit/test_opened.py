@@ -1,5 +1,6 @@
 """Tests of what a job notes of the files that it opens."""
 
+import os
 import subprocess
 import sys
 
@@ -39,8 +40,18 @@ def test_a_path_may_be_relative(root, path):
     assert list(unnamed_files([])) == ["lineup/colours.json"]
 
 
-def test_a_program_that_is_started_counts(root):
-    subprocess.run(["sh", str(root / "tools" / "run.sh")], check=True)
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda path: subprocess.run(["sh", path], check=True),
+        lambda path: subprocess.run(f"sh {path} 1", shell=True, check=True),
+        lambda path: subprocess.run(["sh", "-c", f"sh {path}"], check=True),
+        lambda path: os.system(f"sh {path}"),
+        lambda path: os.waitpid(os.posix_spawn("/bin/sh", ["sh", path], os.environ), 0),
+    ],
+)
+def test_a_program_that_is_started_counts(root, start):
+    start(str(root / "tools" / "run.sh"))
     assert list(unnamed_files([])) == ["tools/run.sh"]
 
 

@@ -40,7 +40,7 @@ def asked(wildcards):
         "takes_from_cache": port.takes_from_cache(workflow),
         "targets": port.targets(workflow),
         "scripts": [port.scripts(workflow), port.script_of(workflow, "first")],
-        "rules_without": port.rules_without(workflow, "what"),
+        "rules_without": port.rules_without(workflow, "more"),
         "action_of": [str(port.action_of(workflow, rule)) for rule in ("first", "second")],
         "wildcards_of": [
             port.wildcards_of(workflow, "second", "text", "made/a.txt"),
@@ -128,7 +128,7 @@ def test_what_a_run_and_a_dry_run_answer(run):
     assert ran["scripts"] == [["scripts/second.py"], None], (
         "scripts, script_of: where the script of a rule stands"
     )
-    assert ran["rules_without"] == ["first"], "rules_without: where the params of a rule stand"
+    assert ran["rules_without"] == ["first"], "rules_without: where the outputs of a rule stand"
     actions = [
         "('echo first > {output.text}', None, None)",
         "('scripts/second.py', 'scripts/second.py', None)",
