@@ -126,7 +126,13 @@ CHANGES = [
         "input path was results/trial/models/lasso_one/block_1/path.parquet",
         planned=True,
     ),
-    Change("two outputs trade names", swap_outputs, of("net"), "output summary was "),
+    Change(
+        "two outputs trade names",
+        swap_outputs,
+        of("net"),
+        "output summary was ",
+        spared=after_fits("net"),
+    ),
     Change(
         "the code that gets the raw data is edited: its digest decides",
         edit("lineup/data/downloads.py", ("PROGRESS_SECONDS = 1.0", "PROGRESS_SECONDS = 2.0")),
@@ -288,6 +294,7 @@ CHANGES = [
         edit("lineup/figures/style.py", ('"{x:g}"', '"{x:.3g}"')),
         [*plots(*LASSOS), "report"],
         "lineup/figures/style.py has changed",
+        spared=["report"],
     ),
     Change(
         "batches.py: how the units that are kept are drawn",
