@@ -144,7 +144,7 @@ def must_run(change: Change) -> str:
     """Says which jobs must run after a change, and how many of them are spared when it comes to it."""
     spared = len(change.spared) if how(change) == "run" else 0
     return in_words(change.jobs) + (
-        f"; {spared} of them would be made of the same bytes, and are spared" if spared else ""
+        f"; {spared} of them spared, being made of the same bytes" if spared else ""
     )
 
 

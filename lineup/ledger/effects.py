@@ -37,7 +37,7 @@ ONCE = {"builtins.enumerate", "builtins.reversed", "builtins.zip"}
 # Methods of plain values: of texts, numbers, dicts, lists, paths and patterns.
 QUIET_METHODS = {
     *("as_posix", "casefold", "copy", "difference", "encode", "format", "get", "index", "intersection", "items", "join"),
-    *("joinpath", "keys", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "resolve", "rstrip", "split"),
+    *("joinpath", "keys", "lower", "lstrip", "removeprefix", "removesuffix", "resolve", "rstrip", "split"),
     *("splitlines", "startswith", "strip", "title", "union", "upper", "values", "with_name", "with_suffix", "zfill"),
 }  # fmt: skip
 
@@ -230,8 +230,9 @@ class Effects:
             return False
         if self.origin(call.func) in QUIET:
             return True
-        is_method = isinstance(call.func, ast.Attribute) and call.func.attr in QUIET_METHODS
-        return is_method and self._is_plain(call.func.value, inner)
+        # A function of a module, such as `shutil.copy`, is no method.
+        is_method = isinstance(call.func, ast.Attribute) and self.origin(call.func.value) is None
+        return is_method and call.func.attr in QUIET_METHODS and self._is_plain(call.func.value, inner)
 
     def _is_plain_comprehension(self, expression: ast.AST, inner: frozenset[str]) -> bool:
         for one in expression.generators:

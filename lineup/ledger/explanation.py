@@ -184,6 +184,13 @@ def _differences(old: dict[str, dict[str, str]], new: dict[str, dict[str, str]])
 
 def _both(old: str | None, new: str) -> str:
     """Writes two scores with six digits, or with all if they differ only further on."""
-    short = [f"{float(text):.6g}" if text else "not there" for text in (old, new)]
+    short = [_six_digits(text) for text in (old, new)]
     shown = short if short[0] != short[1] else [old, new]
     return f" was {shown[0]}, is {shown[1]}"
+
+
+def _six_digits(text: str | None) -> str:
+    try:
+        return f"{float(text):.6g}" if text else "not there"
+    except ValueError:
+        return text

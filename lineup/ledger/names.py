@@ -40,7 +40,7 @@ def changed_names(folders: tuple[Path, Path], codes: tuple[dict, dict], file: st
     before, after = (
         _read(_place(folder, code)).get(file, {}) for folder, code in zip(folders, codes, strict=True)
     )
-    if not before or not after:
+    if not (before and after and isinstance(before, dict) and isinstance(after, dict)):
         return []
     differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     return [WORDS.get(name, name.replace("import ", "the import of ")) for name in differing]

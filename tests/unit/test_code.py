@@ -213,6 +213,12 @@ CASES = [
         {"lineup/base.py": "ALL = []\n"},
     ),
     Case(
+        "a function of a library that has the name of a harmless method",
+        "import os\nimport shutil\n\n_ = shutil.copy('scripts/run.py', 'copy_a')\n\ndef draw():\n    return sorted(os.listdir('.'))\n",
+        "'copy_a'",
+        "'copy_b'",
+    ),
+    Case(
         "an entry that a lookup makes",
         "from collections import defaultdict\n\nALL = defaultdict(list)\n_ = ALL['a']\n\ndef draw():\n    return list(ALL)\n",
         "ALL['a']",

@@ -169,3 +169,26 @@ def test_what_to_compare_with_has_to_be_said(small_again):
     assert (
         run.status == 1 and "Say with what to compare: snakemake explain --config before=FOLDER" in run.text
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"lineup/models/lasso.py": 3}', "model,mae,mae_sd\nplain,x,y\n"]
+)
+def test_notes_and_tables_of_an_odd_form_are_no_failure(small_again, kept, text):
+    change_records(
+        small_again,
+        "fit_lasso",
+        lambda record: record["specification"]["code"].update({"lineup/models/lasso.py": "0"}),
+    )
+    change_records(
+        small_again,
+        "compare",
+        lambda record: record["outputs"]["results/trial/leaderboard.csv"].update(sha256="0"),
+    )
+    for path in [
+        *(small_again.results / "manifest" / "code").glob("*.json"),
+        small_again.results / "trial" / "leaderboard.csv",
+    ]:
+        path.write_text(text, encoding="utf-8")
+    found = told(kept, small_again.results)
+    assert any("lineup/models/lasso.py has changed" in line for lines in found.values() for line in lines)
