@@ -10,6 +10,7 @@ from pathlib import Path
 from lineup.errors import InputError
 from lineup.ledger.dynamic import FILE, LOADED
 from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, packages_above
+from lineup.ledger.opened import unnoted
 from lineup.ledger.outline import EXECUTED, MAIN, outline_of, sha256
 from lineup.ledger.remembered import remembered
 
@@ -28,14 +29,8 @@ ADVICE = "write `from lineup.module import name`"
 
 
 def code_of(script: str) -> dict[str, str]:
-    """Gives the digest of the code that a script reaches, for each file of the project that holds some.
-
-    Of a script that is not Python it is that of its file.
-    """
-    if not script.endswith(".py"):
-        return {script: sha256((ROOT / script).read_bytes())}
-    found = {file: parts for file, parts in sorted(_reach(script).reached.items()) if parts}
-    return {file: sha256(json.dumps(parts, sort_keys=True)) for file, parts in found.items()}
+    """Gives the digest of the code that a script reaches, for each file of the project that holds some."""
+    return _summary(script)["code"]
 
 
 def parts_of(script: str) -> dict[str, dict[str, str]]:
@@ -46,12 +41,48 @@ def parts_of(script: str) -> dict[str, dict[str, str]]:
 
 def packages_of(script: str) -> list[str]:
     """Lists the packages from elsewhere that the code imports that a script reaches."""
-    return sorted(_reach(script).packages - sys.stdlib_module_names) if script.endswith(".py") else []
+    return _summary(script)["packages"]
 
 
 def files_loaded(script: str) -> list[str]:
     """Lists the files of the project that a script loads, also those of which it reaches nothing."""
-    return list(_reach(script).loaded) if script.endswith(".py") else [script]
+    return _summary(script)["loaded"]
+
+
+@cache
+def _summary(script: str) -> dict:
+    """Sums up what a script reaches, as it was remembered if all code is what it was; one that is not Python reaches itself."""
+    if not script.endswith(".py"):
+        return {"code": {script: sha256((ROOT / script).read_bytes())}, "packages": [], "loaded": [script]}
+
+    def is_fixed(summary: dict) -> bool:
+        # What is imported from elsewhere in the project may have to give way to a library that is installed.
+        own = {script, "scripts/__init__.py"}
+        return all(file in own or file.startswith(f"{PACKAGE}/") for file in summary["loaded"])
+
+    return remembered("reach", [script, _all_code()], lambda: _summed_up(_reach(script)), keep_if=is_fixed)
+
+
+def _summed_up(reach: "_Reach") -> dict:
+    parts = {
+        file: json.dumps(found, sort_keys=True) for file, found in sorted(reach.reached.items()) if found
+    }
+    code = {file: sha256(text) for file, text in parts.items()}
+    return {
+        "code": code,
+        "packages": sorted(reach.packages - sys.stdlib_module_names),
+        "loaded": reach.loaded,
+    }
+
+
+@cache
+def _all_code() -> str:
+    """Computes the digest of all that can be imported of the project."""
+    files = [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix != ".pyc"]
+    files += ROOT.glob("*.py")
+    with unnoted():
+        found = [(str(path.relative_to(ROOT)), sha256(path.read_bytes())) for path in files if path.is_file()]
+    return sha256(json.dumps(sorted(found)))
 
 
 def drop_stale_bytecode() -> None:

@@ -47,7 +47,7 @@ def changed_names(folders: tuple[Path, Path], codes: tuple[dict, dict], file: st
 
 
 def _place(folder: Path, code: dict[str, str]) -> Path:
-    return folder / "code" / f"{sha256(json.dumps(code, sort_keys=True))[:20]}.json"
+    return folder / "code" / f"{sha256(json.dumps(code, sort_keys=True))[:20]}.names"
 
 
 def _read(path: Path) -> dict:

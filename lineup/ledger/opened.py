@@ -7,6 +7,7 @@ module, a module that a library loads, a program that is started. It is spread w
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lineup.files import file_digest
@@ -31,6 +32,16 @@ def note(event: str, arguments: tuple) -> None:
         OPENED.update(_words(arguments[STARTS[event]]))
 
 
+@contextmanager
+def unnoted() -> Iterator[None]:
+    """Has what the body opens not noted: it is looked at, and nothing is made of it."""
+    before = OPENED.copy()
+    try:
+        yield
+    finally:
+        OPENED.intersection_update(before)
+
+
 def _words(command: object) -> Iterator[str | bytes]:
     """Lists the parts of a command, and the words of each, since one may be a line for a shell."""
     for part in [command] if isinstance(command, str | bytes) else command:
@@ -47,19 +58,20 @@ def unnamed_files(named: Iterable[str]) -> dict[str, str]:
     """
     loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     paths = {os.fsdecode(path) for path in OPENED} | {file for file in loaded if isinstance(file, str)}
-    known = {(place / file).resolve() for place in (ROOT, Path.cwd()) for file in named}
-    found = {path.resolve() for path in map(_of_project, paths) if path}
-    return {os.path.relpath(path, ROOT.resolve()): file_digest(path) for path in sorted(found - known)}
+    found = {Path(path).resolve() for path in _of_project(paths)}
+    found -= {(place / file).resolve() for place in (ROOT, Path.cwd()) for file in named}
+    return {os.path.relpath(path, ROOT.resolve()): file_digest(path) for path in sorted(found)}
 
 
-def _of_project(path: str) -> Path | None:
-    """Gives the path of a file of the project, which is neither hidden nor a result, nor part of this Python; else None."""
-    path = os.path.normpath(Path.cwd() / path)
-    if not path.startswith(f"{ROOT}{os.sep}") or path.startswith(f"{sys.prefix}{os.sep}"):
-        return None
-    parts = Path(path).relative_to(ROOT).parts
-    is_other = any(part.startswith(".") or part in OTHERS for part in parts)
-    return None if is_other or not Path(path).is_file() else Path(path)
+def _of_project(paths: Iterable[str]) -> Iterator[str]:
+    """Picks the paths of files of the project that are neither hidden nor results, nor part of this Python. They are many."""
+    here, root, python = str(Path.cwd()), f"{ROOT}{os.sep}", f"{sys.prefix}{os.sep}"
+    for path in paths:
+        whole = os.path.normpath(path if path.startswith(os.sep) else f"{here}{os.sep}{path}")
+        if whole.startswith(root) and not whole.startswith(python):
+            parts = Path(whole.removeprefix(root)).parts
+            if not any(part.startswith(".") or part in OTHERS for part in parts) and Path(whole).is_file():
+                yield whole
 
 
 sys.addaudithook(note)

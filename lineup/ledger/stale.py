@@ -19,6 +19,7 @@ from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
 from lineup.ledger.others import other_changes, other_records
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
+from lineup.ledger.remembered import forget_the_oldest
 from lineup.ledger.specification import listed
 from lineup.ledger.times import order_times
 from lineup.snakemake_port import Workflow, logger
@@ -68,6 +69,7 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
         for script in port.scripts(workflow):
             code_of(script)
         drop_stale_bytecode()
+    forget_the_oldest()
     jobs = recorded_jobs(workflow, is_in_config, digests)
     digests.save()
     order_times(workflow, jobs)

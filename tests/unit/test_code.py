@@ -632,7 +632,10 @@ def project(tmp_path, monkeypatch):
 
 def forget():
     """Has all files read again."""
-    for cached in (code._reach, code._outline, code._steps, modules.file_of, modules.packages_above):
+    for cached in (
+        *(code._summary, code._all_code, code._reach, code._outline, code._steps),
+        *(modules.file_of, modules.packages_above),
+    ):
         cached.cache_clear()
 
 

@@ -66,3 +66,11 @@ def test_a_module_that_is_loaded_counts(root, monkeypatch):
         assert unnamed_files(["lineup/extra_module_of_a_test.py"]) == {}
     finally:
         del sys.modules["extra_module_of_a_test"]
+
+
+def test_what_is_looked_at_only_does_not_count(root):
+    (root / "lineup" / "named.py").read_bytes()
+    with opened.unnoted():
+        (root / "lineup" / "colours.json").read_bytes()
+        (root / "lineup" / "named.py").read_bytes()
+    assert list(unnamed_files([])) == ["lineup/named.py"]

@@ -1,6 +1,7 @@
 """The whole workflow, on small tables of its own: what it makes, what a change makes anew, and how it fails."""
 
 import copy
+import json
 import os
 import shutil
 import signal
@@ -124,7 +125,11 @@ def test_makes_everything_and_nothing_else(finished):
     project, run, before = finished
     assert run.jobs == sorted(ALL)
     made = contents(project.results)
-    assert set(made) == {"report.html"} | files_of("trial", MODELS) | records_of(ALL)
+    names = {name for name in made if name.startswith("manifest/code/") and name.endswith(".names")}
+    assert set(made) == {"report.html"} | files_of("trial", MODELS) | records_of(ALL) | names
+    assert len(names) == len(
+        {job.partition(".")[0] for job in ALL} - {"fetch"}
+    )  # of each script, but where code is nothing
     assert not [name for name, data in made.items() if not data and not name.startswith("logs/")]
     assert {path.name for path in project.folder.iterdir()} == {"results", ".snakemake"}
     assert contents(project.tree) == before
@@ -422,3 +427,9 @@ def test_a_model_of_each_kind_for_numbers_is_fitted_drawn_and_not_made_twice(tmp
         ]:
             assert f"results/trial/models/{kind}/{figure}.svg" in page
     assert project.dry_run().jobs == []
+
+
+def test_no_job_opens_code_that_its_own_does_not_name(finished):
+    records = (finished[0].results / "manifest").glob("*/*.json")
+    opened = {path.stem: json.loads(path.read_text(encoding="utf-8"))["opened"] for path in records}
+    assert opened and not any(opened.values())
