@@ -103,7 +103,7 @@ def believe_times(workflow: Workflow, times: dict[str, float]) -> None:
     workflow.iocache.mtime.update({file: Mtime(local=time) for file, time in times.items()})
 
 
-def before_each_job(workflow: Workflow, can_be_spared: Callable[[list[str]], bool]) -> None:
+def before_each_job(workflow: Workflow, can_be_spared: Callable[[list[list[str]]], bool]) -> None:
     """Has each job that would begin only because its inputs are newer looked at first, by its outputs.
 
     One that can be spared counts as finished, and those that wait for it alone are looked at next. A group is spared whole.
@@ -115,15 +115,14 @@ def before_each_job(workflow: Workflow, can_be_spared: Callable[[list[str]], boo
         return list(job) if job.is_group() else [job]
 
     def is_spared(job: object) -> bool:
-        is_for_inputs = OF_INPUTS.issuperset(dag.reason(job).get_names())
-        return is_for_inputs and can_be_spared([str(file) for file in job.output])
+        is_for_inputs = all(OF_INPUTS.issuperset(dag.reason(part).get_names()) for part in parts(job))
+        return is_for_inputs and can_be_spared([[str(file) for file in part.output] for part in parts(job)])
 
     async def finish_and_spare(job: object, *arguments: object, **more: object) -> None:
         following = {one for part in parts(job) for one in dag.depending[part]}
         await finish(job, *arguments, **more)
-        ready = [one for one in dag.ready_jobs if not following.isdisjoint(parts(one))]
-        for one in ready:
-            if all(map(is_spared, parts(one))):
+        for one in [one for one in dag.ready_jobs if not following.isdisjoint(parts(one))]:
+            if is_spared(one):
                 dag.register_running({one})
                 await dag.finish(one)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lineup.errors import InputError
 from lineup.ledger.dynamic import FILE, LOADED
-from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, packages_above
+from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, look_beside, packages_above
 from lineup.ledger.opened import unnoted
 from lineup.ledger.outline import EXECUTED, MAIN, outline_of, sha256
 from lineup.ledger.remembered import remembered
@@ -60,7 +60,9 @@ def _summary(script: str) -> dict:
         own = {script, "scripts/__init__.py"}
         return all(file in own or file.startswith(f"{PACKAGE}/") for file in summary["loaded"])
 
-    return remembered("reach", [script, _all_code()], lambda: _summed_up(_reach(script)), keep_if=is_fixed)
+    look_beside(script)
+    key = [script, sha256((ROOT / script).read_bytes()), _all_code()]
+    return remembered("reach", key, lambda: _summed_up(_reach(script)), keep_if=is_fixed)
 
 
 def _summed_up(reach: "_Reach") -> dict:
@@ -194,10 +196,11 @@ class _Reach:
             self.packages.add(top_of(source))
         elif original is None:
             self._take_names(inside)
-        elif original in _outline(inside)["bound"]:
-            self.waiting.append((inside, original))
-        else:
-            self._take_whole(inside)
+        elif inside.endswith(".py"):  # of others all counts already
+            if original in _outline(inside)["bound"]:
+                self.waiting.append((inside, original))
+            else:
+                self._take_whole(inside)
 
     def _follow_definition(self, file: str, name: str, definition: dict) -> None:
         self.waiting += [(file, used) for used in definition["uses"] if used != name]
@@ -249,11 +252,8 @@ def _file_named(text: str) -> str | None:
     """Gives the file of the project that a text names, as a module or by its path."""
     if top_of(text) in CODE:
         return file_of(text)
-    return (
-        text
-        if text.endswith(".py") and not text.startswith(("/", ".")) and (ROOT / text).is_file()
-        else file_of(text)
-    )
+    is_path = text.endswith(".py") and not text.startswith(("/", "."))
+    return text if is_path and (ROOT / text).is_file() else file_of(text)
 
 
 def _check_imports(file: str, outline: dict) -> None:

@@ -8,31 +8,35 @@ from collections.abc import Iterable
 
 import lineup.snakemake_port as port
 from lineup.files import Digests
+from lineup.ledger.recorded_job import RecordedJob
 from lineup.snakemake_port import Workflow, logger
 
 _spared: list[str] = []
 
 
-def spare_jobs(workflow: Workflow, jobs: Iterable, digests: Digests) -> None:
+def spare_jobs(workflow: Workflow, jobs: Iterable[RecordedJob], digests: Digests) -> None:
     """Has a run spare each job that is as its record says once its inputs are there.
 
     Args:
         workflow: The workflow.
-        jobs: The jobs of the manifest, see ``RecordedJob``.
+        jobs: The jobs of the manifest.
         digests: Gives the digests of files.
     """
     sound = {frozenset(job.outputs): job for job in jobs if not job.causes}
 
-    def is_as_it_was(outputs: list[str]) -> bool:
-        job = sound.get(frozenset(outputs))
-        if job is None or job.reads != job.inputs.keys():
+    def is_as_it_was(job: RecordedJob | None) -> bool:
+        is_known = job is not None and job.reads == job.inputs.keys()
+        return is_known and all(digests.of(file) == digest for file, digest in job.inputs.items())
+
+    def are_spared(outputs: list[list[str]]) -> bool:
+        found = [sound.get(frozenset(files)) for files in outputs]
+        if not all(map(is_as_it_was, found)):
             return False
-        is_same = all(digests.of(file) == digest for file, digest in job.inputs.items())
-        _spared.extend([job.name] * is_same)
-        return is_same
+        _spared.extend(job.name for job in found)
+        return True
 
     if sound:
-        port.before_each_job(workflow, is_as_it_was)
+        port.before_each_job(workflow, are_spared)
 
 
 def tell_of_spared_jobs() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lineup.errors import InputError
 from lineup.ledger.names import changed_names
+from lineup.ledger.recorded_job import RecordedJob, reasons
 from lineup.ledger.records import FOLDER, changes, read_record
-from lineup.ledger.stale import RecordedJob, reasons
 
 ROWS = 5  # of the data that are shown
 NAMED = 3  # columns that are named

@@ -49,7 +49,8 @@ def libraries_of(script: str) -> dict[str, str | None]:
     while waiting:
         name = waiting.pop()
         if name not in versions:
-            versions[name], needed = installed.get(name, (_code_of(packages.get(name, name)), []))
+            is_installed = name in installed
+            versions[name], needed = installed[name] if is_installed else (_code_of(packages[name]), [])
             waiting += [other for other in needed if other in installed]
     return {"python": platform.python_version()} | dict(sorted(versions.items()))
 

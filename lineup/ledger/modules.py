@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "lineup"
 CODE = (PACKAGE, "scripts")
 
+# Where else a job may find a module of the project: the folders of the scripts.
+BESIDE = ["scripts"]
+
 # In the order of Python.
 LOADERS = (
     (ExtensionFileLoader, EXTENSION_SUFFIXES),
@@ -37,8 +40,8 @@ def file_of(module: str) -> str | None:
     if top not in CODE and (top in sys.stdlib_module_names or elsewhere(top)):
         return None
     # A job looks into the root, and then beside its script.
-    for folder in (ROOT, ROOT / "scripts"):
-        found = _found(top, folder)
+    for folder in ("", *BESIDE):
+        found = _found(top, ROOT / folder)
         if found:
             break
     else:
@@ -48,6 +51,14 @@ def file_of(module: str) -> str | None:
         if not found:
             return None
     return Path(found.origin).relative_to(ROOT).as_posix() if found.origin else None
+
+
+def look_beside(script: str) -> None:
+    """Has modules be found beside a script, which may be that of a rule of one's own."""
+    folder = Path(script).parent.as_posix()
+    if folder not in BESIDE:
+        BESIDE.append(folder)
+        file_of.cache_clear()
 
 
 @cache
@@ -81,7 +92,7 @@ def elsewhere(top: str) -> str | None:
 
 def other_places() -> list[str]:
     """Lists where else Python looks for modules."""
-    own = {ROOT.resolve(), (ROOT / "scripts").resolve()}
+    own = {(ROOT / folder).resolve() for folder in ("", *BESIDE)}
     return [place for place in sys.path if place and Path(place).resolve() not in own]
 
 

@@ -5,9 +5,8 @@ specification, input files or output files are not those of its record is marked
 reasons are told in words.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import lineup.snakemake_port as port
 from lineup.errors import InputError
@@ -18,6 +17,7 @@ from lineup.ledger.cutoff import spare_jobs
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
 from lineup.ledger.others import other_changes, other_records
+from lineup.ledger.recorded_job import RecordedJob, reasons
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.remembered import forget_the_oldest
 from lineup.ledger.specification import listed
@@ -25,20 +25,6 @@ from lineup.ledger.times import order_times
 from lineup.snakemake_port import Workflow, logger
 
 HEAD = "To be made again, with what stands on it if it comes out otherwise:"
-NAMED = 6  # jobs of a rule that are named one by one in a message
-
-
-@dataclass(frozen=True)
-class RecordedJob:
-    """A job of the manifest that the workflow still has."""
-
-    name: str  # its rule and wildcards, as in ``fit_lasso trial.lasso``
-    rule: str  # its rule
-    record: str  # the path of its record, or of another output
-    inputs: dict[str, str]  # digests of the files that it read
-    reads: frozenset[str]  # the files that it reads now
-    outputs: frozenset[str]  # the files that it wrote, with the record
-    causes: list[str]  # why it has to run again, in words; empty if it need not
 
 
 def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]], bool]) -> list[str]:
@@ -162,28 +148,6 @@ def recorded_jobs(
 def _opened_and_changed(record: dict, digests: Digests) -> list[str]:
     return [
         file for file, digest in record.get("opened", {}).items() if digests.of(str(ROOT / file)) != digest
-    ]
-
-
-def reasons(jobs: Iterable[RecordedJob]) -> list[str]:
-    """Says of some jobs why they run again: a line for all jobs with the same causes.
-
-    Args:
-        jobs: The jobs.
-
-    Returns:
-        The lines.
-    """
-    groups: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for job in jobs:
-        groups.setdefault(tuple(job.causes), {}).setdefault(job.rule, []).append(job.name)
-    return [
-        ", ".join(
-            ", ".join(names) if len(names) <= NAMED else f"{rule} ({len(names)} jobs)"
-            for rule, names in rules.items()
-        )
-        + f": {'; '.join(causes)}"
-        for causes, rules in groups.items()
     ]
 
 

@@ -8,10 +8,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import lineup.snakemake_port as port
+from lineup.ledger.recorded_job import RecordedJob
 from lineup.snakemake_port import Workflow
 
 
-def order_times(workflow: Workflow, jobs: Iterable) -> None:
+def order_times(workflow: Workflow, jobs: Iterable[RecordedJob]) -> None:
     """Tells Snakemake of the files of jobs times in the order in which they were made, for this plan alone.
 
     The outputs of a sound job count as no older than its inputs. A file from the future counts as made now, and in
@@ -19,7 +20,7 @@ def order_times(workflow: Workflow, jobs: Iterable) -> None:
 
     Args:
         workflow: The workflow.
-        jobs: The jobs of the manifest, see ``RecordedJob``.
+        jobs: The jobs of the manifest.
     """
     makers = {file: job for job in jobs for file in job.outputs}
     files = {file for job in jobs for file in [*job.reads, *job.outputs]}

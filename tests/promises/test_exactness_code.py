@@ -401,7 +401,9 @@ CHANGES = [
         planned=True,
     ),
     Change(
-        "stale.py, which no job reaches", edit("lineup/ledger/stale.py", ("NAMED = 6", "NAMED = 7")), NOTHING
+        "recorded_job.py, which no job reaches",
+        edit("lineup/ledger/recorded_job.py", ("NAMED = 6", "NAMED = 7")),
+        NOTHING,
     ),
     Change("cache.py, which no job reaches", append("lineup/ledger/cache.py", "\nUNUSED = 1\n"), NOTHING),
     Change(

@@ -154,13 +154,19 @@ OF_RULES = [
     ),
     of_coded(
         "rules: the script of a rule of one's own",
-        edit("scripts/tell.py", ("read_text())", "read_text()[:9])")),
+        edit("workflow/mine/tell.py", ("read_text()))", "read_text()[:9]))")),
+        ["tell"],
+        "tell: its code has changed",
+    ),
+    of_coded(
+        "rules: a module beside the script of a rule of one's own",
+        edit("workflow/mine/telling.py", ("text.lower()", "text[:9].lower()")),
         ["tell"],
         "tell: its code has changed",
     ),
     of_coded(
         "rules: a comment in the script of a rule of one's own",
-        edit("scripts/tell.py", ("read_text())\n", "read_text())  # as it is\n")),
+        edit("workflow/mine/tell.py", ("read_text()))\n", "read_text()))  # as it is\n")),
         NOTHING,
     ),
     of_coded(

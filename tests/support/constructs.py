@@ -106,12 +106,14 @@ rule tell:
     output:
         "results/told.txt",
     script:
-        "scripts/tell.py"
+        "workflow/mine/tell.py"
 """
 
 TELL = (
-    "from pathlib import Path\n\nPath(snakemake.output[0]).write_text(Path(snakemake.input[0]).read_text())\n"
+    "from pathlib import Path\n\nfrom telling import quiet\n\n"
+    "Path(snakemake.output[0]).write_text(quiet(Path(snakemake.input[0]).read_text()))\n"
 )
+TELLING = "def quiet(text):\n    return text.lower()\n"
 
 
 def add_constructs(tree: Path) -> None:
@@ -122,7 +124,9 @@ def add_constructs(tree: Path) -> None:
         path.write_text(text, encoding="utf-8")
     (tree / FOLDER / "__init__.py").write_text("", encoding="utf-8")
     (tree / "palette_of_mine.py").write_text("SIZE = 0.01\n", encoding="utf-8")
-    (tree / "scripts" / "tell.py").write_text(TELL, encoding="utf-8")
+    (tree / "workflow" / "mine").mkdir()
+    (tree / "workflow" / "mine" / "tell.py").write_text(TELL, encoding="utf-8")
+    (tree / "workflow" / "mine" / "telling.py").write_text(TELLING, encoding="utf-8")
     style = tree / "lineup" / "figures" / "style.py"
     style.write_text(style.read_text(encoding="utf-8") + USE, encoding="utf-8")
     snakefile = tree / "Snakefile"

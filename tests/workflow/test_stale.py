@@ -9,7 +9,8 @@ import snakemake.api
 from support.runs import Project, snakemake
 from support.tree import contents, second_tree
 
-from lineup.ledger.stale import HEAD, NAMED, RecordedJob, reasons
+from lineup.ledger.recorded_job import NAMED, RecordedJob, reasons
+from lineup.ledger.stale import HEAD
 
 NOTICE = "Without the settings of profiles/default, more is made again than has to be"
 COMPARISON = ["compare.trial", "plot_comparison.trial", "report"]
