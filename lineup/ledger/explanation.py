@@ -104,7 +104,7 @@ def _causes(before: Manifest, after: Manifest, old: dict, new: dict) -> Iterator
     for file, digest in new.get("opened", {}).items():
         if old.get("opened", {}).get(file, digest) != digest:
             yield f"{file}, which it opened, has changed"
-    if new["specification"]["script"] is None:  # what is fetched: the data themselves
+    if new["specification"].get("script", "") is None:  # what is fetched: the data themselves
         for file, written in new["outputs"].items():
             if old["outputs"].get(file, written)["sha256"] != written["sha256"]:
                 yield f"{file} has other bytes{_rows(before.file(file), after.file(file))}"
