@@ -173,9 +173,8 @@ def _differences(old: dict[str, dict[str, str]], new: dict[str, dict[str, str]])
         ]
         if differing and not told:
             more = len(differing) - NAMED
-            told = [
-                ", ".join(differing[:NAMED]) + (f" and {more} more columns" if more > 0 else "") + " differ"
-            ]
+            others = f" and {more} more columns" if more > 0 else ""
+            told = [f"{', '.join(differing[:NAMED])}{others} differ{'s' * (len(differing) == 1)}"]
         if told:
             yield f"{model}: {'; '.join(told)}"
     if list(old) != list(new) and set(old) == set(new):

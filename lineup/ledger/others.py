@@ -5,6 +5,7 @@ one is Snakemake's to judge.
 """
 
 import json
+from contextlib import suppress
 from types import CodeType, FunctionType, ModuleType
 
 import lineup.snakemake_port as port
@@ -69,7 +70,7 @@ def _parts_of(function: FunctionType, seen: set[str]) -> list[object]:
     """Lists what decides what a function of a Snakefile does: its code, and what its names stand for there."""
     parts: list[object] = []
     for code in _codes_of(function.__code__):
-        constants = [repr(one) for one in code.co_consts if not isinstance(one, CodeType)]
+        constants = [_as_text(one) for one in code.co_consts if not isinstance(one, CodeType)]
         parts.append([code.co_code.hex(), constants, list(code.co_names)])
         for name in [name for name in code.co_names if name not in seen]:
             seen.add(name)
@@ -80,9 +81,15 @@ def _parts_of(function: FunctionType, seen: set[str]) -> list[object]:
                 parts.append(code_of(file))
             elif isinstance(value, FunctionType):
                 parts += _parts_of(value, seen)
-            elif isinstance(value, str | int | float | list | tuple | dict) and name != "config":
-                parts.append([name, repr(value)])
+            elif name != "config":
+                with suppress(TypeError, ValueError):  # of what is no plain value
+                    parts.append([name, json.dumps(value, sort_keys=True)])
     return parts
+
+
+def _as_text(constant: object) -> str:
+    """Writes a constant of a function. The order of a set is another one in each process."""
+    return f"set of {sorted(map(repr, constant))}" if isinstance(constant, frozenset) else repr(constant)
 
 
 def _codes_of(code: CodeType) -> list[CodeType]:

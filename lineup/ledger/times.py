@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import lineup.snakemake_port as port
@@ -22,15 +22,17 @@ def order_times(workflow: Workflow, jobs: Iterable[RecordedJob]) -> None:
         workflow: The workflow.
         jobs: The jobs of the manifest.
     """
-    makers = {file: job for job in jobs for file in job.outputs}
+    sound = {job.record: job for job in jobs if not job.causes}
+    # Of a job that is not sound, what it wrote then and what it reads now need not go together.
+    makers = {file: job.record for job in sound.values() for file in job.outputs}
     files = {file for job in jobs for file in [*job.reads, *job.outputs]}
     times = _present(files, port.executes(workflow))
-    graph = {job.record: {makers[file].record for file in job.reads if file in makers} for job in jobs}
-    by_record = {job.record: job for job in jobs}
-    for record in TopologicalSorter(graph).static_order():
-        job = by_record[record]
-        newest = max((times[file] for file in job.reads if file in times), default=0.0)
-        if not job.causes:
+    graph = {record: {makers[file] for file in job.reads if file in makers} for record, job in sound.items()}
+    with suppress(
+        CycleError
+    ):  # of rules of one's own whose inputs were changed: these are Snakemake's to judge
+        for job in map(sound.get, TopologicalSorter(graph).static_order()):
+            newest = max((times[file] for file in job.reads if file in times), default=0.0)
             times |= {file: max(times[file], newest) for file in job.outputs if file in times}
     port.believe_times(workflow, times)
 

@@ -77,7 +77,12 @@ USE = '\n\nfrom lineup.figures.made.use import total  # noqa: E402\n\nSTYLE["fon
 
 RULES = """
 
+TABLE = {"functions": [len]}
+
+
 def loud(text):
+    if text in {"one", "two", "three", "four", "five"} or not TABLE:
+        return text
     return text.upper()
 
 

@@ -1,0 +1,31 @@
+"""The code of rules of a person's own."""
+
+import subprocess
+import sys
+
+from support.tree import ROOT
+
+FUNCTION = """
+from lineup.ledger.others import _parts_of
+names = dict(TABLE={{"functions": [len]}}, NUMBER={number})
+exec("def loud(text):\\n    return NUMBER, TABLE, text in {{'one', 'two', 'three', 'four', 'five'}}", names)
+print(_parts_of(names["loud"], set()))
+"""
+
+
+def parts(seed, number=1):
+    run = subprocess.run(
+        [sys.executable, "-c", FUNCTION.format(number=number)],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout
+
+
+def test_the_code_of_a_function_is_the_same_in_every_process():
+    """The order of a set is not, nor is the address of what a name stands for."""
+    assert len({parts(seed) for seed in ("1", "2", "3")}) == 1
+    assert parts("1") != parts("1", number=2)
