@@ -46,7 +46,7 @@ rule all:
             for dataset in listed
             for model in config["datasets"][dataset]["models"]
             for rule in rules_of(dataset, model)
-            for block in fitted_blocks(dataset)
+            for block in fitted_blocks(dataset, model)
         ],
 
 

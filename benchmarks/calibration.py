@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lineup.comparison.differences import Evidence, differences
+from lineup.comparison.differences import differences
+from lineup.comparison.evidence import Evidence
 from lineup.comparison.intervals import CONFIDENCE
 from lineup.comparison.jackknife import Tested
 from lineup.data.packages import open_wheel

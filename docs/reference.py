@@ -62,14 +62,16 @@ OUTPUTS = {
             "",
         ),
         "scores.parquet": (
-            "The scores of all models and the null model. Of classes: `accuracy` and `log_loss`.",
-            "model seed mae rmse r2",
+            "The scores of all models and the null model. Of classes: `accuracy` and `log_loss`. `failure` says why a model could not be "
+            "fitted on a split.",
+            "model seed mae rmse r2 failure",
         ),
         "leaderboard.csv": (
             "The scores over the splits, a line for each model, the best first. Of classes: likewise of `accuracy` and "
-            "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`. `doubts` says what may be wrong with a model.",
+            "`log_loss`, and the 95 % interval `accuracy_low` to `accuracy_high`. `shared_splits` are those that all models have, `failed` those on which one "
+            "could not be fitted. `doubts` says what may be wrong with a model.",
             "model splits mae mae_sd mae_q05 mae_q50 mae_q95 rmse rmse_sd rmse_q05 rmse_q50 rmse_q95 "
-            "r2 r2_sd r2_q05 r2_q50 r2_q95 mean_rank seed_share doubts source",
+            "r2 r2_sd r2_q05 r2_q50 r2_q95 shared_splits mean_on_shared mean_rank failed seed_share doubts source",
         ),
         "differences.csv": (
             "The differences of the models on the same splits, a line for each pair and metric. The reference stands second. See "

@@ -178,27 +178,7 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
         if dataset["reference"] not in dataset["models"]:
             hint = hint_of(dataset["reference"], dataset["models"], "model")
             yield f"{key}.reference", f"is {dataset['reference']!r}, which is not in {key}.models: {hint}"
-        for model in dataset["models"]:
-            again = models.get(model, {})
-            if again.get("trainings", 1) > 1:
-                needed = min(again["trainings_splits"], len(split_seeds(dataset["splits"]["seeds"])))
-                if needed > dataset["splits"]["block_size"]:
-                    yield (
-                        f"{key}.splits.block_size",
-                        f"has to be at least {needed}, the trainings_splits of the model {model!r}",
-                    )
-        if (dataset["splits"].get("method") == "file") != ("file" in dataset["splits"]):
-            yield f"{key}.splits.file", "goes with method: file, and only with it: write both, or neither"
-        share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
-        if isinstance(share, str) and share != "given" and Fraction(share) >= 1:
-            yield f"{key}.splits.test_share", f"has to be less than 1, not {share}"
-        if isinstance(seeds, dict) and seeds["last"] < seeds["first"]:
-            yield f"{key}.splits.seeds.last", f"has to be at least {seeds['first']}, which is the first seed"
-        elif len(split_seeds(seeds)) > MOST_SPLITS:
-            yield (
-                f"{key}.splits.seeds",
-                f"has to be at most {MOST_SPLITS} seeds, not {len(split_seeds(seeds))}",
-            )
+        yield from ((f"{key}.{setting}", problem) for setting, problem in _against_splits(dataset, models))
         for place, published in enumerate(dataset["published"]):
             metric = next(name for name in published if name not in ("source", "seed"))
             if metric not in METRICS[dataset["task"]]:
@@ -209,6 +189,41 @@ def _problems_across_keys(config: dict) -> Iterator[tuple[str, str]]:
             for model in published[metric]:
                 if model not in models:
                     yield f"{key}.published[{place}].{metric}.{model}", _unknown(model, "model", models)
+
+
+def _against_splits(dataset: dict, models: dict) -> Iterator[tuple[str, str]]:
+    """Yields each setting of a dataset that does not go with its splits, and what is wrong with it."""
+    sizes, seeds = dataset["training_sizes"], dataset["splits"]["seeds"]
+    number = min(sizes["splits"], dataset["splits"]["block_size"], len(split_seeds(seeds)))
+    if sizes["shares"] and all(
+        models.get(one, {}).get("splits", number) < number for one in dataset["models"]
+    ):
+        yield (
+            "training_sizes.splits",
+            f"is {sizes['splits']}, and no model has so many splits: lower it",
+        )
+    for model in dataset["models"]:
+        again = models.get(model, {})
+        if again.get("trainings", 1) > 1:
+            number = len(split_seeds(dataset["splits"]["seeds"]))
+            needed = min(again["trainings_splits"], again.get("splits", number), number)
+            if needed > dataset["splits"]["block_size"]:
+                yield (
+                    "splits.block_size",
+                    f"has to be at least {needed}, the trainings_splits of the model {model!r}",
+                )
+    if (dataset["splits"].get("method") == "file") != ("file" in dataset["splits"]):
+        yield "splits.file", "goes with method: file, and only with it: write both, or neither"
+    share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
+    if isinstance(share, str) and share != "given" and Fraction(share) >= 1:
+        yield "splits.test_share", f"has to be less than 1, not {share}"
+    if isinstance(seeds, dict) and seeds["last"] < seeds["first"]:
+        yield "splits.seeds.last", f"has to be at least {seeds['first']}, which is the first seed"
+    elif len(split_seeds(seeds)) > MOST_SPLITS:
+        yield (
+            "splits.seeds",
+            f"has to be at most {MOST_SPLITS} seeds, not {len(split_seeds(seeds))}",
+        )
 
 
 def _against_task(dataset: dict) -> Iterator[tuple[str, str]]:

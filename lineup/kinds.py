@@ -23,6 +23,8 @@ FOLDER = Path(__file__).parent / "models"
 # Rules that draw linear models only, and those that draw datasets of one format only.
 OF_LINEAR = {"plot_weights", "plot_coefficients"}
 OF_FORMAT = {"plot_weights": "images", "plot_mistakes": "images", "plot_coefficients": "csv"}
+# The settings that every kind has.
+COMMON = {"splits": {"$ref": "#/$defs/first_splits", "default_words": "all of the dataset"}}
 # What a node of the schema has if its key need not be there.
 DEFAULTS = {"default", "default_words"}
 
@@ -78,7 +80,7 @@ def add_to(schema: dict) -> dict:
                 "kind",
                 *(key for key, node in kind["settings"].items() if not DEFAULTS & node.keys()),
             ],
-            "properties": {"kind": of_kind} | kind["settings"],
+            "properties": {"kind": of_kind} | kind["settings"] | COMMON,
         }
     words = [f"`{name}` is {kind['words']}" for name, kind in kinds().items()]
     model["properties"]["kind"]["description"] += f" {', '.join(words)}."

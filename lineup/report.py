@@ -72,7 +72,7 @@ def published_figures(published: list[dict], scores: str) -> list[dict]:
         for block in published
         for metric in LABELS
         for model, value in block.get(metric, {}).items()
-        if (model, block["seed"]) in places
+        if (model, block["seed"]) in places and not columns["failure"][places[model, block["seed"]]]
     ]
 
 
@@ -158,7 +158,7 @@ def section(
         return f"{value:{sign}.{apart if sign else digits[first]}f}"
 
     what = "training" if settings["splits"]["test_share"] == "given" else "split"
-    said = answer(lines, of_first, written, first, metrics[first], what)
+    said = answer(lines, of_first, written, metrics[first], what)
     return {
         "name": name,
         "settings": settings,

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from pathlib import Path
 
 from lineup.files import replacing
 from lineup.ledger.recorder import job
@@ -17,26 +18,20 @@ def timings(models: list[str], records: list[str], output: str, logger: logging.
 
     Args:
         models: Names of the models.
-        records: The records of their jobs in the manifest: for each model those of the B blocks.
-        output: CSV file to write: ``model``; ``jobs``, their number B; ``wall_seconds`` and
+        records: The records of their jobs in the manifest, one for each block of a model: ``{dataset}.{model}.{block}.json``.
+        output: CSV file to write: ``model``; ``jobs``, their number; ``wall_seconds`` and
             ``cpu_seconds``, the sums over them; ``peak_memory_mib`` (2^20 bytes), the largest of one process.
         logger: Where to report.
-
-    Raises:
-        ValueError: If there are not as many records for each model.
     """
-    blocks, rest = divmod(len(records), len(models))
-    if rest:
-        raise ValueError(f"{len(records)} records of {len(models)} models: one is missing, or too many.")
     with replacing(output) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["model", "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mib"])
-        for k, model in enumerate(models):
-            costs = [cost_of(path) for path in records[k * blocks : (k + 1) * blocks]]
+        for model in models:
+            costs = [cost_of(path) for path in records if Path(path).name.split(".")[1] == model]
             wall, cpu = (
                 round(sum(cost[key] for cost in costs), 3) for key in ("wall_seconds", "cpu_seconds")
             )
-            writer.writerow([model, blocks, wall, cpu, max(cost["peak_memory_mib"] for cost in costs)])
+            writer.writerow([model, len(costs), wall, cpu, max(cost["peak_memory_mib"] for cost in costs)])
     logger.info("Costs of %d models collected.", len(models))
 
 

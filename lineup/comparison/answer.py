@@ -7,7 +7,6 @@ def answer(
     board: Sequence[Mapping],
     pairs: Sequence[Mapping],
     number: Callable[..., str],
-    metric: str,
     name: str,
     what: str,
 ) -> list[str]:
@@ -17,7 +16,6 @@ def answer(
         board: The lines of the leaderboard, the best model first, each with its ``label``.
         pairs: The records of ``differences`` for the metric that ranks.
         number: Writes a difference of the metric.
-        metric: That metric.
         name: Its name in words.
         what: What there are several of, ``split`` or ``training``.
 
@@ -25,9 +23,11 @@ def answer(
         Sentences.
     """
     best, labels = board[0]["model"], {line["model"]: line["label"] for line in board}
-    splits = int(board[0]["splits"])
+    splits = int(board[0]["shared_splits"])
     over = f"on average over {splits:,} {what}s" if splits > 1 else f"on the one {what}"
-    found = [f"{labels[best]} has the best {name}, {number(board[0][metric], sign='')} {over}."]
+    if any(line["splits"] > splits for line in board):
+        over = over.replace("over ", "over the ") + " that all models have"
+    found = [f"{labels[best]} has the best {name}, {number(board[0]['mean_on_shared'], sign='')} {over}."]
     by_verdict: dict[str, list[str]] = {}
     for line in board[1:]:
         pair = beside(pairs, best, line["model"])

@@ -1,14 +1,14 @@
 """The differences of each pair of models on the same splits: how sure they are, and what follows from them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 from scipy.special import stdtr
 
+from lineup.comparison.evidence import Evidence
 from lineup.comparison.intervals import CONFIDENCE, Interval, OverRows, RowsAndTrainings, corrected
-from lineup.comparison.jackknife import Tested, row_jackknife
+from lineup.comparison.jackknife import row_jackknife
 from lineup.comparison.metrics import signed
 from lineup.metrics import HIGHER_IS_BETTER
 
@@ -16,40 +16,8 @@ DRAWS = 20_000
 MOST_TIMES = 4.0
 # Models whose scores differ by less than this share of how they vary are one.
 NOTHING = 1e-13
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The scores of all models on the same S splits, by one metric.
-
-    Attributes:
-        metric: The metric.
-        scores: By model, its scores, shape (S,).
-        losses: By model, what each of the N test rows adds to them, split after split, shape (N,).
-        tested: The rows that these are of.
-        train_rows: The mean number of training rows.
-        test_rows: That of test rows.
-        are_random: Whether the splits are drawn at random, row by row.
-        are_given: Whether each split tests on the same rows, so that a split is a training.
-        are_alone: Whether rows say nothing of each other, as those of a group or of neighbouring times do.
-        region: How small a difference makes no difference in practice, in units of the metric.
-    """
-
-    metric: str
-    scores: Mapping[str, np.ndarray]
-    losses: Mapping[str, np.ndarray]
-    tested: Tested
-    train_rows: float
-    test_rows: float
-    are_random: bool
-    are_given: bool
-    are_alone: bool
-    region: float
-
-    @property
-    def splits(self) -> int:
-        """The number of splits S."""
-        return self.tested.splits
+# ASSUME: so many splits that all models have tell how their scores go together.
+FEWEST_TOGETHER = 30
 
 
 def region_of(share: float, metric: str, null: float) -> float:
@@ -61,15 +29,16 @@ def differences(evidence: Evidence, reference: str) -> list[dict]:
     """Compares each pair of models, best first, the reference second: a record each, see docs/outputs.md, None for what is unknown."""
     names = sorted(evidence.scores, key=lambda name: name == reference)
     pairs = list(combinations(names, 2))
-    intervals = {pair: interval_of(evidence, *pair) for pair in pairs}
+    shared = {pair: evidence.of(pair) for pair in pairs}
+    intervals = {pair: interval_of(shared[pair], *pair) for pair in pairs}
     level = level_together(evidence, [one for one in intervals.values() if one])
-    return [record_of(evidence, pair, intervals[pair], level) for pair in pairs]
+    return [record_of(shared[pair], pair, intervals[pair], level) for pair in pairs]
 
 
 def interval_of(evidence: Evidence, model: str, other: str) -> Interval | None:
     """Gives the interval of a difference; None where nothing can be told, as with a metric that is no number."""
     losses = evidence.losses[model] - evidence.losses[other]
-    if not np.isfinite(losses).all():
+    if not evidence.splits or not np.isfinite(losses).all():
         return None
     difference = evidence.scores[model] - evidence.scores[other]
     if evidence.are_given:
@@ -90,17 +59,20 @@ def level_together(evidence: Evidence, intervals: list[Interval]) -> float:
     """Computes the confidence level of single intervals at which all of them hold together in ``CONFIDENCE`` of cases.
 
     It is that of the largest of the absolute t statistics of all pairs, which are correlated as the scores of the models
-    are over the splits (Hothorn, Bretz and Westfall, Biometrical Journal 50, 2008). Of given rows it is Bonferroni's.
+    are over the splits (Hothorn, Bretz and Westfall, Biometrical Journal 50, 2008). Of given rows, and where too few splits
+    are those of all models, it is Bonferroni's.
     """
-    if len(intervals) < 2 or evidence.are_given:
+    whole = evidence.of(evidence.scores)
+    is_apart = whole is not evidence and whole.splits < FEWEST_TOGETHER
+    if len(intervals) < 2 or evidence.are_given or is_apart:
         return 1 - (1 - CONFIDENCE) / max(len(intervals), 1)
-    rows = evidence.splits == 1
+    evidence, rows = whole, whole.splits == 1
     scores = np.stack([*(evidence.losses if rows else evidence.scores).values()], axis=1)
     scores = scores[:, np.isfinite(scores).all(axis=0)]
     # The root of the covariance, with the digits that the difference of two models that are nearly equal needs.
     root = np.linalg.qr(scores - scores.mean(axis=0), mode="r") / np.sqrt(len(scores) - 1)
     root *= np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]
-    chance, dof = np.random.default_rng(0), intervals[0].dof
+    chance, dof = np.random.default_rng(0), min(one.dof for one in intervals)
     drawn = chance.normal(size=(DRAWS, len(root)))
     scale = np.sqrt(chance.chisquare(dof, DRAWS) / dof)
     largest, size = np.zeros(DRAWS), np.abs(root).max()
@@ -121,7 +93,7 @@ def record_of(evidence: Evidence, pair: tuple[str, str], interval: Interval | No
         "other": pair[1],
         "metric": metric,
         "splits": len(difference),
-        "difference": float(difference.mean()),
+        "difference": float(difference.mean()) if len(difference) else None,
         "difference_sd": float(difference.std(ddof=1)) if several else None,
     }
     if interval is None:

@@ -2,20 +2,22 @@
 
 import csv
 import logging
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from lineup.comparison.differences import Evidence, differences, region_of
+from lineup.comparison.differences import differences, region_of
+from lineup.comparison.evidence import Evidence, Present, evidence_of, present_of
 from lineup.comparison.intervals import CONFIDENCE, RowsAndTrainings, wilson_interval
-from lineup.comparison.jackknife import Tested
 from lineup.comparison.metrics import signed
 from lineup.comparison.null_model import null_predictions
 from lineup.comparison.scores import (
-    contributions_of,
+    doubts_of_failures,
     doubts_of_fits,
     doubts_of_record,
+    failures_of,
     read_predicted,
     score_columns,
 )
@@ -29,19 +31,23 @@ QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
 
 def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) -> list[dict]:
-    """Summarizes the scores of each model, the best first by the mean of the first metric.
+    """Summarizes the scores of each model, the best first by the mean of the first metric over the splits that all have.
 
     Args:
-        scores: By model, the scores over the same S splits in the same order.
+        scores: By model, the scores over its splits, in one order.
         metrics: Names of the metrics.
 
     Returns:
-        One record a model: its name, the number of splits, and of each metric the mean, the standard
-        deviation (S - 1) and quantiles, these None for a single split; then the mean of its ranks over the splits by the
-        first metric, 1 for the best; models with the same value share their mean rank.
+        One record a model: its name, the number of its splits S, and of each metric the mean over them, the standard
+        deviation (S - 1) and quantiles, these None for a single split; then the number of splits that all models have, and over
+        these the mean of the first metric and of its ranks, 1 for the best; models with the same value share their mean rank.
+
+    Raises:
+        InputError: If there is no split that all models have.
     """
     first = metrics[0]
-    by_model = np.array([signed(columns[first], first) for columns in scores.values()])
+    shared = on_shared_splits(scores)
+    by_model = np.array([signed(columns[first], first) for columns in shared.values()])
     better = (by_model[:, None] < by_model).sum(axis=0)
     ties = (by_model[:, None] == by_model).sum(axis=0)  # with itself, too
     ranks = dict(zip(scores, (better + (ties + 1) / 2).mean(axis=1), strict=True))
@@ -55,9 +61,28 @@ def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) ->
             record[f"{metric}_sd"] = float(values.std(ddof=1)) if splits > 1 else None
             for name, share in QUANTILES.items():
                 record[f"{metric}_{name}"] = float(np.quantile(values, share)) if splits > 1 else None
+        record["shared_splits"] = len(shared[model]["seed"])
+        record["mean_on_shared"] = float(shared[model][first].mean())
         record["mean_rank"] = float(ranks[model])
         records.append(record)
-    return sorted(records, key=lambda record: signed(record[first], first))
+    return sorted(records, key=lambda record: signed(record["mean_on_shared"], first))
+
+
+def on_shared_splits(scores: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    """Picks the scores of models on the splits that all of them have; raises an InputError if there are none."""
+    seeds = [columns["seed"] for columns in scores.values()]
+    shared = reduce(np.intersect1d, seeds)
+    if not len(shared):
+        raise InputError(
+            "There is no split on which all models could be fitted, so they cannot be lined up: take the model out that fails "
+            "most often. The logs of the fits say why."
+        )
+    if all(len(one) == len(shared) for one in seeds):
+        return scores
+    return {
+        name: {key: values[np.isin(columns["seed"], shared)] for key, values in columns.items()}
+        for name, columns in scores.items()
+    }
 
 
 def seed_share(
@@ -86,7 +111,13 @@ def source_of(paths: list[str]) -> str:
     return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else str(first)
 
 
-def add_doubts(ranked: list[dict], files: dict[str, list[str]], metric: str, logger: logging.Logger) -> None:
+def add_doubts(
+    ranked: list[dict],
+    files: dict[str, list[str]],
+    failures: dict[str, dict[int, str]],
+    metric: str,
+    logger: logging.Logger,
+) -> None:
     """Adds to each line of a leaderboard what may be wrong with its model, and warns of it."""
     null = next(record for record in ranked if record["model"] == NULL_MODEL)
     for record in ranked:
@@ -94,15 +125,15 @@ def add_doubts(ranked: list[dict], files: dict[str, list[str]], metric: str, log
         if record is not null:
             doubts = doubts_of_fits(files[record["model"]], record["splits"])
             doubts += doubts_of_record(record, null, metric)
+            doubts += doubts_of_failures(failures[record["model"]], record["splits"])
         record["doubts"] = "; ".join(doubts)
         for doubt in doubts:
             warn(logger, f"{record['model']}: {doubt}.")
 
 
 def by_model_name(models: list[str], paths: list[str]) -> dict[str, list[str]]:
-    """Gives each model its files, of which all have as many."""
-    blocks = len(paths) // len(models)
-    return {name: paths[k * blocks : (k + 1) * blocks] for k, name in enumerate(models)}
+    """Gives each model its files, which are in folders of its blocks, in one of its name."""
+    return {name: [path for path in paths if Path(path).parts[-3] == name] for name in models}
 
 
 def write_csv(records: list[dict], path: str) -> None:
@@ -113,57 +144,27 @@ def write_csv(records: list[dict], path: str) -> None:
         writer.writerows(records)
 
 
-def write_scores(by_model: dict[str, dict[str, np.ndarray]], metrics: list[str], path: str) -> None:
-    """Writes the scores of all models as one table: ``model``, ``seed`` and the metrics."""
-    names = [name for name, columns in by_model.items() for _ in columns["seed"]]
-    columns = {key: np.concatenate([one[key] for one in by_model.values()]) for key in ("seed", *metrics)}
-    write_table({"model": pa.array(names, pa.string())} | columns, path)
-
-
-def evidence(
-    metric: str,
-    design: Design,
-    drawn: Splits,
+def write_scores(
     by_model: dict[str, dict[str, np.ndarray]],
-    predicted: dict[str, np.ndarray],
-    method: str,
-    has_groups: bool,
-    equivalence: float,
-    threshold: float,
-) -> Evidence:
-    """Collects what is known of the models by one metric.
-
-    Args:
-        metric: The metric.
-        design: The prepared table.
-        drawn: The S splits.
-        by_model: The scores of each model, the best first, see ``leaderboard``.
-        predicted: The predictions of each for the N test rows, split after split.
-        method: How the splits were made; ``given`` where their rows came with the table.
-        has_groups: Whether rows belong to groups, of which none is on both sides.
-        equivalence: The region of practical equivalence, see ``region_of``.
-        threshold: See ``compare``.
-    """
-    rows = np.concatenate(list(drawn.test))
-    train_rows, test_rows = (float(side.mean()) for side in drawn.sizes())
-    return Evidence(
-        metric=metric,
-        scores={name: columns[metric] for name, columns in by_model.items()},
-        losses={
-            name: contributions_of(metric, design, drawn, predicted[name], threshold) for name in by_model
-        },
-        tested=Tested(rows, len(drawn), len(design.y)),
-        train_rows=train_rows,
-        test_rows=test_rows,
-        are_random=method == "random" and not has_groups,
-        are_given=method == "given",
-        are_alone=method != "time" and not has_groups,
-        region=region_of(equivalence, metric, float(by_model[NULL_MODEL][metric].mean())),
-    )
+    failures: dict[str, dict[int, str]],
+    metrics: list[str],
+    path: str,
+) -> None:
+    """Writes the scores of all models as one table: ``model``, ``seed``, the metrics, and why a model has none on a split."""
+    parts = []
+    for name, columns in by_model.items():
+        failed = failures.get(name, {})
+        nothing = np.full(len(failed), np.nan)
+        whole = {key: np.concatenate([columns[key], nothing]) for key in metrics}
+        seeds = np.concatenate([columns["seed"], np.array(list(failed), dtype=np.int64)])
+        why = [""] * len(columns["seed"]) + list(failed.values())
+        parts.append(pa.table({"model": [name] * len(seeds), "seed": seeds} | whole | {"failure": why}))
+    write_table(pa.concat_tables(parts), path)
 
 
 def accuracy_interval(one: Evidence, model: str) -> tuple[float, float]:
     """Gives the interval of an accuracy on given rows: Wilson's, and of several trainings no less than that of rows and trainings."""
+    one = one.of([model])
     low, high = wilson_interval(float(one.scores[model].mean()), int(one.test_rows))
     if one.splits == 1:
         return low, high
@@ -178,14 +179,18 @@ def score_at(
     drawn: Splits,
     by_model: dict[str, dict[str, np.ndarray]],
     predicted: dict[str, np.ndarray],
+    present: dict[str, Present],
 ) -> None:
-    """Scores the predicted classes of all models by another threshold than a half, in place; an InputError if there are not two."""
+    """Scores the predicted classes of all models by a threshold, in place; an InputError if it is not a half and there are not two."""
+    if threshold == 0.5:
+        return
     if len(design.classes) != 2:
         raise InputError(
             f"A threshold of {threshold} is for two classes, and the target {design.target!r} has {len(design.classes)}: leave it out."
         )
     for name, scored in by_model.items():
-        at = score_columns(design, drawn, predicted[name], threshold)
+        own = drawn[present[name].splits] if name in present else drawn
+        at = score_columns(design, own, predicted[name], threshold)
         scored |= {metric: at[metric] for metric in BY_CLASS}
 
 
@@ -241,27 +246,31 @@ def compare(
     predicted[NULL_MODEL] = null_predictions(design, drawn, null_model)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
     by_model[NULL_MODEL] = score_columns(design, drawn, predicted[NULL_MODEL])
-    if threshold != 0.5:
-        score_at(threshold, design, drawn, by_model, predicted)
-    write_scores(by_model, metrics, scores)
+    present = present_of(drawn, by_model)
+    score_at(threshold, design, drawn, by_model, predicted, present)
+    failures = {name: failures_of(paths) for name, paths in files.items()}
+    write_scores(by_model, failures, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
     again = dict(zip(trained_again, map(read_table, trainings), strict=True))
     for record in ranked:
-        record["seed_share"] = seed_share(by_model[record["model"]], again.get(record["model"]), metric)
+        name = record["model"]
+        record["failed"] = len(failures.get(name, {}))
+        record["seed_share"] = seed_share(by_model[name], again.get(name), metric)
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
-    has_groups = "group" in read_schema(table).get("roles", {})
+    made = {"method": method, "has_groups": "group" in read_schema(table).get("roles", {})}
     pairs = []
     for name in metrics:
-        one = evidence(name, design, drawn, in_rank, predicted, method, has_groups, equivalence, threshold)
+        region = region_of(equivalence, name, float(by_model[NULL_MODEL][name].mean()))
+        one = evidence_of(name, design, drawn, in_rank, predicted, present, region, threshold, **made)
         pairs += differences(one, reference)
         if one.are_given and name == "accuracy":
             for record in ranked:
                 record["accuracy_low"], record["accuracy_high"] = accuracy_interval(one, record["model"])
 
-    add_doubts(ranked, files, metric, logger)
+    add_doubts(ranked, files, failures, metric, logger)
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     write_csv(pairs, differences_csv)
     for one in ranked:
-        logger.info("%-24s %s %.5g", one["model"], LABELS[metric], one[metric])
+        logger.info("%-24s %s %.5g on %d splits", one["model"], LABELS[metric], one[metric], one["splits"])

@@ -12,6 +12,7 @@ from lineup.comparison.metrics import contributions, signed
 from lineup.comparison.metrics import scores as scores_of
 from lineup.data.design import Design
 from lineup.data.tables import SCHEMA_KEY, Splits, list_column, lists, read_parquet, write_table
+from lineup.metrics import METRICS
 
 # ASSUME: a grid is too narrow if an end of it is chosen in more than this share of the splits.
 AT_END = 0.1
@@ -50,8 +51,7 @@ class GridEnds:
 
 def doubts_of_fits(paths: Iterable[str], splits: int) -> list[str]:
     """Says what may be wrong with the fits of a model, by the scores of its blocks, of so many splits in all."""
-    found = [pq.read_schema(path).metadata for path in paths]
-    said = [json.loads(metadata[SCHEMA_KEY]) for metadata in found if metadata and SCHEMA_KEY in metadata]
+    said = [_said(path) for path in paths]
     ends = [sum(one.get(end, 0) for one in said) for end in ("largest", "smallest")]
     counts = {what: sum(one.get(what, 0) for one in said) for what in COUNTED}
     unweighted = any(not one.get("is_weighted", True) for one in said)
@@ -60,6 +60,27 @@ def doubts_of_fits(paths: Iterable[str], splits: int) -> list[str]:
     ]
     counted = [COUNTED[what].format(number, splits) for what, number in counts.items() if number]
     return (words if unweighted else []) + counted + GridEnds(*ends, splits).doubts()
+
+
+def failures_of(paths: Iterable[str]) -> dict[int, str]:
+    """Gives by its seed each split that a model could not be fitted on, and why, by the scores of its blocks."""
+    return {seed: reason for path in paths for seed, reason in _said(path).get("failures", [])}
+
+
+def doubts_of_failures(failures: dict[int, str], splits: int) -> list[str]:
+    """Says on how many splits a model could not be fitted, beside those that it was, and why the first was none."""
+    if not failures:
+        return []
+    seed, reason = next(iter(failures.items()))
+    return [
+        f"could not be fitted on {len(failures)} of {splits + len(failures)} splits, which its scores leave out: {reason} (split {seed})"
+    ]
+
+
+def _said(path: str) -> dict:
+    """Reads what a model tells of its fits beside its scores."""
+    metadata = pq.read_schema(path).metadata
+    return json.loads(metadata[SCHEMA_KEY]) if metadata and SCHEMA_KEY in metadata else {}
 
 
 def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
@@ -83,6 +104,7 @@ def write_evaluation(
     grid_ends: GridEnds | None = None,
     is_weighted: bool = True,
     counts: dict[str, int] | None = None,
+    failures: list[tuple[int, str]] | None = None,
 ) -> None:
     """Writes the predictions and the scores of one model over S splits.
 
@@ -98,8 +120,9 @@ def write_evaluation(
         grid_ends: How often a penalty was chosen from an end of its grid, for ``compare``.
         is_weighted: Whether the weights of the rows, if they have any, counted in the fits.
         counts: In how many splits something is so that ``compare`` tells, see ``COUNTED``.
+        failures: Other splits, on which the model could not be fitted, by their seeds, and why.
     """
-    tests = np.concatenate(list(splits.test))
+    tests = np.concatenate(list(splits.test)) if len(splits) else np.empty(0, dtype=np.int64)
     columns = {
         "seed": np.repeat(splits.seeds, splits.sizes()[1]),
         "row": tests,
@@ -118,6 +141,8 @@ def write_evaluation(
     said |= {what: number for what, number in (counts or {}).items() if number}
     if design.weights is not None and not is_weighted:
         said["is_weighted"] = False
+    if failures:
+        said["failures"] = failures
     if said:
         found = found.replace_schema_metadata({SCHEMA_KEY: json.dumps(said)})
     write_table(found, scores)
@@ -134,7 +159,9 @@ def score_columns(
     design: Design, splits: Splits, predicted: np.ndarray, threshold: float = 0.5
 ) -> dict[str, np.ndarray]:
     """Scores one model over S splits, see ``write_evaluation``: the column ``seed`` and one for each metric."""
-    found = [scores_of(design.task, *part, threshold) for part in _parts(design, splits, predicted)]
+    found = [dict.fromkeys(METRICS[design.task], np.empty(0))]  # where there are no splits
+    if len(splits):
+        found = [scores_of(design.task, *part, threshold) for part in _parts(design, splits, predicted)]
     return {"seed": splits.seeds} | {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 

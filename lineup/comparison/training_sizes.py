@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lineup.comparison.differences import Evidence, interval_of
+from lineup.comparison.differences import interval_of
+from lineup.comparison.evidence import Evidence
 from lineup.comparison.intervals import CONFIDENCE, Interval
 from lineup.comparison.jackknife import Tested
 from lineup.comparison.leaderboard import by_model_name, write_csv
 from lineup.comparison.scores import contributions_of, read_predicted
 from lineup.data.design import Design, read_design
-from lineup.data.tables import Splits, read_schema, read_splits
+from lineup.data.tables import Splits, read_schema, read_splits, read_table
+from lineup.errors import InputError, warn
 from lineup.metrics import HIGHER_IS_BETTER
 
 # How many times as many training rows the law is asked about.
@@ -202,6 +204,12 @@ def training_sizes(
     design, (whole, smaller) = read_design(table), [read_splits([path]) for path in splits]
     sizes, laws = [], []
     for model, paths in by_model_name(models, predictions).items():
+        if missing_from(paths, whole, smaller):
+            warn(
+                logger,
+                f"{model} could not be fitted on all splits of training_sizes, and stands in none of its tables.",
+            )
+            continue
         curve = curve_of(design, table, whole, smaller, paths, metric, method, threshold)
         sizes += [{"model": model} | one for one in sizes_of(curve)]
         law = law_of(curve)
@@ -210,8 +218,20 @@ def training_sizes(
             logger.info("%s: no power law fits its errors at these sizes.", model)
         else:
             logger.info("%s: %d rows would make %.5g of %.5g.", model, law["more_rows"], law["more_error"], law["error"])  # fmt: skip
+    if not laws:
+        raise InputError(
+            "No model could be fitted on all splits of training_sizes: take it out of the config, or lower its splits."
+        )
     write_csv(sizes, sizes_csv)
     write_csv(laws, laws_csv)
+
+
+def missing_from(paths: list[str], whole: Splits, smaller: Splits) -> bool:
+    """Tells whether a model has no predictions for some of the splits that the curves are made of, by their seeds."""
+    number = len(np.unique(smaller.seeds))
+    first, second = (read_table(path, ["seed"])["seed"] for path in paths)
+    is_in_all = np.isin(whole.seeds[:number], first).all()
+    return not is_in_all or len(second) != smaller.sizes()[1].sum()
 
 
 def curve_of(

@@ -65,13 +65,15 @@ class Splits:
         """Counts the splits."""
         return len(self.seeds)
 
-    def __getitem__(self, some: slice) -> "Splits":
-        """Takes some of the splits."""
+    def __getitem__(self, some: slice | np.ndarray) -> "Splits":
+        """Takes some of the splits: a run of them, or those that are true in an array (S,)."""
         return Splits.of(self.seeds[some], self.train[some], self.test[some])
 
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Counts the training and the test rows of each split, shape (S,) both."""
-        return tuple(np.array([len(rows) for rows in side]) for side in (self.train, self.test))
+        return tuple(
+            np.array([len(rows) for rows in side], dtype=np.int64) for side in (self.train, self.test)
+        )
 
     def parts(self) -> Iterator["Splits"]:
         """Cuts the splits into runs of equal size."""
@@ -93,8 +95,10 @@ class Splits:
 
 def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
     """Stacks arrays of one length, and puts those of several into an array of arrays."""
-    if len({len(one) for one in rows}) <= 1:
+    if len(rows) and len({len(one) for one in rows}) <= 1:
         return np.stack(list(rows)) if isinstance(rows, list) or rows.dtype == object else rows
+    if not len(rows):  # where a model could be fitted on none
+        return rows if isinstance(rows, np.ndarray) and rows.ndim == 2 else np.empty((0, 0), dtype=np.int64)
     stacked = np.empty(len(rows), dtype=object)
     stacked[:] = list(rows)
     return stacked

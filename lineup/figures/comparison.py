@@ -19,10 +19,12 @@ OUTLINE = 30
 # Significant digits of an error.
 SIGNIFICANT = 4
 
+Values = dict[int, float]  # of a model, by the seeds of the splits that it has
+
 
 def draw_distributions(
     axes: Axes,
-    values: dict[str, np.ndarray],
+    values: dict[str, Values],
     seed: int,
     bars: dict[str, tuple[float, float]],
     bar: str,
@@ -33,7 +35,7 @@ def draw_distributions(
 
     Args:
         axes: Where to draw.
-        values: By label, the values over the splits, the first split first.
+        values: By label, the values by the seeds of the splits that a model has.
         seed: Seed of the first split, which is marked.
         bars: By label, the ends of a bar to draw; may be empty.
         bar: What the bar is.
@@ -41,7 +43,9 @@ def draw_distributions(
         what: What the values are of, ``split`` or ``training``.
     """
     jitter = np.random.default_rng(0)
-    for place, (name, points) in enumerate(values.items()):
+    most = max(map(len, values.values()))
+    for place, (name, by_seed) in enumerate(values.items()):
+        points = np.array(list(by_seed.values()))
         color = GREY if name.startswith("null model (") else BLUE
         mean = points.mean()
         if len(points) >= OUTLINE:
@@ -56,8 +60,10 @@ def draw_distributions(
         if name in bars:
             axes.plot(bars[name], [place, place], color=color, linewidth=2.2, solid_capstyle="butt")
         axes.scatter([mean], [place], s=55, color=color, edgecolors="white", zorder=4)
-        if len(points) > 1:
-            axes.scatter(points[:1], [place], s=38, marker="D", color=ORANGE, edgecolors="white", zorder=3)
+        if len(points) > 1 and seed in by_seed:
+            axes.scatter(
+                [by_seed[seed]], [place], s=38, marker="D", color=ORANGE, edgecolors="white", zorder=3
+            )
         axes.annotate(
             f"{mean:.{digits}f}",
             (mean, place),
@@ -66,17 +72,18 @@ def draw_distributions(
             ha="center",
             fontsize=8,
         )
-    axes.set_yticks(range(len(values)), list(values))
+    names = [
+        name if len(of) == most else f"{name}\n{len(of):,} of {most:,} {what}s" for name, of in values.items()
+    ]
+    axes.set_yticks(range(len(values)), names)
     axes.set_ylim(-0.6, len(values) - 0.3)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.06)
-    splits = len(next(iter(values.values())))
-    if splits > 1:
+    if most > 1:
+        over = f"{most:,} {what}s" if names == list(values) else f"the {what}s of each"
         dot = {"linestyle": "none", "markeredgecolor": "white"}
         handles = [
-            Line2D(
-                [], [], marker="o", markersize=7, color=BLUE, label=f"mean over {splits:,} {what}s", **dot
-            ),
+            Line2D([], [], marker="o", markersize=7, color=BLUE, label=f"mean over {over}", **dot),
             Line2D([], [], marker="D", markersize=6, color=ORANGE, label=f"{what} seed {seed}", **dot),
         ]
         if bars:
@@ -84,12 +91,20 @@ def draw_distributions(
         axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def scores_by_model(scores: str, metric: str) -> tuple[dict[str, np.ndarray], int]:
-    """Reads a metric of each model over the splits, the worst mean first, and the seed of the first split."""
+def scores_by_model(scores: str, metric: str) -> tuple[dict[str, Values], int]:
+    """Reads a metric of each model by the seeds of the splits that it has, the worst mean first, and the seed of the first split."""
     columns = read_table(scores)
-    by_name = {name: columns[metric][columns["model"] == name] for name in dict.fromkeys(columns["model"])}
-    names = sorted(by_name, key=lambda name: -signed(by_name[name].mean(), metric))
-    return {name: by_name[name] for name in names}, columns["seed"][0]
+    by_name: dict[str, Values] = {name: {} for name in dict.fromkeys(columns["model"])}
+    lines = zip(columns["model"], columns["seed"], columns[metric], columns["failure"], strict=True)
+    for name, seed, value, failure in lines:
+        if not failure:
+            by_name[name][int(seed)] = value
+    all_seeds = list(max(by_name.values(), key=len))
+    shared = [seed for seed in all_seeds if all(seed in values for values in by_name.values())]
+    means = {name: np.mean([values[seed] for seed in shared]) for name, values in by_name.items()}
+    return {
+        name: by_name[name] for name in sorted(means, key=lambda name: -signed(means[name], metric))
+    }, all_seeds[0]
 
 
 def read_bars(path: str, low: str, high: str, null_model: str, **only: str) -> dict[str, tuple[float, float]]:
@@ -111,11 +126,11 @@ def read_bars(path: str, low: str, high: str, null_model: str, **only: str) -> d
     }
 
 
-def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str]:
+def without_far_null_model(values: dict[str, Values]) -> tuple[dict[str, Values], str]:
     """Leaves the null model out if it is so far away that the models could not be told apart beside it.
 
     Args:
-        values: By label, the values over the splits.
+        values: By label, the values by split.
 
     Returns:
         What to draw, and what to say of the null model if it is not drawn.
@@ -123,8 +138,8 @@ def without_far_null_model(values: dict[str, np.ndarray]) -> tuple[dict[str, np.
     null = next((name for name in values if name.startswith("null model (")), None)
     if null is None or len(values) < 3:
         return values, ""
-    models = np.concatenate([points for name, points in values.items() if name != null])
-    low, high, mean = models.min(), models.max(), values[null].mean()
+    models = [value for name, points in values.items() if name != null for value in points.values()]
+    low, high, mean = min(models), max(models), np.mean(list(values[null].values()))
     # ASSUME: three times the range of the models is far.
     if max(low - mean, mean - high) <= 3 * (high - low):
         return values, ""
@@ -164,7 +179,7 @@ def plot_scores(
     named, note = without_far_null_model(
         {model_label(model, null_model): points for model, points in values.items()}
     )
-    splits = len(next(iter(named.values())))
+    splits = max(map(len, named.values()))
     means = means_of(values)
     bars, bar = read_bars(leaderboard, f"{metric}_low", f"{metric}_high", null_model), "95 % interval"
     if not bars and splits >= OUTLINE:
@@ -219,7 +234,11 @@ def plot_differences(
     values, seed = scores_by_model(scores, metric)
     named, note = without_far_null_model(
         {
-            model_label(model, null_model): points - values[reference]
+            model_label(model, null_model): {
+                seed: value - values[reference][seed]
+                for seed, value in points.items()
+                if seed in values[reference]
+            }
             for model, points in values.items()
             if model != reference
         }
@@ -239,9 +258,9 @@ def plot_differences(
     save_figure(figure, svg, png)
 
 
-def means_of(values: dict[str, np.ndarray]) -> list[float]:
+def means_of(values: dict[str, Values]) -> list[float]:
     """Gives the mean of each model; numbers beside each other have digits by these."""
-    return [float(points.mean()) for points in values.values()]
+    return [float(np.mean(list(points.values()))) for points in values.values()]
 
 
 def model_label(name: str, null_model: str) -> str:

@@ -30,6 +30,7 @@ from lineup.comparison.scores import GridEnds, doubts_of_record, score_columns, 
 from lineup.data.design import Design, read_design
 from lineup.data.splits import given_splits
 from lineup.data.tables import SCHEMA_KEY, Splits, read_splits, read_table, write_splits, write_table
+from lineup.errors import InputError
 from lineup.metrics import METRICS as METRICS_OF
 
 # pandas and numpy sum in different orders: the last digits differ.
@@ -72,7 +73,8 @@ def null_scores(design, splits, null_model):
 def compared(tmp_path, prepare, logger):
     """Gives a function that compares made-up scores on the splits of a made-up table, in one block or several."""
 
-    def run(seeds, null_model="median", name="compared", block_size=1000, reference="tree"):
+    def run(seeds, null_model="median", name="compared", block_size=1000, reference="tree", missing=None):
+        """``missing`` gives by model the seeds of splits that it could not be fitted on."""
         generator = np.random.default_rng(2)
         folder = tmp_path / name
         folder.mkdir()
@@ -86,8 +88,12 @@ def compared(tmp_path, prepare, logger):
             for place, (model, made) in enumerate(files.items()):
                 made.append([str(folder / model / f"block_{number}" / f"{what}.parquet") for what in FILES])
                 off = [np.random.default_rng([seed, place]).normal(0, 60 + 5 * place, 10) for seed in block]
-                predicted = np.concatenate(list(design.y[read.test])) + np.concatenate(off)
-                write_evaluation(design, read, predicted, *made[-1])
+                lost = (missing or {}).get(model, ())
+                has = ~np.isin(read.seeds, lost)
+                failures = [(int(seed), f"too {model}") for seed in read.seeds[~has]]
+                own = read[has]
+                predicted = (design.y[own.test] + np.reshape(off, (-1, 10))[has]).ravel()
+                write_evaluation(design, own, predicted, *made[-1], failures=failures)
         paths = {
             "scores": str(folder / "scores.parquet"),
             "leaderboard_csv": str(folder / "leaderboard.csv"),
@@ -215,7 +221,7 @@ def test_the_differences_are_those_of_pandas(compared):
 def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, logger):
     table, splits = prepare(tmp_path, {"a": np.arange(20.0), "y": np.arange(20.0) ** 2}, (1, 2))
     design, drawn = read_design(table), read_splits([splits])
-    files = [str(tmp_path / name) for name in FILES]
+    files = [str(tmp_path / "only" / "block_1" / name) for name in FILES]
     write_evaluation(design, drawn, np.concatenate(list(design.y[drawn.test])) + 0.5, *files)
     paths = [str(tmp_path / name) for name in ("all.parquet", "leaderboard.csv", "differences.csv")]
     settings = ["mae", "only", "mean", "random", 0.01, []]
@@ -274,7 +280,7 @@ def test_the_null_model_of_the_book_split(hitters, book_split):
 def test_the_tables_that_are_written(compared):
     made = compared([3, 1, 2])
     columns = pq.read_table(made["scores"]).to_pandas()
-    assert list(columns) == ["model", "seed", *METRICS]
+    assert list(columns) == ["model", "seed", *METRICS, "failure"]
     assert columns["model"].tolist() == [name for name in (*NAMES, "null_model") for _ in range(3)]
     assert columns["seed"].tolist() == [3, 1, 2] * 4
     for name, path in zip(NAMES, made["model_scores"], strict=True):
@@ -284,7 +290,8 @@ def test_the_tables_that_are_written(compared):
     records = pd.read_csv(made["leaderboard_csv"])
     assert list(records) == [
         "model", "splits", "mae", "mae_sd", "mae_q05", "mae_q50", "mae_q95", "rmse", "rmse_sd", "rmse_q05",
-        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "mean_rank", "seed_share", "doubts", "source",
+        "rmse_q50", "rmse_q95", "r2", "r2_sd", "r2_q05", "r2_q50", "r2_q95", "shared_splits", "mean_on_shared",
+        "mean_rank", "failed", "seed_share", "doubts", "source",
     ]  # fmt: skip
     assert records["mae"].is_monotonic_increasing
     expected = columns.groupby("model")["mae"].mean()
@@ -297,6 +304,61 @@ def test_the_tables_that_are_written(compared):
         "corrected_low", "corrected_high", "p_better", "p_equivalent", "p_worse", "effect_size", "region", "verdict",
         "rows_for_sign", "rows_needed", "covers", "splits_needed", "splits_better",
     ]  # fmt: skip
+
+
+def test_models_are_compared_on_the_splits_that_both_have(compared, capsys):
+    """A pair has what it would have in a comparison of these splits alone; nothing is averaged over what is missing."""
+    seeds, lost = list(range(60)), {"tree": [0, 17], "ridge": list(range(40, 60))}
+    made = compared(seeds, name="some", missing=lost, block_size=25)
+    pairs = {
+        frozenset((one["model"], one["other"])): one
+        for one in read_csv(made["differences_csv"])
+        if one["metric"] == "mae"
+    }
+    for pair in combinations((*NAMES, "null_model"), 2):
+        left = [seed for seed in seeds if not any(seed in lost.get(name, ()) for name in pair)]
+        alone = compared(left, name="-".join(pair))
+        expected = {
+            frozenset((one["model"], one["other"])): one
+            for one in read_csv(alone["differences_csv"])
+            if one["metric"] == "mae"
+        }[frozenset(pair)]
+        found = pairs[frozenset(pair)]
+        flip = 1 if found["model"] == expected["model"] else -1
+        assert found["splits"] == expected["splits"] == str(len(left))
+        assert float(found["difference"]) == pytest.approx(flip * float(expected["difference"]), rel=ROUNDING)
+        wide, wanted = (float(one["high"]) - float(one["low"]) for one in (found, expected))
+        assert wide == pytest.approx(wanted, rel=1e-9)
+        # Other pairs are fewer splits' together, but each has its own interval inside them.
+        assert float(found["together_high"]) >= float(found["high"])
+    board = {record["model"]: record for record in read_csv(made["leaderboard_csv"])}
+    assert {name: (one["splits"], one["failed"]) for name, one in board.items()} == {
+        "tree": ("58", "2"), "ridge": ("40", "20"), "stump": ("60", "0"), "null_model": ("60", "0"),
+    }  # fmt: skip
+    scores = pd.read_parquet(made["scores"])
+    shared = [seed for seed in seeds if seed not in (*lost["tree"], *lost["ridge"])]
+    means = scores[scores.seed.isin(shared)].groupby("model")["mae"].mean()
+    assert list(board) == list(means.sort_values().index)
+    for name, record in board.items():
+        assert record["shared_splits"] == "38"
+        assert float(record["mean_on_shared"]) == pytest.approx(means[name], rel=ROUNDING)
+        own = scores[(scores.model == name) & (scores.failure == "")]["mae"]
+        assert float(record["mae"]) == pytest.approx(own.mean(), rel=ROUNDING)
+    failed = scores[scores.failure != ""]
+    assert set(zip(failed.model, failed.seed, failed.failure, strict=True)) == {
+        (name, seed, f"too {name}") for name, gone in lost.items() for seed in gone
+    }
+    assert failed[METRICS].isna().all(axis=None)
+    said = capsys.readouterr().err
+    assert (
+        "tree: could not be fitted on 2 of 60 splits, which its scores leave out: too tree (split 0)." in said
+    )
+    assert "20 of 60 splits" in board["ridge"]["doubts"] and not board["stump"]["doubts"]
+
+
+def test_models_without_a_common_split_are_not_lined_up(compared):
+    with pytest.raises(InputError, match="no split on which all models could be fitted"):
+        compared([1, 2, 3, 4], missing={"tree": [1, 2], "ridge": [3, 4]})
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 4])
@@ -384,7 +446,9 @@ def compared_classes(tmp_path, logger):
                 right = generator.random(40) < {"good": 0.8, "bad": 0.4}[name]
                 best = np.where(right, y[50:], (y[50:] + 1) % 3)
                 probabilities[0, np.arange(40), best] += 1
-                paths.append([str(tmp_path / f"{kind}_{name}_{seed}") for kind in ("predictions", "scores")])
+                paths.append(
+                    [str(tmp_path / name / f"block_{seed}" / kind) for kind in ("predictions", "scores")]
+                )
                 write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
@@ -429,7 +493,7 @@ def test_classes_on_given_rows_are_compared_row_by_row(compared_classes, seeds):
         expected = ends_of(RowsAndTrainings.of(*(hits[name].astype(float) for name in ("good", "bad")), True))
     assert [float(record[end]) for end in ("low", "high")] == pytest.approx(expected, rel=1e-9)
     columns = read_table(scores)
-    assert list(columns) == ["model", "seed", *METRICS_OF["classification"]]
+    assert list(columns) == ["model", "seed", *METRICS_OF["classification"], "failure"]
     assert columns["seed"].tolist() == seeds * 3
 
 

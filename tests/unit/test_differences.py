@@ -8,7 +8,6 @@ import scipy.stats
 
 from lineup.comparison.answer import answer, beside
 from lineup.comparison.differences import (
-    Evidence,
     differences,
     level_together,
     probabilities,
@@ -17,6 +16,7 @@ from lineup.comparison.differences import (
     times_as_many,
     verdict,
 )
+from lineup.comparison.evidence import Evidence
 from lineup.comparison.intervals import corrected
 from lineup.comparison.jackknife import Tested
 
@@ -168,8 +168,11 @@ def test_few_splits_fall_back_on_the_corrected_interval():
 
 
 def said(board, records):
-    lines = [{"model": name, "label": name.upper(), "mae": 1.0, "splits": 200} for name in board]
-    return answer(lines, records, lambda value, sign="+": f"{value:{sign}.1f}", "mae", "MAE", "split")
+    lines = [
+        {"model": name, "label": name.upper(), "mean_on_shared": 1.0, "splits": 200, "shared_splits": 200}
+        for name in board
+    ]
+    return answer(lines, records, lambda value, sign="+": f"{value:{sign}.1f}", "MAE", "split")
 
 
 def test_the_answer_in_words():

@@ -154,6 +154,7 @@ class Results:
                 "model": [name for name in models for _ in range(count)],
                 "seed": np.tile(self.seeds, len(models)),
                 "mae": np.concatenate(list(models.values())),
+                "failure": [""] * (count * len(models)),
             },
             scores,
         )

@@ -186,8 +186,8 @@ def files(tmp_path_factory, prepare, logger):
     y = x @ [3, -1] + random.normal(size=24)
     table, splits = prepare(folder, {"a": x[:, 0], "b": x[:, 1], "y": y}, seeds=(1, 2))
 
-    def outputs(model, *names):
-        return {Path(name).stem: str(folder / model / name) for name in names}
+    def outputs(model, *names, block="block_1"):
+        return {Path(name).stem: str(folder / model / block / name) for name in names}
 
     both = ("predictions.parquet", "scores.parquet")
     linear = outputs("linear", *both, "coefficients.parquet")
@@ -230,15 +230,20 @@ def files(tmp_path_factory, prepare, logger):
         logger=logger,
     )
     sizes = [str(folder / name) for name in ("training_sizes.csv", "power_laws.csv")]
-    cut, fewer = str(folder / "fewer.parquet"), outputs("fewer", *both, "coefficients.parquet")
+    cut, fewer = (
+        str(folder / "fewer.parquet"),
+        outputs("linear", *both, "coefficients.parquet", block="fewer"),
+    )
     write_splits(smaller(read_splits([splits]), [0.4, 0.5, 0.6, 0.8], table, "random"), cut)
     fit_linear(table, cut, **fewer, logger=logger)
     predictions = [linear["predictions"], fewer["predictions"]]
     training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "mae", "random", logger)
     ranks = str(folder / "ranks.csv")
     rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "mae"), ranks, logger)
-    (folder / "record.json").write_text(json.dumps(RECORD_OF_NOTHING), encoding="utf-8")
-    timings(models, [str(folder / "record.json")] * 3, str(folder / "timings.csv"), logger)
+    records = [folder / f"any.{model}.1.json" for model in models]
+    for record in records:
+        record.write_text(json.dumps(RECORD_OF_NOTHING), encoding="utf-8")
+    timings(models, list(map(str, records)), str(folder / "timings.csv"), logger)
     return {
         "results/": [ranks],
         "results/{dataset}/": [*summaries.values(), *sizes, str(folder / "timings.csv")],

@@ -83,8 +83,7 @@ def growing(amount, per_megabyte=0, of_splits=False):
 
     def amount_of(wildcards, input, attempt):
         size = sum(os.path.getsize(file) for file in input if os.path.exists(file)) / 1e6
-        splits = config["datasets"][wildcards.dataset]["splits"] if of_splits else None
-        times = min(splits["block_size"], len(split_seeds(splits["seeds"]))) if of_splits else 1
+        times = len(seeds_of(wildcards)) if of_splits else 1
         return int((amount + per_megabyte * size * times) * attempt)
 
     return amount_of
@@ -101,10 +100,19 @@ def file_of(wildcards, output):
     return None if others else last.get("file")
 
 
-def blocks(dataset):
-    """Lists the blocks of splits of a dataset: block k has the k-th lot of `block_size` seeds."""
+def blocks(dataset, model=None):
+    """Lists the blocks of splits of a dataset, or of a model on it, as text: block k has the k-th lot of `block_size` seeds.
+
+    The last one of a model with fewer splits may have only the first of its lot: `3_first_40` those of block 3.
+    """
     splits = config["datasets"][dataset]["splits"]
-    return range(1, -(-len(split_seeds(splits["seeds"])) // splits["block_size"]) + 1)
+    size, number = splits["block_size"], len(split_seeds(splits["seeds"]))
+    wanted = min(config["models"][model].get("splits", number), number) if model else number
+    whole, rest = divmod(wanted, size)
+    is_last = wanted == number or not rest
+    return [*map(str, range(1, whole + 1 + (rest > 0 and is_last)))] + (
+        [] if is_last else [f"{whole + 1}_first_{rest}"]
+    )
 
 
 # The block of splits with fewer training rows.
@@ -116,9 +124,20 @@ def has_training_sizes(dataset):
     return bool(config["datasets"][dataset]["training_sizes"]["shares"])
 
 
-def fitted_blocks(dataset):
-    """Lists the blocks of splits that models are fitted on, as text: also that with fewer training rows."""
-    return [*map(str, blocks(dataset)), *([SIZES] if has_training_sizes(dataset) else [])]
+def fitted_blocks(dataset, model=None):
+    """Lists the blocks of splits that a model is fitted on, or all that any is: also that with fewer training rows."""
+    models = [model] if model else [None, *config["datasets"][dataset]["models"]]
+    found = dict.fromkeys(block for one in models for block in blocks(dataset, one))
+    has_sizes = model in models_with_sizes(dataset) if model else has_training_sizes(dataset)
+    return [*found, *([SIZES] if has_sizes else [])]
+
+
+def models_with_sizes(dataset):
+    """Lists the models of a dataset that are fitted with fewer training rows, too: those that have all splits of these."""
+    sizes, splits = config["datasets"][dataset]["training_sizes"], config["datasets"][dataset]["splits"]
+    number = min(sizes["splits"], splits["block_size"], len(split_seeds(splits["seeds"])))
+    models = config["datasets"][dataset]["models"] if sizes["shares"] else []
+    return [model for model in models if config["models"][model].get("splits", number) >= number]
 
 
 # Ranks of models say something from so many datasets on.
@@ -135,7 +154,7 @@ def ranked():
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
-    if block and block not in fitted_blocks(dataset):
+    if block and block not in fitted_blocks(dataset, model):
         return False
     if not model:
         return True
@@ -153,23 +172,29 @@ def file_of_splits(*keys):
     return lambda wildcards: {key: config["datasets"][wildcards.dataset]["splits"][key] for key in keys}
 
 
+def seeds_of(wildcards):
+    """Lists the seeds of a block of splits: of the one with fewer training rows they are those of the first splits."""
+    dataset, block = config["datasets"][wildcards.dataset], wildcards.get("block", "1")
+    if block not in fitted_blocks(wildcards.dataset):
+        last = fitted_blocks(wildcards.dataset)[-1]
+        raise WorkflowError(
+            f"The splits of {wildcards.dataset} have no block {block}: the last is block {last}."
+        )
+    splits, sizes = dataset["splits"], dataset["training_sizes"]
+    lot, _, some = block.partition("_first_") if block != SIZES else ("1", "", sizes["splits"])
+    first = (int(lot) - 1) * splits["block_size"]
+    number = min(int(some or splits["block_size"]), splits["block_size"])
+    return split_seeds(splits["seeds"])[first : first + number]
+
+
 def split_settings(wildcards):
     """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
     dataset = config["datasets"][wildcards.dataset]
-    splits, sizes = dataset["splits"], dataset["training_sizes"]
-    if wildcards.block not in fitted_blocks(wildcards.dataset):
-        last = fitted_blocks(wildcards.dataset)[-1]
-        raise WorkflowError(
-            f"The splits of {wildcards.dataset} have no block {wildcards.block}: the last is block {last}."
-        )
-    is_whole = wildcards.block != SIZES
-    first = (int(wildcards.block) - 1) * splits["block_size"] if is_whole else 0
-    number = splits["block_size"] if is_whole else min(sizes["splits"], splits["block_size"])
-    seeds = split_seeds(splits["seeds"])[first : first + number]
+    splits, sizes, seeds = dataset["splits"], dataset["training_sizes"], seeds_of(wildcards)
     method = splits.get("method", "random")
     is_stratified = splits.get("stratify", False) and method in ("random", "k_fold")
     settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
-    if not is_whole:
+    if wildcards.block == SIZES:
         settings["training_shares"] = sizes["shares"]
     if is_stratified:
         settings["stratify"] = True
@@ -200,8 +225,8 @@ def method_of(wildcards):
 def size_settings(wildcards):
     """Picks the settings of the comparison of training sizes of a job's dataset."""
     unit = config["datasets"][wildcards.dataset].get("target_unit", "")
-    settings = dataset_settings("models", "metric")(wildcards) | method_of(wildcards) | {"target_unit": unit}
-    return settings | threshold_of(wildcards)
+    settings = {"models": models_with_sizes(wildcards.dataset), "target_unit": unit}
+    return dataset_settings("metric")(wildcards) | settings | method_of(wildcards) | threshold_of(wildcards)
 
 
 def trained_again(wildcards):
@@ -224,9 +249,11 @@ def variance_settings(wildcards):
 
 
 def model_settings(*left_out):
-    """Picks the settings of a job's model, less some."""
+    """Picks the settings of a job's model that its fits depend on, less some."""
     return lambda wildcards: {
-        key: value for key, value in sorted(config["models"][wildcards.model].items()) if key not in left_out
+        key: value
+        for key, value in sorted(config["models"][wildcards.model].items())
+        if key not in {"splits", *left_out}
     }
 
 
@@ -318,25 +345,30 @@ def outputs_of(rule, **wildcards):
 
 
 def of_blocks(pattern):
-    """Gives the input function that lists a file for each block of splits of a job's dataset and model."""
-    return lambda wildcards: [
-        port.filled(pattern, dict(wildcards) | {"block": block}) for block in blocks(wildcards.dataset)
-    ]
+    """Gives the input function that lists a file for each block of splits of a job's dataset, or of its model there."""
+
+    def files_of(wildcards):
+        known = dict(wildcards)
+        return [
+            port.filled(pattern, known | {"block": block})
+            for block in blocks(known["dataset"], known.get("model"))
+        ]
+
+    return files_of
 
 
 def of_first_block(pattern):
     """Gives the input function that names the file of the first block of splits."""
-    return lambda wildcards: port.filled(pattern, dict(wildcards) | {"block": 1})
+    return lambda wildcards: of_blocks(pattern)(wildcards)[0]
 
 
 def of_models(pattern):
-    """Gives the input function that lists a file for each model of a dataset, and for each block of splits."""
-    return lambda wildcards: expand(
-        pattern,
-        dataset=wildcards.dataset,
-        model=config["datasets"][wildcards.dataset]["models"],
-        block=blocks(wildcards.dataset),
-    )
+    """Gives the input function that lists a file for each model of a dataset, and for each block of splits that it has."""
+    return lambda wildcards: [
+        file
+        for model in config["datasets"][wildcards.dataset]["models"]
+        for file in of_blocks(pattern)({"dataset": wildcards.dataset, "model": model})
+    ]
 
 
 RULES = Path(workflow.basedir) / "workflow" / "rules"
@@ -369,8 +401,8 @@ def of_both_sizes(pattern, models=False):
     """Gives the input function that lists a file of the first block of splits, and of that with fewer training rows; for each model."""
     return lambda wildcards: [
         port.filled(pattern, {"dataset": wildcards.dataset, "model": model, "block": block})
-        for model in (config["datasets"][wildcards.dataset]["models"] if models else [""])
-        for block in (1, SIZES)
+        for model in (models_with_sizes(wildcards.dataset) if models else [None])
+        for block in (blocks(wildcards.dataset, model)[0], SIZES)
     ]
 
 
@@ -379,7 +411,7 @@ def fit_records(wildcards):
     return [
         f"results/manifest/fit_{config['models'][model]['kind']}/{wildcards.dataset}.{model}.{block}.json"
         for model in config["datasets"][wildcards.dataset]["models"]
-        for block in blocks(wildcards.dataset)
+        for block in blocks(wildcards.dataset, model)
     ]
 
 
@@ -415,5 +447,5 @@ def records(wildcards):
 
 
 wildcard_constraints:
-    block=rf"[1-9]\d*|{SIZES}",
+    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{SIZES}",
     dataset=alternatives(config["datasets"]),
