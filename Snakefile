@@ -70,7 +70,6 @@ onstart:
 
 onsuccess:
     port.end_timers()
-    note_jobs(workflow)
     tell_of_spared_jobs()
     if rules.report.output.html in port.targets(workflow):
         tell(f"The report is {rules.report.output.html}.")
@@ -78,5 +77,4 @@ onsuccess:
 
 onerror:
     port.end_timers()
-    note_jobs(workflow)
     tell_of_spared_jobs()

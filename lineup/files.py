@@ -17,6 +17,9 @@ from lineup.errors import InputError
 # at any time when no run is going on.
 STATE = Path(".snakemake") / "lineup"
 
+# Snakemake puts a file of this name into each folder that is a result.
+TIMESTAMP = ".snakemake_timestamp"
+
 # What the operating system says where a disk or a quota is full.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -102,8 +105,7 @@ def files_in(folder: str | Path) -> list[Path]:
 
 def digest_of_list(digests: Mapping[str, str]) -> str:
     """Computes the SHA-256 of the list of some files by name, with their digests, as ``sha256sum`` writes it."""
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256("".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
 
 
 def stamp(path: str | Path) -> list[int]:
@@ -116,19 +118,20 @@ def keep(path: Path, value: object) -> None:
     """Keeps a plain value of JSON from run to run, if that can be."""
     text = json.dumps(value)
     with suppress(OSError), replacing(path) as temporary:
-        temporary.write_text(f"{_sha256(text)}\n{text}", encoding="utf-8")
+        temporary.write_text(f"{sha256(text)}\n{text}", encoding="utf-8")
 
 
 def kept(path: Path) -> object | None:
     """Gives back what was kept, or None if that is gone or is not what was written."""
     with suppress(OSError, ValueError):
         digest, _, text = path.read_text(encoding="utf-8").partition("\n")
-        return json.loads(text) if digest == _sha256(text) else None
+        return json.loads(text) if digest == sha256(text) else None
     return None
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def sha256(text: str | bytes) -> str:
+    """Gives the SHA-256 of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
 class Digests:
@@ -144,13 +147,14 @@ class Digests:
         self.changed = False
 
     def of(self, path: str) -> str | None:
-        """Gives the digest of a file, or None if it is missing; of a folder, what is no digest."""
+        """Gives the digest of a file, or None if there is none of such a name; of a folder, that of the list of its files."""
         try:
             now = stamp(path)
-        except OSError:
+        except (OSError, ValueError):  # a name may hold what no path can
             return None
         if Path(path).is_dir():
-            return "a folder"
+            inner = [one for one in Path(path).rglob("*") if one.is_file() and one.name != TIMESTAMP]
+            return f"folder {digest_of_list({one.relative_to(path).as_posix(): self.of(str(one)) for one in inner})}"
         known, digest = self.seen.get(path, (None, ""))
         if known == now:
             return digest

@@ -93,9 +93,10 @@ def cached_file(folder: Path, key: str, output: str, file: str) -> Path:
     return folder / f"{key}_{output}{Path(file).suffix}"
 
 
-def run_again(workflow: Workflow, files: Iterable[str]) -> None:
-    """Has the jobs that make these files run, whatever Snakemake finds."""
+def run_again(workflow: Workflow, files: Iterable[str], rules: Iterable[str] = ()) -> None:
+    """Has the jobs that make these files, and those of these rules, run, whatever Snakemake finds."""
     workflow.dag.forcefiles.update(files)
+    workflow.dag.forcerules.update(map(workflow.get_rule, rules))
 
 
 def believe_times(workflow: Workflow, times: dict[str, float]) -> None:
@@ -178,6 +179,28 @@ def rules_without(workflow: Workflow, output: str) -> list[str]:
     return [rule.name for rule in workflow.rules if rule.output and output not in dict(rule.output.items())]
 
 
+def makers_of(workflow: Workflow, rules: Iterable[str], file: str) -> list[str]:
+    """Lists which of some rules may make a file."""
+    return [rule for rule in rules if any(one.match(file) for one in workflow.get_rule(rule).output)]
+
+
+def number_of_outputs(workflow: Workflow, rule: str) -> int:
+    """Counts the files that a job of a rule makes."""
+    return len(workflow.get_rule(rule).output)
+
+
+def declared(workflow: Workflow, rule: str) -> list[object]:
+    """Gives the inputs and the params of a rule as they stand in the Snakefile: texts, values and functions."""
+    known = workflow.get_rule(rule)
+    named = [[name for name, _ in part.items()] for part in (known.input, known.params)]
+    return [*named, [str(one) if isinstance(one, str) else one for one in known.input], list(known.params)]
+
+
+def names_of(workflow: Workflow) -> dict[str, object]:
+    """Gives the names of the Snakefile, with what they stand for."""
+    return workflow.globals
+
+
 def action_of(workflow: Workflow, rule: str) -> tuple[str, str | None, FunctionType | None]:
     """Gives what a rule runs: a text, a script, or a function."""
     known = workflow.get_rule(rule)
@@ -188,7 +211,7 @@ def action_of(workflow: Workflow, rule: str) -> tuple[str, str | None, FunctionT
 
 @dataclass(frozen=True)
 class Job:
-    """A job that this run has finished."""
+    """A job of this run."""
 
     name: str  # its rule and wildcards
     rule: str
@@ -196,16 +219,34 @@ class Job:
     outputs: list[str]
 
 
-def finished_jobs(workflow: Workflow) -> list[Job]:
-    """Lists the jobs that this run has finished."""
+def watch(
+    workflow: Workflow, begin: Callable[[list[Job]], None], finish: Callable[[list[Job]], None]
+) -> None:
+    """Has functions called with the jobs that are about to begin, and with those that have finished."""
+    dag = workflow.dag
+    register, end = dag.register_running, dag.finish
+
+    def register_and_begin(jobs: set) -> None:
+        register(jobs)
+        begin([known for job in jobs for known in _known(job)])
+
+    async def end_and_finish(job: object, *arguments: object, **more: object) -> None:
+        await end(job, *arguments, **more)
+        finish(_known(job))
+
+    dag.register_running, dag.finish = register_and_begin, end_and_finish
+
+
+def _known(job: object) -> list[Job]:
+    """Gives what is to be known of a job, or of those of a group."""
     return [
         Job(
-            " ".join([job.rule.name, ".".join(job.wildcards_dict.values())]).strip(),
-            job.rule.name,
-            [str(file) for file in job.input],
-            [str(file) for file in job.output],
+            " ".join([one.rule.name, ".".join(one.wildcards_dict.values())]).strip(),
+            one.rule.name,
+            [str(file) for file in one.input],
+            [str(file) for file in one.output],
         )
-        for job in workflow.dag.finished_jobs
+        for one in (job if job.is_group() else [job])
     ]
 
 

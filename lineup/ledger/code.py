@@ -8,15 +8,17 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 from lineup.errors import InputError
+from lineup.files import sha256
 from lineup.ledger.dynamic import FILE, LOADED
 from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, look_beside, packages_above
 from lineup.ledger.opened import unnoted
-from lineup.ledger.outline import EXECUTED, MAIN, outline_of, sha256
+from lineup.ledger.outline import EXECUTED, MAIN, outline_of
 from lineup.ledger.remembered import remembered
 
 # The modules that make outlines.
 READERS = tuple(
-    str(Path(__file__).with_name(f"{name}.py")) for name in ("dynamic", "effects", "outline", "scopes")
+    str(Path(__file__).with_name(f"{name}.py"))
+    for name in ("dynamic", "effects", "origins", "outline", "scopes")
 )
 
 # Under these names stand all of a file, and the order in which files with effects run.
@@ -45,7 +47,7 @@ def packages_of(script: str) -> list[str]:
 
 
 def files_loaded(script: str) -> list[str]:
-    """Lists the files of the project that a script loads, also those of which it reaches nothing."""
+    """Lists the files that a script loads, also those of which it reaches nothing."""
     return _summary(script)["loaded"]
 
 
@@ -61,8 +63,9 @@ def _summary(script: str) -> dict:
         return all(file in own or file.startswith(f"{PACKAGE}/") for file in summary["loaded"])
 
     look_beside(script)
-    key = [script, sha256((ROOT / script).read_bytes()), _all_code()]
-    return remembered("reach", key, lambda: _summed_up(_reach(script)), keep_if=is_fixed)
+    with unnoted():
+        key = [script, sha256((ROOT / script).read_bytes()), _all_code()]
+        return remembered("reach", key, lambda: _summed_up(_reach(script)), keep_if=is_fixed)
 
 
 def _summed_up(reach: "_Reach") -> dict:
@@ -81,9 +84,9 @@ def _summed_up(reach: "_Reach") -> dict:
 def _all_code() -> str:
     """Computes the digest of all that can be imported of the project."""
     files = [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix != ".pyc"]
-    files += ROOT.glob("*.py")
-    with unnoted():
-        found = [(str(path.relative_to(ROOT)), sha256(path.read_bytes())) for path in files if path.is_file()]
+    # A folder at the top may be a package that takes the place of another.
+    files += [*ROOT.glob("*.py"), *ROOT.glob("*/__init__.py")]
+    found = [(str(path.relative_to(ROOT)), sha256(path.read_bytes())) for path in files if path.is_file()]
     return sha256(json.dumps(sorted(found)))
 
 
@@ -103,7 +106,8 @@ def drop_stale_bytecode() -> None:
 
 @cache
 def _reach(script: str) -> "_Reach":
-    return _Reach(script)
+    with unnoted():
+        return _Reach(script)
 
 
 @cache
@@ -126,6 +130,16 @@ def _steps(file: str) -> list[str | None]:
     return [step for step in found if step != ""]
 
 
+@cache
+def _held_by(file: str) -> set[str]:
+    """Lists the files of the project that a file holds as modules, so that it may change what stands in them."""
+    if not file.endswith(".py"):
+        return set()
+    sources = [one for found in _outline(file)["imports"].values() for one in found]
+    names = [source if original is None else f"{source}.{original}" for source, original, _ in sources]
+    return {found for found in map(file_of, names) if found}
+
+
 class _Reach:
     """What a script reaches.
 
@@ -140,6 +154,7 @@ class _Reach:
         self.packages: set[str] = set()
         self.loaded: list[str] = []
         self.order: list[str] = []
+        self.changed: set[str] = set()
         self.waiting: list[tuple[str, str]] = []
         self.sees_loaded = False
         self._load(script)
@@ -150,8 +165,8 @@ class _Reach:
                 self._take_whole(file)
             self._follow_all()
         # Of files whose import has effects, the later one may undo what the earlier one did.
-        if len(set(self.order)) > 1:
-            self.reached[script][ORDER] = " ".join(self.order)
+        if len(set(self.order)) > 1 or self.changed:
+            self.reached[script][ORDER] = " ".join([*self.order, *sorted(self.changed)])
 
     def _load(self, file: str) -> None:
         """Adds what runs when a file is imported: the packages that it is in, what it imports, and its own statements."""
@@ -171,6 +186,8 @@ class _Reach:
         for step in _steps(file):
             if step is not None:
                 self._load(step)
+                # What is taken from a module hangs on who changed it before: who holds it, and has effects.
+                self.changed |= {f"{step} after {one}" for one in self.order if step in _held_by(one)}
             elif self.order[-1:] != [file]:
                 self.order.append(file)
         self.packages.update(top_of(module) for module in _outline(file)["idle"] if not file_of(module))
@@ -217,11 +234,11 @@ class _Reach:
                 f"{file}, line {line}, {what}, which cannot be followed: {ADVICE} at the top of the file."
             )
         for module in definition["names"]:
-            inside = _file_named(module)
-            if inside:
-                self._take_names(inside)
-                self.waiting.append((inside, MAIN))
-            elif module not in definition["looked_up"]:
+            inside = [found for found in (_file_named(module), _file_named(f"{module}.{MAIN}")) if found]
+            for found in inside:
+                self._take_names(found)
+                self.waiting.append((found, MAIN))
+            if not inside and module not in definition["looked_up"]:
                 self.packages.add(top_of(module))
         if definition["sees"] == FILE:
             self._take_whole(file)

@@ -16,7 +16,20 @@ OF_LOADED = {
     *("__code__", "__doc__", "__globals__", "__subclasses__", "f_back", "f_code", "f_globals", "f_lineno", "f_locals"),
     *("__builtins__", "tb_frame", "get_type_hints", "tb_lineno", "getrefcount", "_getframe", "get_objects"),
 }  # fmt: skip
-PACKAGES_OF_LOADED = {"dill", "gc", "inspect", "joblib", "linecache", "pickle", "shelve", "tracemalloc"}
+# Those that a text may name, for another function to look up.
+DUNDERS = {name for name in OF_LOADED if name.startswith("__")}
+PACKAGES_OF_LOADED = {
+    "dill",
+    "gc",
+    "inspect",
+    "joblib",
+    "linecache",
+    "pickle",
+    "pydoc",
+    "shelve",
+    "traceback",
+    "tracemalloc",
+}
 HARMLESS = {"pickle.UnpicklingError", "pickle.PickleError", "pickle.PicklingError", "pickle.HIGHEST_PROTOCOL"}
 
 # What imports a module by a text, and what runs code in a way that cannot be followed.
@@ -84,6 +97,10 @@ class _Look(ast.NodeVisitor):
         elif self._is_table(getattr(node.func, "value", None)) and text:
             self.understood.add(id(node.func.value))
             self.looked_up.add(text)
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords), node.func]:
+            text = argument.value if isinstance(argument, ast.Attribute) else argument
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                self.sees |= {LOADED for name in DUNDERS if name in text.value}
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
@@ -127,13 +144,16 @@ class _Look(ast.NodeVisitor):
         if id(node) in self.understood:
             return
         name, origin = self._last(node), self.origin(node) or ""
+        is_builtin = origin.startswith("builtins.") or (
+            isinstance(node, ast.Name) and name not in self.shadowed
+        )
         if name in BY_TEXT and (isinstance(node, ast.Attribute) or name not in self.shadowed):
             self._refuse(node, "imports a module by a name that is known only when it runs")
         elif name == "__path__":
             self._refuse(node, "changes where Python looks for modules")
         elif name in BLIND and (isinstance(node, ast.Attribute) or origin):
             self._refuse(node, "loads or finds code in a way that cannot be followed")
-        elif isinstance(node, ast.Name) and name in OF_FILE | OF_FILE_BARE and name not in self.shadowed:
+        elif is_builtin and name in OF_FILE | OF_FILE_BARE:
             self.sees.add(FILE)
         elif (
             self._is_table(node)
@@ -144,7 +164,8 @@ class _Look(ast.NodeVisitor):
 
     def _is_table(self, node: ast.AST | None) -> bool:
         """Tells whether this is the table of the modules that are loaded."""
-        return isinstance(node, ast.Name | ast.Attribute) and self.origin(node) == "sys.modules"
+        origin = self.origin(node) if isinstance(node, ast.Name | ast.Attribute) else None
+        return origin is not None and f".{origin}".endswith(".sys.modules")  # `os.sys` is one, too
 
     def _last(self, node: ast.AST) -> str:
         name = getattr(node, "attr", None) or getattr(node, "id", "")

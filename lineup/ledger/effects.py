@@ -2,9 +2,9 @@
 
 import ast
 import sys
-from collections import Counter
 
-from lineup.ledger.scopes import BUILTINS, COMPREHENSIONS, annotations, bound_by
+from lineup.ledger.origins import Origins
+from lineup.ledger.scopes import COMPREHENSIONS, FUNCTIONS, annotations, bound_by
 
 # Packages whose modules have no attributes that do something when they are read.
 KNOWN = sys.stdlib_module_names | {"builtins", "matplotlib", "numpy", "pyarrow", "torch"}
@@ -24,7 +24,6 @@ QUIET = {
     *(f"numpy.{name}" for name in ("arange", "array", "eye", "linspace", "logspace", "ones", "zeros")),
     "abc.abstractmethod",
     "contextlib.contextmanager",
-    "decimal.Decimal",
     "fractions.Fraction",
     "math.sqrt",
     "re.compile",
@@ -33,6 +32,9 @@ QUIET = {
 }  # fmt: skip
 
 ONCE = {"builtins.enumerate", "builtins.reversed", "builtins.zip"}
+
+# What a class may have that runs when another is made of it.
+HOOKS = {"__init_subclass__", "__class_getitem__", "__mro_entries__"}
 
 # Methods of plain values: of texts, numbers, dicts, lists, paths and patterns.
 QUIET_METHODS = {
@@ -67,7 +69,7 @@ PARTS = (
 )  # fmt: skip
 
 
-class Effects:
+class Effects(Origins):
     """What the statements at the top of a module may do beside defining their names.
 
     A value is plain here if working with it runs no code of the project: if it is made of literals, of builtins
@@ -78,19 +80,21 @@ class Effects:
     """
 
     def __init__(self, body: list[ast.stmt]) -> None:
-        self.times = Counter(name for name, _ in bound_by(body))
-        self.origins: dict[str, str] = {}
+        super().__init__(body)
         self.values: dict[str, ast.expr] = {}
         self.classes = {one.name: one for one in body if isinstance(one, ast.ClassDef)}
+        self.functions = {one.name for one in body if isinstance(one, FUNCTIONS)}
+        nodes = [node for one in body for node in ast.walk(one)]
+        # Whose attributes are set from outside.
+        self.touched = {
+            node.value.id
+            for node in nodes
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+        }
         for statement in body:
             match statement:
-                case ast.Import():
-                    for alias in statement.names:
-                        top = alias.name.partition(".")[0]
-                        self.origins[alias.asname or top] = alias.name if alias.asname else top
-                case ast.ImportFrom(module=str(module), level=0):
-                    for alias in statement.names:
-                        self.origins[alias.asname or alias.name] = f"{module}.{alias.name}"
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     self.values[name] = value
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
@@ -123,10 +127,7 @@ class Effects:
                     not statement.keywords
                     and all(map(self._is_base, statement.bases))
                     and all(map(self._decorates, statement.decorator_list))
-                    and all(
-                        isinstance(one, ast.Pass) or is_text(one) or self._defines(one)
-                        for one in statement.body
-                    )
+                    and self._is_quiet_body(statement)
                 )
             case ast.Assign(targets=targets, value=value):
                 nodes = [node for target in targets for node in ast.walk(target)]
@@ -138,30 +139,50 @@ class Effects:
                 return self._is_type(annotation) and (value is None or self._gives(value))
         return type(statement).__name__ == "TypeAlias"
 
+    def _is_quiet_body(self, definition: ast.ClassDef) -> bool:
+        """Tells whether the body of a class only defines what the class has."""
+        methods: set[str] = set()
+        for one in definition.body:
+            match one:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    # The members of an enumeration are made when it is.
+                    if self._is_enumeration(definition) and one.name.startswith("_"):
+                        return False
+                    changed = [of.value.id for of in one.decorator_list if _is_accessor(of)]
+                    if not methods.issuperset(changed) or not self._defines(one):
+                        return False
+                    methods.add(one.name)
+                case ast.Assign(value=ast.Name() as value) | ast.AnnAssign(value=ast.Name() as value):
+                    # An object may want to know the name that it gets in a class.
+                    known = self.functions | self.classes.keys() | methods
+                    if not (value.id in known or self._is_plain(value)) or not self._defines(one):
+                        return False
+                case _:
+                    if not (isinstance(one, ast.Pass) or is_text(one) or self._defines(one)):
+                        return False
+        return True
+
+    def _is_enumeration(self, definition: ast.ClassDef) -> bool:
+        return any((self.origin(base) or "").startswith("enum.") for base in definition.bases)
+
     def _is_silent(self, base: ast.ClassDef) -> bool:
         """Tells whether a class does nothing when another one is made of it."""
-        hooks = {"__init_subclass__", "__class_getitem__", "__mro_entries__"}
-        return self._defines(base) and not hooks & {getattr(one, "name", "") for one in base.body}
+        has_hooks = HOOKS & {name for name, _ in bound_by(base.body)} or base.name in self.touched
+        return self._defines(base) and not has_hooks and not self._is_enumeration(base)
 
     def _is_type(self, expression: ast.expr) -> bool:
         """Tells whether an expression is one that types are written with; brackets behind a class of the project may do more."""
         nodes = list(ast.walk(expression))
         generics = [node.value for node in nodes if isinstance(node, ast.Subscript)]
-        return all(isinstance(node, TYPE) for node in nodes) and all(map(self._is_plain, generics))
-
-    def origin(self, expression: ast.AST) -> str | None:
-        """Gives the full name of what is named, where its module or the builtins tell it."""
-        if isinstance(expression, ast.Attribute):
-            value = self.origin(expression.value)
-            return value and f"{value}.{expression.attr}"
-        if not isinstance(expression, ast.Name) or self.times[expression.id] > 1:
-            return None
-        if expression.id in self.origins:
-            return self.origins[expression.id]
-        return f"builtins.{expression.id}" if self._is_builtin(expression.id) else None
-
-    def _is_builtin(self, name: str) -> bool:
-        return name in BUILTINS and name not in self.times
+        sides = [side for node in nodes if isinstance(node, ast.BinOp) for side in (node.left, node.right)]
+        inner = [node.value for node in nodes if isinstance(node, ast.Attribute)]
+        owners = [node for node in nodes if isinstance(node, ast.Attribute) and node not in inner]
+        return (
+            all(isinstance(node, TYPE) for node in nodes)
+            and all(map(self._is_plain, generics))
+            and all(self._is_plain(side) or _is_class_name(side) for side in sides)
+            and all(self._is_plain(owner.value) or _is_class_name(owner) for owner in owners)
+        )
 
     def _decorates(self, decorator: ast.expr) -> bool:
         match decorator:
@@ -211,18 +232,24 @@ class Effects:
         return isinstance(expression, PARTS) and all(self._is_plain(one, inner) for one in parts)
 
     def _is_plain_name(self, name: str) -> bool:
-        if name in ("__file__", "__name__") or self._is_builtin(name):
+        if name in ("__file__", "__name__") or self.is_builtin(name):
             return True
-        if self.times[name] != 1:
+        if self.times[name] != 1 and name not in self.again:
             return False
         if name in self.origins:
             return self.origins[name].partition(".")[0] in KNOWN
         value = self.values.get(name)
         # What can be gone through only once is another thing after that.
-        once = isinstance(value, ast.GeneratorExp) or (
+        return value is not None and not self._holds_once(value) and self._is_plain(value)
+
+    def _holds_once(self, value: ast.AST) -> bool:
+        """Tells whether a value is, or holds, what can be gone through only once; a call has gone through it."""
+        if isinstance(value, ast.GeneratorExp) or (
             isinstance(value, ast.Call) and self.origin(value.func) in ONCE
-        )
-        return value is not None and not once and self._is_plain(value)
+        ):
+            return True
+        is_through = isinstance(value, (ast.Call, *COMPREHENSIONS))
+        return not is_through and any(map(self._holds_once, ast.iter_child_nodes(value)))
 
     def _is_plain_call(self, call: ast.Call, inner: frozenset[str] = frozenset()) -> bool:
         parts = [*call.args, *(keyword.value for keyword in call.keywords)]
@@ -245,6 +272,21 @@ class Effects:
             [expression.key, expression.value] if isinstance(expression, ast.DictComp) else [expression.elt]
         )
         return all(self._is_plain(one, inner) for one in elements)
+
+
+def _is_accessor(decorator: ast.expr) -> bool:
+    is_attribute = isinstance(decorator, ast.Attribute) and isinstance(decorator.value, ast.Name)
+    return is_attribute and decorator.attr in ("setter", "getter", "deleter")
+
+
+def _is_class_name(expression: ast.expr) -> bool:
+    """Tells whether what is named is a class by the convention of its name, a type made of such, or a text."""
+    match expression:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.lstrip("_")[:1].isupper()
+        case ast.Constant() | ast.Subscript() | ast.BinOp():
+            return True  # the parts are looked at, too
+    return False
 
 
 def is_text(statement: ast.stmt) -> bool:

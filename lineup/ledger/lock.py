@@ -42,7 +42,12 @@ def begin_run(results: str | Path) -> None:
     """
     if _held:
         return
-    RUNS.mkdir(parents=True, exist_ok=True)
+    try:
+        RUNS.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"{STATE} has to be a folder, for notes of this project: remove what is there."
+        ) from error
     lock = (STATE / "run.lock").open("a+", encoding="utf-8")
     alone = _locked(lock, fcntl.LOCK_EX)
     if alone is False:

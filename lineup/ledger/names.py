@@ -7,9 +7,9 @@ A record has a digest for each file. What stands behind these digests is kept on
 import json
 from pathlib import Path
 
-from lineup.files import replacing
+from lineup.files import replacing, sha256
 from lineup.ledger.code import ORDER, WHOLE, code_of, parts_of
-from lineup.ledger.outline import EXECUTED, MAIN, sha256
+from lineup.ledger.outline import EXECUTED, MAIN
 from lineup.ledger.records import FOLDER
 
 # What is no name of a definition, in words.

@@ -1,12 +1,14 @@
 """The outline of a file of Python: what it imports, what runs when it is imported, and what each name in it is."""
 
 import ast
-import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
 
 from lineup.errors import InputError
+from lineup.files import sha256
 from lineup.ledger.dynamic import look_for_dynamic
 from lineup.ledger.effects import Effects, is_text
-from lineup.ledger.scopes import DEFINITIONS, bound_by, canonical, outer_parts
+from lineup.ledger.scopes import DEFINITIONS, FUNCTIONS, annotations, bound_by, canonical, outer_parts
 
 # What runs when the file is imported, and what runs only in a script of its own, stand under these names.
 EXECUTED, MAIN = "", "__main__"
@@ -49,11 +51,16 @@ def outline_of(source: bytes, file: str) -> dict:
     outline["obscure"] = [(module, one.lineno) for one in body for module in _obscure_modules(one)]
     parts: dict[str, list[ast.stmt]] = {EXECUTED: [], MAIN: []}
     after: dict[str, int] = {}
+    late = 0  # imports that stand below the first definition, and may change what it is
     for statement in body:
-        ran = len(parts[EXECUTED])
+        ran = len(parts[EXECUTED]) + late
         if isinstance(statement, ast.Import | ast.ImportFrom):
             _note_import(outline, statement, ran)
-            if any(effects.times[name] > 1 for name, _ in bound_by([statement])):
+            late += len(after) > 0
+            is_future = getattr(statement, "module", None) == "__future__"
+            if is_future or any(
+                effects.times[name] > 1 and name not in effects.again for name, _ in bound_by([statement])
+            ):
                 parts[EXECUTED].append(statement)
         elif _is_main(statement):
             parts[MAIN].append(statement)
@@ -74,11 +81,6 @@ def outline_of(source: bytes, file: str) -> dict:
     idle = [sources for name, sources in outline["imports"].items() if name not in looked_at | handed_on]
     outline["idle"] = sorted({source for sources in idle for source, _, _ in sources})
     return outline
-
-
-def sha256(text: str | bytes) -> str:
-    """Gives the SHA-256 of a text, in hexadecimal digits."""
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
 
 def _obscure_modules(statement: ast.stmt) -> list[str]:
@@ -125,10 +127,21 @@ def _definition(statements: list[ast.stmt], effects: Effects, after: int) -> dic
         for module in _modules(node)
     ]
     # Before the names of locals are taken away.
-    dynamic = look_for_dynamic(statements, effects.origin, set(effects.times))
-    text, uses = canonical(statements)
+    dynamic = look_for_dynamic(statements, effects.origin_inside, set(effects.times))
+    uses = {name for node in nodes if isinstance(node, FUNCTIONS) for name in _named_in_texts(node)}
+    text, looked_up = canonical(statements)
+    uses |= looked_up
     digest = sha256(text + (f"\nafter {after}" if after else "")) if statements else ""
     return {"digest": digest, "uses": sorted(uses), "modules": modules} | dynamic
+
+
+def _named_in_texts(function: ast.AST) -> Iterator[str]:
+    """Yields the names in annotations that are texts, which a decorator may look up."""
+    for one in annotations(function) if getattr(function, "decorator_list", []) else []:
+        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+            with suppress(SyntaxError, ValueError):
+                tree = ast.parse(one.value, mode="eval")
+                yield from (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:

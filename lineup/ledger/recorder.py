@@ -135,13 +135,13 @@ def outputs(snakemake: object) -> dict[str, str]:
     return {name: path for name, path in snakemake.output.items() if name != RECORD}
 
 
-def _opened(snakemake: object) -> dict[str, str]:
+def _opened(snakemake: object) -> dict[str, str | None]:
     """Gives the digests of the files of the project that the job opened and its specification does not name."""
     spec = snakemake.params.spec
     if spec["script"] is None:
         return {}  # nor do files that the code opens
     files = [*snakemake.input, *snakemake.output, *snakemake.log, *spec["files"]]
-    return unnamed_files([*files, *files_loaded(spec["script"])])
+    return unnamed_files([*files, spec["script"]], files_loaded(spec["script"]))
 
 
 def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:

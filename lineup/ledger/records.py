@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lineup.errors import InputError
 from lineup.files import Digests, file_digest, replacing
+from lineup.ledger.specification import listed
 
 # The name of the record among the outputs of a rule.
 RECORD = "record"
@@ -50,7 +51,7 @@ def write_record(
     wildcards: dict[str, str],
     specification: dict,
     inputs: dict[str, str],
-    opened: dict[str, str],
+    opened: dict[str, str | None],
     outputs: list[str],
     threads: int,
     started: datetime,
@@ -96,10 +97,21 @@ def read_record(path: str | Path) -> dict | None:
     """Reads a record, or gives None if there is none that can be read."""
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    is_sound = _has_form(record, FORM) and _has_form(record.get("opened", {}), {EVERY: str})
+    is_sound = (
+        _has_form(record, FORM)
+        and _is_whole(record)
+        and _has_form(record.get("opened", {}), {EVERY: str | None})
+    )
     return record if is_sound else None
+
+
+def _is_whole(record: dict) -> bool:
+    """Tells whether a record has all inputs and outputs of its specification, of which it is one."""
+    specified = record["specification"]
+    made, read = (len(set(listed(specified[part]))) for part in ("outputs", "inputs"))
+    return len(record["outputs"]) + 1 >= made and len(record["inputs"]) >= read
 
 
 def _has_form(value: object, form: object) -> bool:

@@ -8,8 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from lineup.files import STATE, keep, kept
-from lineup.ledger.outline import sha256
+from lineup.files import STATE, keep, kept, sha256
 
 OLD = 30 * 86_400  # seconds
 

@@ -16,7 +16,8 @@ from lineup.ledger.code import code_of, drop_stale_bytecode
 from lineup.ledger.cutoff import spare_jobs
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
-from lineup.ledger.others import other_changes, other_records
+from lineup.ledger.opened import NAMES, look_at
+from lineup.ledger.others import other_jobs, run_unknown_again, watch_jobs
 from lineup.ledger.recorded_job import RecordedJob, reasons
 from lineup.ledger.records import FOLDER, RECORD, changes, damage, read_record
 from lineup.ledger.remembered import forget_the_oldest
@@ -61,12 +62,14 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
     order_times(workflow, jobs)
     stale = [job for job in jobs if job.causes]
     port.run_again(workflow, [job.record for job in stale])
+    run_unknown_again(workflow)
     wanted = _wanted(workflow, jobs)
     lines = reasons(job for job in stale if job.outputs & wanted)
     if lines:
         logger.info("\n  ".join([HEAD, *lines]))
     if port.executes(workflow):
         spare_jobs(workflow, jobs, digests)
+        watch_jobs(workflow)
     if port.runs_touched_scripts(workflow):
         logger.info(
             "Without the settings of profiles/default, more is made again than has to be: touched scripts and "
@@ -122,20 +125,7 @@ def recorded_jobs(
         ]
         outputs = frozenset([*record["outputs"], str(path)])
         jobs.append(RecordedJob(name, rule, str(path), record["inputs"], reads, outputs, causes))
-    for record in other_records(workflow):
-        files = list(record["outputs"])
-        causes = other_changes(workflow, record, digests)
-        jobs.append(
-            RecordedJob(
-                record["name"],
-                record["rule"],
-                files[0],
-                record["inputs"],
-                frozenset(record["inputs"]),
-                frozenset(files),
-                causes,
-            )
-        )
+    jobs += other_jobs(workflow, digests)
     made_again = {file for job in jobs if job.causes for file in job.outputs}
     for job in jobs:
         for file, digest in job.inputs.items():
@@ -146,9 +136,11 @@ def recorded_jobs(
 
 
 def _opened_and_changed(record: dict, digests: Digests) -> list[str]:
-    return [
-        file for file, digest in record.get("opened", {}).items() if digests.of(str(ROOT / file)) != digest
-    ]
+    def now(file: str, digest: str | None) -> str | None:
+        is_list = digest is not None and digest.startswith(NAMES)
+        return look_at(ROOT / file) if is_list else digests.of(str(ROOT / file))
+
+    return [file for file, digest in record.get("opened", {}).items() if now(file, digest) != digest]
 
 
 def _take_folder(workflow: Workflow) -> None:

@@ -7,5 +7,5 @@ RECORD_OF_NOTHING = {
     "outputs": {},
     "inputs": {},
     "opened": {},
-    "specification": {"code": {}, "inputs": {}, "outputs": {}, "settings": {}},
+    "specification": {"code": {}, "inputs": {}, "outputs": {"record": "record.json"}, "settings": {}},
 }

@@ -609,6 +609,159 @@ CASES = [
         "def b():\n    return 2\n\ndef a():\n    return 1\n",
         spared=True,
     ),
+    # What a class, an annotation or a text does when it is made or read.
+    Case(
+        "an object that wants to know its name in a class",
+        "class D:\n    ALL = []\n    def __set_name__(self, owner, name):\n        D.ALL.append(owner.size)\nDESC = D()\n"
+        "class A:\n    size = 1\n    x = DESC\ndef draw():\n    return D.ALL\n",
+        "size = 1",
+        "size = 2",
+    ),
+    Case(
+        "an accessor of an object",
+        "from lineup.reg import x, REG\nclass A:\n    size = 1\n    @x.setter\n    def y(self):\n        return 5\ndef draw():\n    return REG[0]()\n",
+        "return 5",
+        "return 6",
+        {
+            "lineup/reg.py": "REG = []\nclass X:\n    def setter(self, f):\n        REG.append(lambda: f(None))\n        return f\nx = X()\n"
+        },
+    ),
+    Case(
+        "an enumeration whose members are made by code",
+        "from enum import Enum\nLIST = []\nclass P(Enum):\n    def __init__(self, width):\n        LIST.append(width)\n    A = 1\ndef draw():\n    return LIST\n",
+        "A = 1",
+        "A = 2",
+    ),
+    Case(
+        "an enumeration that stands on one with code",
+        "from enum import Enum\nLIST = []\nclass B(Enum):\n    def __init__(self, width):\n        LIST.append(width)\nclass P(B):\n    A = 1\ndef draw():\n    return LIST\n",
+        "A = 1",
+        "A = 2",
+    ),
+    Case(
+        "a hook that is a lambda",
+        "LIST = []\nclass B:\n    __init_subclass__ = lambda cls=None: LIST.append(P_WIDTH)\nP_WIDTH = 1\nclass P(B):\n    pass\ndef draw():\n    return LIST\n".replace(
+            "lambda cls=None: LIST.append(P_WIDTH)", "classmethod(lambda cls: LIST.append(cls.w))"
+        )
+        .replace("P_WIDTH = 1\n", "")
+        .replace("    pass\n", "    w = 1\n"),
+        "w = 1",
+        "w = 2",
+    ),
+    Case(
+        "a hook that is set from outside",
+        "LIST = []\nclass B:\n    pass\nB.__init_subclass__ = classmethod(lambda cls: LIST.append(cls.w))\nclass P(B):\n    w = 1\ndef draw():\n    return LIST\n",
+        "w = 1",
+        "w = 2",
+    ),
+    Case(
+        "who is imported first, of a module and of one that changes it",
+        "from lineup.value import V\nimport lineup.patch as _patch\ndef draw():\n    return V\n",
+        "from lineup.value import V\nimport lineup.patch as _patch\n",
+        "import lineup.patch as _patch\nfrom lineup.value import V\n",
+        {"lineup/value.py": "V = 1\n", "lineup/patch.py": "import lineup.value as _value\n_value.V = 2\n"},
+    ),
+    Case(
+        "who is imported first, of a number and of the context that it is made in",
+        "import lineup.context as _context\nfrom lineup.third import T\ndef draw():\n    return T\n",
+        "import lineup.context as _context\nfrom lineup.third import T\n",
+        "from lineup.third import T\nimport lineup.context as _context\n",
+        {
+            "lineup/third.py": "from decimal import Decimal\nT = Decimal(1) / Decimal(3)\n",
+            "lineup/context.py": "from decimal import getcontext\ngetcontext().prec = 1\n",
+        },
+    ),
+    Case(
+        "an import that moves below a list that it changes",
+        "L = [1]\nimport lineup.more as _more\nC = list(L)\ndef draw():\n    return C\n",
+        "import lineup.more as _more\nC = list(L)\n",
+        "C = list(L)\nimport lineup.more as _more\n",
+        {"lineup/more.py": "from lineup.draw import L\nL.append(2)\n"},
+    ),
+    Case(
+        "annotations that become texts",
+        "# first\ndef f(x: int):\n    return x\ndef draw():\n    return f.__annotations__\n",
+        "# first\n",
+        "from __future__ import annotations\n",
+    ),
+    Case(
+        "an operator in an annotation",
+        "LIST = []\nclass T:\n    def __or__(self, other):\n        LIST.append(1)\nt = T()\ndef f(a: t | int):\n    return a\ndef draw():\n    return LIST\n",
+        "a: t | int",
+        "a: int",
+    ),
+    Case(
+        "a text in an annotation that a decorator looks up",
+        "from functools import singledispatch\nMine = int\n@singledispatch\ndef g(x):\n    return 1\n@g.register\n"
+        "def _(x: 'Mine'):\n    return 2\ndef draw():\n    return g(5)\n",
+        "Mine = int",
+        "Mine = str",
+    ),
+    Case(
+        "what can be gone through once, inside a list",
+        "z = [zip([1], [2])]\nA = list(z[0])\nB = list(z[0])\ndef draw():\n    return A, B\n",
+        "A = list(z[0])\nB = list(z[0])\n",
+        "B = list(z[0])\nA = list(z[0])\n",
+    ),
+    # Lookups that cannot be seen by names.
+    Case(
+        "a module that is imported twice",
+        "import sys\nimport sys\nfrom lineup.colour import BLUE\ndef draw():\n    return sys.modules['lineup.colour'].RED\n",
+        "RED = 1",
+        "RED = 2",
+        {"lineup/colour.py": "BLUE = 0\nRED = 1\n"},
+        "lineup/colour.py",
+    ),
+    Case(
+        "a module that is imported in a function",
+        "from lineup.colour import BLUE\ndef draw():\n    import sys\n    return sys.modules['lineup.colour'].RED\n",
+        "RED = 1",
+        "RED = 2",
+        {"lineup/colour.py": "BLUE = 0\nRED = 1\n"},
+        "lineup/colour.py",
+    ),
+    Case(
+        "a builtin that is imported",
+        "from builtins import globals\nRED = 1\ndef draw():\n    return globals()['RE' + 'D']\n",
+        "RED = 1",
+        "RED = 2",
+    ),
+    Case(
+        "a builtin as an attribute",
+        "import builtins\nRED = 1\ndef draw():\n    return builtins.eval('RE' + 'D')\n",
+        "RED = 1",
+        "RED = 2",
+    ),
+    *(
+        Case(
+            f"a docstring by {how}",
+            f"import pydoc\nfrom operator import attrgetter\ndef g():\n    'one'\ndef draw():\n    return {code}\n",
+            "'one'",
+            "'two'",
+        )
+        for how, code in {
+            "getattr": "getattr(g, '__doc__')",
+            "attrgetter": "attrgetter('__doc__')(g)",
+            "format": "'{0.__doc__}'.format(g)",
+            "pydoc": "pydoc.getdoc(g)",
+        }.items()
+    ),
+    Case(
+        "the table of modules by another road",
+        "import os\nfrom lineup.colour import BLUE\ndef draw():\n    return os.sys.modules['lineup.' + 'colour'].RED\n",
+        "RED = 1",
+        "RED = 2",
+        {"lineup/colour.py": "BLUE = 0\nRED = 1\n"},
+        "lineup/colour.py",
+    ),
+    Case(
+        "a program of a package",
+        "import subprocess, sys\ndef draw():\n    return subprocess.run([sys.executable, '-m', 'lineup.tool'], capture_output=True, text=True).stdout\n",
+        "print(1)",
+        "print(2)",
+        {"lineup/tool/__init__.py": "", "lineup/tool/__main__.py": "print(1)\n"},
+        "lineup/tool/__main__.py",
+    ),
 ]
 
 
@@ -811,7 +964,11 @@ def test_nothing_in_the_project_is_hidden_from_who_follows_names():
             assert definition["refused"] == [], f"{file}: {name}"
             sees += [(file, name)] if definition["sees"] else []
     # Where modules are, and what a rule of a person's own runs: neither looks into code of the project.
-    assert sees == [("lineup/ledger/opened.py", "unnamed_files"), ("lineup/ledger/others.py", "_parts_of")]
+    assert sees == [
+        ("lineup/ledger/opened.py", "_is_for_python"),
+        ("lineup/ledger/opened.py", "unnamed_files"),
+        ("lineup/ledger/rule_code.py", "_Look"),
+    ]
     assert effects > 10
 
 

@@ -1,5 +1,7 @@
 """Tests of what a job notes of the files that it opens."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -22,6 +24,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(opened, "ROOT", tmp_path / "project")
     opened.OPENED.clear()
+    opened.LISTED.clear()
     return tmp_path / "project"
 
 
@@ -74,3 +77,66 @@ def test_what_is_looked_at_only_does_not_count(root):
         (root / "lineup" / "colours.json").read_bytes()
         (root / "lineup" / "named.py").read_bytes()
     assert list(unnamed_files([])) == ["lineup/named.py"]
+
+
+def test_what_is_not_there_counts_when_it_comes(root):
+    with pytest.raises(FileNotFoundError):
+        (root / "lineup" / "new.json").read_bytes()
+    assert unnamed_files([]) == {"lineup/new.json": None}
+
+
+def test_the_list_of_a_folder_counts(root):
+    list((root / "lineup").glob("*.json"))
+    os.listdir(root)  # noqa: PTH208
+    before = unnamed_files([])
+    assert list(before) == [".", "lineup"]
+    (root / "lineup" / "more.json").touch()
+    (root / ".hidden").touch()
+    (root / "results" / "new").touch()
+    after = unnamed_files([])
+    assert after["lineup"] != before["lineup"] and after["."] == before["."]
+    assert after["lineup"] == opened.look_at(root / "lineup") != opened.look_at(root / "tools")
+
+
+def test_hidden_files_and_folders_of_any_name_count(root):
+    for name in (".size", "lineup/.size", "lineup/results/one"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+        (root / name).read_bytes()
+    assert list(unnamed_files([])) == [".size", "lineup/.size", "lineup/results/one"]
+
+
+def test_a_project_behind_a_link(root, monkeypatch):
+    link = root.parent / "link"
+    link.symlink_to(root)
+    monkeypatch.setattr(opened, "ROOT", link)
+    for place in (link, root):
+        opened.OPENED.clear()
+        (place / "lineup" / "colours.json").read_bytes()
+        assert list(unnamed_files([])) == ["lineup/colours.json"]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: path.open("r+").close(),
+        lambda path: io.FileIO(path).close(),
+        lambda path: os.close(os.open(path, os.O_RDWR)),
+    ],
+)
+def test_ways_to_open(root, read):
+    read(root / "lineup" / "colours.json")
+    (root / "written").open("w+").close()
+    assert list(unnamed_files([])) == ["lineup/colours.json"]
+
+
+def test_a_relative_path_is_that_of_its_time(root):
+    with contextlib.chdir(root / "lineup"), open("colours.json"):  # noqa: PTH123
+        pass
+    assert list(unnamed_files([])) == ["lineup/colours.json"]
+
+
+def test_code_that_is_read_as_a_text_counts_whole(root):
+    assert unnamed_files([], ["lineup/named.py"]) == {}
+    (root / "lineup" / "named.py").read_text()
+    assert list(unnamed_files([], ["lineup/named.py"])) == ["lineup/named.py"]

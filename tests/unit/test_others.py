@@ -6,10 +6,10 @@ import sys
 from support.tree import ROOT
 
 FUNCTION = """
-from lineup.ledger.others import _parts_of
+from lineup.ledger.rule_code import _Look
 names = dict(TABLE={{"functions": [len]}}, NUMBER={number})
 exec("def loud(text):\\n    return NUMBER, TABLE, text in {{'one', 'two', 'three', 'four', 'five'}}", names)
-print(_parts_of(names["loud"], set()))
+print(_Look(names).at(names["loud"]))
 """
 
 

@@ -26,7 +26,7 @@ SPEC = {
     "files": {"workflow/page.html": "c" * 64},
     "inputs": {"scores": ["one", "two"], "table": "table.parquet"},
     "libraries": {"python": "3.11.7", "torch": "2.13.0"},
-    "outputs": {"board": "board.csv"},
+    "outputs": {"board": "board.csv", "bytes": "two.bin", "record": "record.json"},
     "settings": {"folds": {"number": 10, "seed": 1}, "hidden": [50, 20], "loss": "squared", "share": 0.5},
 }
 COST = {"wall_seconds": 1.5, "cpu_seconds": 1.25, "peak_memory_mib": 20.5}
@@ -46,7 +46,7 @@ def write(tmp_path, monkeypatch):
             rule="fit",
             wildcards={"dataset": "trial"},
             specification=SPEC,
-            inputs={"results/table.parquet": "d" * 64},
+            inputs={"results/table.parquet": "d" * 64, "one": "e" * 64, "two": "f" * 64},
             opened=opened or {},
             outputs=["results/one.csv", "results/two.bin"],
             threads=3,
@@ -73,7 +73,7 @@ def test_a_record_is_read_as_it_was_written(write):
         "specification",
     ]
     assert (record["rule"], record["wildcards"]) == ("fit", {"dataset": "trial"})
-    assert record["inputs"] == {"results/table.parquet": "d" * 64}
+    assert record["inputs"]["results/table.parquet"] == "d" * 64 and len(record["inputs"]) == 3
     assert record["outputs"] == {
         path: {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
         for path, data in {
@@ -436,3 +436,24 @@ def test_the_start_is_in_utc(write):
     started = datetime.fromisoformat(read_record(write())["started"])
     assert started.utcoffset() == timedelta(0)
     assert started.astimezone(timezone(timedelta(hours=2))).hour == 5
+
+
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_a_record_without_a_part_of_its_files_is_none(write, part):
+    path = Path(write())
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in [None, *list(record[part])]:
+        changed = {file: digest for file, digest in record[part].items() if file != name}
+        path.write_text(json.dumps(record | {part: changed}), encoding="utf-8")
+        assert (read_record(path) is None) == (name is not None)
+
+
+def test_a_record_that_is_too_deep_is_none(write):
+    path = Path(write())
+    path.write_text("[" * 200_000, encoding="utf-8")
+    assert read_record(path) is None
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_a_name_that_no_file_can_have_is_that_of_none(tmp_path, name):
+    assert Digests(tmp_path / "digests.json").of(name) is None

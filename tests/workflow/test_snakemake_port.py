@@ -23,13 +23,14 @@ from lineup import snakemake_port as port
 if scheduler.is_submitted(workflow):
     there = [*scheduler.submitted_jobs(), scheduler.shares_files(workflow), "--keep-incomplete" in sys.argv]
     Path("submitted.json").write_text(json.dumps(there))
-asked_for = []
+asked_for, begun_jobs, finished_jobs = [], [], []
 wildcards_of_a = port.Wildcards(fromdict={"name": "a"})
 
 def asked(wildcards):
     if config.get("clear"):
         port.clear_locks(workflow)
-    port.run_again(workflow, config.get("again", []))
+    port.run_again(workflow, config.get("again", []), config.get("rules", []))
+    port.watch(workflow, begun_jobs.extend, finished_jobs.extend)
     if config.get("old"):
         port.believe_times(workflow, {config["old"]: 1.0})
     answers = {
@@ -41,6 +42,10 @@ def asked(wildcards):
         "targets": port.targets(workflow),
         "scripts": [port.scripts(workflow), port.script_of(workflow, "first")],
         "rules_without": port.rules_without(workflow, "more"),
+        "makers_of": port.makers_of(workflow, ["first", "second"], "made/b.csv"),
+        "number_of_outputs": port.number_of_outputs(workflow, "second"),
+        "declared": [str(one) for one in port.declared(workflow, "second")],
+        "names_of": port.names_of(workflow)["asked"] is asked,
         "action_of": [str(port.action_of(workflow, rule)) for rule in ("first", "second")],
         "wildcards_of": [
             port.wildcards_of(workflow, "second", "text", "made/a.txt"),
@@ -83,7 +88,7 @@ onstart:
     if config.get("hide"):
         port.hide_pandas()
 onsuccess:
-    Path("finished.json").write_text(json.dumps([vars(job) for job in port.finished_jobs(workflow)]))
+    Path("watched.json").write_text(json.dumps([[vars(job) for job in jobs] for jobs in (begun_jobs, finished_jobs)]))
     if scheduler.submits(workflow):
         Path("requests.json").write_text(json.dumps([vars(request) for request in asked_for]))
     Path("imported.json").write_text(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
@@ -136,6 +141,14 @@ def test_what_a_run_and_a_dry_run_answer(run):
     assert ran["action_of"] == actions, (
         "action_of: where the text, the script and the function of a rule stand"
     )
+    assert ran["makers_of"] == ["second"], "makers_of: how an output is matched"
+    assert ran["number_of_outputs"] == 2, "number_of_outputs: where the outputs of a rule stand"
+    assert ran["names_of"], "names_of: where the names of a Snakefile stand"
+    names, params, inputs, values = ran["declared"]
+    assert (names, params) == ("['one', 'of_name']", "['what']"), "declared: the names of inputs and params"
+    assert inputs.startswith("['first.txt', <function") and values.startswith("[<function"), (
+        "declared: inputs and params as they stand in the Snakefile"
+    )
     assert ran["wildcards_of"] == [{"name": "a"}, None, None], "wildcards_of: how an output is matched"
     assert ran["param_of"] == "about a", "param_of: how a param of a job is had"
     assert ran["resource_of"] == [5, None], "resource_of: how a resource of a job is had"
@@ -162,20 +175,23 @@ def test_targets(run, asked, expected):
     assert run("--dry-run", *asked)[1]["targets"] == expected, "targets: where those of a run stand"
 
 
-def test_what_has_finished(run):
+def test_what_begins_and_finishes(run):
     run()
-    jobs = {job.pop("name"): job for job in json.loads((run.folder / "finished.json").read_text())}
-    assert jobs["second a"] == {
-        "rule": "second",
-        "inputs": ["first.txt", "a.in"],
-        "outputs": ["made/a.txt", "made/a.csv"],
-    }, "finished_jobs: what a job knows of its files"
-    assert {*jobs} == {"first", "second a", "all"}
+    begun, finished = json.loads((run.folder / "watched.json").read_text())
+    second = {"rule": "second", "inputs": ["first.txt", "a.in"], "outputs": ["made/a.txt", "made/a.csv"]}
+    for jobs in (begun, finished):
+        assert [job["name"] for job in jobs] == ["first", "second a", "all"], (
+            "watch: when jobs begin and finish"
+        )
+        assert jobs[1] == second | {"name": "second a"}, "watch: what a job knows of its files"
     (run.folder / "made" / "a.txt").unlink()
     run()
-    assert len(json.loads((run.folder / "finished.json").read_text())) == 2, (
-        "finished_jobs: those of this run alone"
+    begun, finished = json.loads((run.folder / "watched.json").read_text())
+    assert [job["name"] for job in begun] == [job["name"] for job in finished] == ["second a", "all"], (
+        "watch: those of this run alone"
     )
+    done, _ = run("--config", "rules=[first]")
+    assert done.jobs == ["first", "second.a"], "run_again: how a rule is forced"
 
 
 def test_believe_times(run):

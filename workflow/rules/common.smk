@@ -16,7 +16,6 @@ from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_o
 from lineup.ledger.cutoff import tell_of_spared_jobs
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import follow_no_run
-from lineup.ledger.others import note_jobs
 from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
 from lineup.ledger.submissions import join_run, name_queue
