@@ -4,20 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 
-.PHONY: run test quick test-all lint docs exactness bench calibration lock clean help
+.PHONY: run test quick test-all lint docs exactness estimators bench calibration lock clean help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/installed  ## build everything that the config names
 	$(VENV)/bin/snakemake --cores $(CORES)
 	@echo "The comparison is in results/report.html"
 
-test: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests, and the checks of style
+test: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
 quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=lineup/data/tables.py
 	PYTHONPATH=.:tests $(VENV)/bin/python -m support.quick $(FILE)
 
-test-all: $(VENV)/installed $(VENV)/cluster/installed  ## run the tests that take minutes, too
+test-all: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators  ## run the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -m ""
 
 lint: $(VENV)/installed  ## run the checks of style alone
@@ -29,6 +29,9 @@ docs: $(VENV)/installed  ## write the reference pages from their sources
 exactness: $(VENV)/installed  ## make each change of docs/exactness.md, also to plain Snakemake, and write the table
 	$(VENV)/bin/python docs/exactness.py
 
+estimators: $(VENV)/installed  ## try all estimators of scikit-learn, and write docs/estimators.md
+	$(VENV)/bin/python docs/estimators.py
+
 bench: $(VENV)/installed  ## time the pipeline beside one plain script of the same work
 	$(VENV)/bin/python benchmarks/bench.py
 
@@ -39,6 +42,11 @@ calibration: $(VENV)/installed  ## measure how often the intervals and verdicts 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	touch $@
+
+# For models of packages beside scikit-learn.
+$(VENV)/estimators: requirements-estimators.txt $(VENV)/installed
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-estimators.txt
 	touch $@
 
 # For the tests that submit jobs. They stand apart, because Snakemake loads each plugin that it finds at every start.
@@ -54,13 +62,15 @@ lock:  ## renew the lock files and environment.yml from pyproject.toml
 	for part in all base; do \
 	  $(PYTHON) -m venv $(VENV)-lock/$$part && \
 	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --upgrade 'pip>=25.1' || exit 1; done
-	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test --group cluster
+	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test --group cluster --group estimators
 	$(VENV)-lock/all/bin/python -m pip freeze > $(VENV)-lock/all.txt
 	$(VENV)-lock/base/bin/python -m pip install --quiet --group run --group test --constraint $(VENV)-lock/all.txt
 	$(VENV)-lock/base/bin/python -m pip freeze > $(VENV)-lock/base.txt
 	{ sed -n '/^#/p' requirements.txt; cat $(VENV)-lock/base.txt \
 	  | sed 's/+cpu$$//' | grep -v -i -E '^(cuda|nvidia|triton)'; } > requirements.new
-	{ sed -n '/^#/p' requirements-cluster.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/all.txt; } \
+	{ sed -n '/^#/p' requirements-estimators.txt; grep -i '^lightgbm==' $(VENV)-lock/all.txt; } > requirements-estimators.new
+	mv requirements-estimators.new requirements-estimators.txt
+	{ sed -n '/^#/p' requirements-cluster.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/all.txt | grep -v -i '^lightgbm=='; } \
 	  > requirements-cluster.new
 	mv requirements.new requirements.txt
 	mv requirements-cluster.new requirements-cluster.txt

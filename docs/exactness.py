@@ -42,7 +42,7 @@ from support.projects import PROJECTS, place_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "exactness.md"
 BEGIN, END = "<!-- Written by docs/exactness.py, from here to the end mark. -->\n", "<!-- End. -->\n"
-SUBJECTS = ["config", "smaller", "code", "python", "files", "environment", "images", "classes"]
+SUBJECTS = ["config", "smaller", "code", "python", "files", "environment", "images", "classes", "estimators"]
 
 IN_WORDS = {
     "nothing": NOTHING,

@@ -130,6 +130,10 @@ OUTPUTS = {
             "`converged`.",
             "seed penalty fold mae chosen",
         ),
+        "search.parquet": (
+            "What a search of settings tried, a line for each split, combination and held-out fold; empty where nothing was searched.",
+            "seed candidate settings fold metric value chosen",
+        ),
         "path.parquet": (
             "Fits on all training rows of the first split of the block, by penalty.",
             "seed penalty feature coefficient",

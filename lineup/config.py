@@ -10,8 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from lineup.config_errors import hint_of, listed, outermost_first, sentence
+from lineup.config_errors import outermost_first, sentence
 from lineup.errors import InputError, ended
+from lineup.hints import hint_of, listed
 from lineup.kinds import add_to, kinds, kinds_for, problems
 from lineup.metrics import METRICS, NULL_MODEL
 from lineup.seeds import split_seeds

@@ -1,12 +1,11 @@
 """Puts what is wrong with a config into sentences."""
 
-import difflib
 import re
-from collections.abc import Collection, Iterable
 
 from jsonschema.exceptions import ValidationError
 
 from lineup.errors import ended
+from lineup.hints import hint_of, listed
 
 
 def outermost_first(error: ValidationError) -> tuple:
@@ -39,20 +38,6 @@ def shown(value: object) -> str:
         return str(value).lower()
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 100 else f"{text[:99]}…"
-
-
-def listed(words: Iterable, last: str = "and") -> str:
-    """Lists words, with another word before the last."""
-    *first, final = map(str, words)
-    return f"{', '.join(first)} {last} {final}" if first else final
-
-
-def hint_of(name: object, known: Collection[str], what: str) -> str:
-    """Says which name may be meant, or which there are."""
-    near = difflib.get_close_matches(str(name), known, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"the {what}s are {listed(known)}" if len(known) > 1 else f"the only {what} is {listed(known)}"
 
 
 _NUMBER = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?")

@@ -96,9 +96,22 @@ def problems(model: dict) -> Iterator[tuple[str, str]]:
                 key,
                 f"needs as many entries as {other}, which has {len(model[other])}, not {len(model[key])}",
             )
+    yield from _keys_of_numbers(model, "")
     for rule in kind.get("refused", []):
         if _has(model, rule["when"]) and not ("unless" in rule and _has(model, rule["unless"])):
             yield rule["key"], rule["because"]
+
+
+def _keys_of_numbers(value: object, where: str) -> Iterator[tuple[str, str]]:
+    """Yields each block that has a key that is no text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                yield where, f"has the key {key}, which is no text: write it in quotes"
+            yield from _keys_of_numbers(inner, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _keys_of_numbers(inner, f"{where}[{place}]")
 
 
 def _has(model: dict, settings: dict) -> bool:

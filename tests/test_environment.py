@@ -85,7 +85,10 @@ def test_python_is_one_that_the_lock_is_for():
     ids=lambda value: getattr(value, "name", value),
 )
 def test_direct_dependency_is_locked(group, requirement):
-    locked = versions_in(CLUSTER_LOCK) if group == "cluster" else LOCKED
+    locked = {
+        "cluster": versions_in(CLUSTER_LOCK),
+        "estimators": versions_in(lines_of("requirements-estimators.txt")),
+    }.get(group, LOCKED)
     version = locked.get(canonicalize_name(requirement.name))
     assert version is not None, f"{requirement.name} is not in the lock"
     assert requirement.specifier.contains(version, prereleases=True)

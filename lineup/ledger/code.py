@@ -10,16 +10,11 @@ from pathlib import Path
 from lineup.errors import InputError
 from lineup.files import sha256
 from lineup.ledger.dynamic import FILE, LOADED
+from lineup.ledger.imports import ADVICE, file_holding, file_named, held_by, outline_in, steps, top_of
 from lineup.ledger.modules import CODE, PACKAGE, ROOT, file_of, look_beside, packages_above
 from lineup.ledger.opened import unnoted
-from lineup.ledger.outline import EXECUTED, MAIN, outline_of
+from lineup.ledger.outline import EXECUTED, MAIN
 from lineup.ledger.remembered import remembered
-
-# The modules that make outlines.
-READERS = tuple(
-    str(Path(__file__).with_name(f"{name}.py"))
-    for name in ("dynamic", "effects", "origins", "outline", "scopes")
-)
 
 # Under these names stand all of a file, and the order in which files with effects run.
 WHOLE, ORDER = "*", "order"
@@ -27,32 +22,33 @@ WHOLE, ORDER = "*", "order"
 # It looks at the modules that are loaded for where they are alone.
 SEES_PLACES = f"{PACKAGE}/ledger/opened.py"
 
-ADVICE = "write `from lineup.module import name`"
+# It imports what the settings of a job name, which its specification names, too.
+BY_SETTINGS = f"{PACKAGE}/models/estimators.py"
 
 
-def code_of(script: str) -> dict[str, str]:
-    """Gives the digest of the code that a script reaches, for each file of the project that holds some."""
-    return _summary(script)["code"]
+def code_of(script: str, modules: tuple[str, ...] = ()) -> dict[str, str]:
+    """Gives the digest of the code that a script and what its settings name reach, for each file of the project with some."""
+    return _summary(script, modules)["code"]
 
 
-def parts_of(script: str) -> dict[str, dict[str, str]]:
+def parts_of(script: str, modules: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     """Gives the digest of each name that a script reaches, for each file, cut to what tells them apart."""
-    found = _reach(script).reached.items() if script.endswith(".py") else []
+    found = _reach(script, modules).reached.items() if script.endswith(".py") else []
     return {file: {name: sha256(text)[:12] for name, text in parts.items()} for file, parts in found if parts}
 
 
-def packages_of(script: str) -> list[str]:
+def packages_of(script: str, modules: tuple[str, ...] = ()) -> list[str]:
     """Lists the packages from elsewhere that the code imports that a script reaches."""
-    return _summary(script)["packages"]
+    return _summary(script, modules)["packages"]
 
 
-def files_loaded(script: str) -> list[str]:
+def files_loaded(script: str, modules: tuple[str, ...] = ()) -> list[str]:
     """Lists the files that a script loads, also those of which it reaches nothing."""
-    return _summary(script)["loaded"]
+    return _summary(script, modules)["loaded"]
 
 
 @cache
-def _summary(script: str) -> dict:
+def _summary(script: str, modules: tuple[str, ...]) -> dict:
     """Sums up what a script reaches, as it was remembered if all code is what it was; one that is not Python reaches itself."""
     if not script.endswith(".py"):
         return {"code": {script: sha256((ROOT / script).read_bytes())}, "packages": [], "loaded": [script]}
@@ -64,8 +60,8 @@ def _summary(script: str) -> dict:
 
     look_beside(script)
     with unnoted():
-        key = [script, sha256((ROOT / script).read_bytes()), _all_code()]
-        return remembered("reach", key, lambda: _summed_up(_reach(script)), keep_if=is_fixed)
+        key = [script, modules, sha256((ROOT / script).read_bytes()), _all_code()]
+        return remembered("reach", key, lambda: _summed_up(_reach(script, modules)), keep_if=is_fixed)
 
 
 def _summed_up(reach: "_Reach") -> dict:
@@ -105,39 +101,9 @@ def drop_stale_bytecode() -> None:
 
 
 @cache
-def _reach(script: str) -> "_Reach":
+def _reach(script: str, modules: tuple[str, ...] = ()) -> "_Reach":
     with unnoted():
-        return _Reach(script)
-
-
-@cache
-def _outline(file: str) -> dict:
-    """Gives the outline of a file of the project."""
-    source = (ROOT / file).read_bytes()
-    return remembered("outline", [file, sha256(source)], lambda: outline_of(source, file), READERS)
-
-
-@cache
-def _steps(file: str) -> list[str | None]:
-    """Lists what happens when a file is imported: the files of the project that it loads, and None where statements of its own run.
-
-    Raises:
-        InputError: If an import of it cannot be followed.
-    """
-    outline = _outline(file)
-    _check_imports(file, outline)
-    found = [module and (file_of(module) or "") for module in outline["steps"]]
-    return [step for step in found if step != ""]
-
-
-@cache
-def _held_by(file: str) -> set[str]:
-    """Lists the files of the project that a file holds as modules, so that it may change what stands in them."""
-    if not file.endswith(".py"):
-        return set()
-    sources = [one for found in _outline(file)["imports"].values() for one in found]
-    names = [source if original is None else f"{source}.{original}" for source, original, _ in sources]
-    return {found for found in map(file_of, names) if found}
+        return _Reach(script, modules)
 
 
 class _Reach:
@@ -149,7 +115,7 @@ class _Reach:
         loaded: The files that are loaded, in order.
     """
 
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: str, modules: tuple[str, ...] = ()) -> None:
         self.reached: dict[str, dict[str, str]] = {}
         self.packages: set[str] = set()
         self.loaded: list[str] = []
@@ -159,6 +125,15 @@ class _Reach:
         self.sees_loaded = False
         self._load(script)
         self.waiting.append((script, MAIN))
+        for named in modules:
+            found = file_holding(named)
+            if found is None:
+                self.packages.add(top_of(named))
+            elif found[1] and found[0].endswith(".py"):
+                self._load(found[0])
+                self._follow_import(named.rpartition(f".{found[1]}")[0], found[1])
+            else:
+                self._take_names(found[0])
         self._follow_all()
         while self.sees_loaded and not all(WHOLE in self.reached[file] for file in self.loaded):
             for file in list(self.loaded):
@@ -183,19 +158,19 @@ class _Reach:
             self.reached[file][WHOLE] = sha256((ROOT / file).read_bytes())
             return
         self.waiting.append((file, EXECUTED))
-        for step in _steps(file):
+        for step in steps(file):
             if step is not None:
                 self._load(step)
                 # What is taken from a module hangs on who changed it before: who holds it, and has effects.
-                self.changed |= {f"{step} after {one}" for one in self.order if step in _held_by(one)}
+                self.changed |= {f"{step} after {one}" for one in self.order if step in held_by(one)}
             elif self.order[-1:] != [file]:
                 self.order.append(file)
-        self.packages.update(top_of(module) for module in _outline(file)["idle"] if not file_of(module))
+        self.packages.update(top_of(module) for module in outline_in(file)["idle"] if not file_of(module))
 
     def _follow_all(self) -> None:
         while self.waiting:
             file, name = self.waiting.pop()
-            outline = _outline(file) if file.endswith(".py") else {"imports": {}, "definitions": {}}
+            outline = outline_in(file) if file.endswith(".py") else {"imports": {}, "definitions": {}}
             if name in outline["imports"] and f"import {name}" not in self.reached[file]:
                 self.reached[file][f"import {name}"] = str(outline["imports"][name])
                 for source, original, _ in outline["imports"][name]:
@@ -214,7 +189,7 @@ class _Reach:
         elif original is None:
             self._take_names(inside)
         elif inside.endswith(".py"):  # of others all counts already
-            if original in _outline(inside)["bound"]:
+            if original in outline_in(inside)["bound"]:
                 self.waiting.append((inside, original))
             else:
                 self._take_whole(inside)
@@ -229,12 +204,12 @@ class _Reach:
                     "cannot be followed: put the import at the top of the file."
                 )
             self.packages.add(top_of(module))
-        for line, what in definition["refused"]:
+        for line, what in definition["refused"] if file != BY_SETTINGS else []:
             raise InputError(
                 f"{file}, line {line}, {what}, which cannot be followed: {ADVICE} at the top of the file."
             )
         for module in definition["names"]:
-            inside = [found for found in (_file_named(module), _file_named(f"{module}.{MAIN}")) if found]
+            inside = [found for found in (file_named(module), file_named(f"{module}.{MAIN}")) if found]
             for found in inside:
                 self._take_names(found)
                 self.waiting.append((found, MAIN))
@@ -248,7 +223,7 @@ class _Reach:
         """Follows all names of a file that is loaded."""
         self._load(file)
         if file.endswith(".py"):
-            outline = _outline(file)
+            outline = outline_in(file)
             self.waiting += [
                 (file, name) for name in [*outline["definitions"], *outline["imports"]] if name != MAIN
             ]
@@ -257,43 +232,4 @@ class _Reach:
         """Counts all of a file, its comments included."""
         self._take_names(file)
         if WHOLE not in self.reached[file]:
-            self.reached[file][WHOLE] = _outline(file)["text"]
-
-
-def top_of(module: str) -> str:
-    """Gives the package that a module is in."""
-    return module.partition(".")[0]
-
-
-def _file_named(text: str) -> str | None:
-    """Gives the file of the project that a text names, as a module or by its path."""
-    if top_of(text) in CODE:
-        return file_of(text)
-    is_path = text.endswith(".py") and not text.startswith(("/", "."))
-    return text if is_path and (ROOT / text).is_file() else file_of(text)
-
-
-def _check_imports(file: str, outline: dict) -> None:
-    """Raises an InputError for an import at the top of a file that cannot be followed."""
-    for module, line in outline["obscure"]:
-        is_long = "." in module and (top_of(module) in CODE or file_of(module))
-        if module.startswith(".") or module.endswith(".*") or module in CODE or is_long:
-            raise InputError(f"{file}, line {line}, imports in a way that cannot be followed: {ADVICE}.")
-    for sources in outline["imports"].values():
-        for source, original, _ in sources:
-            inside = file_of(source)
-            if (top_of(source) in CODE and not inside) or (
-                inside and original and not _may_have(inside, original)
-            ):
-                raise InputError(
-                    f"{file} imports from {source}, which is no file of the project that has such a name: {ADVICE}."
-                )
-
-
-def _may_have(file: str, name: str) -> bool:
-    """Tells whether a file of the project may have a name when it is imported."""
-    if not file.endswith(".py"):
-        return True
-    outline = _outline(file)
-    seen = outline["definitions"][EXECUTED]
-    return name in outline["bound"] or "__getattr__" in outline["bound"] or bool(seen["sees"])
+            self.reached[file][WHOLE] = outline_in(file)["text"]

@@ -41,10 +41,12 @@ VARIABLES = {
 }
 
 
-def libraries_of(script: str) -> dict[str, str | None]:
-    """Gives the version of Python and of each package that a script uses, itself or through others."""
+def libraries_of(script: str, modules: tuple[str, ...] = ()) -> dict[str, str | None]:
+    """Gives the version of Python and of each package that a script uses, itself, by its settings, or through others."""
     installed, versions = _installed(), {}
-    packages = {_name(DISTRIBUTIONS.get(package, package)): package for package in packages_of(script)}
+    packages = {
+        _name(DISTRIBUTIONS.get(package, package)): package for package in packages_of(script, modules)
+    }
     waiting = list(packages)
     while waiting:
         name = waiting.pop()

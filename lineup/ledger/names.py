@@ -21,12 +21,14 @@ WORDS = {
 }
 
 
-def keep_names(script: str) -> None:
-    """Keeps the names that a script reaches, with their digests, if they are not kept yet."""
-    path = _place(FOLDER, code_of(script))
+def keep_names(script: str, modules: tuple[str, ...]) -> None:
+    """Keeps the names that a script and what its settings name reach, with their digests, if they are not kept yet."""
+    path = _place(FOLDER, code_of(script, modules))
     if not path.exists():
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(parts_of(script), sort_keys=True) + "\n", encoding="utf-8")
+            temporary.write_text(
+                json.dumps(parts_of(script, modules), sort_keys=True) + "\n", encoding="utf-8"
+            )
 
 
 def changed_names(folders: tuple[Path, Path], codes: tuple[dict, dict], file: str) -> list[str]:

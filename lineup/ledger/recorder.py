@@ -76,7 +76,7 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             cost=_cost(clock),
         )
         if snakemake.params.spec["script"]:
-            keep_names(snakemake.params.spec["script"])
+            keep_names(snakemake.params.spec["script"], _modules(snakemake.params.spec))
 
 
 @contextmanager
@@ -141,7 +141,11 @@ def _opened(snakemake: object) -> dict[str, str | None]:
     if spec["script"] is None:
         return {}  # nor do files that the code opens
     files = [*snakemake.input, *snakemake.output, *snakemake.log, *spec["files"]]
-    return unnamed_files([*files, spec["script"]], files_loaded(spec["script"]))
+    return unnamed_files([*files, spec["script"]], files_loaded(spec["script"], _modules(spec)))
+
+
+def _modules(spec: dict) -> tuple[str, ...]:
+    return tuple(spec.get("modules", ()))
 
 
 def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:
@@ -155,7 +159,7 @@ def _check_unchanged(snakemake: object, stamps: dict[str, list[int]]) -> None:
 def _check_code(snakemake: object) -> None:
     """Raises an InputError if the code is not what the run was planned with."""
     spec = snakemake.params.spec
-    now = (code_of(spec["script"]) if spec["script"] else {}) | files_of(list(spec["files"]))
+    now = (code_of(spec["script"], _modules(spec)) if spec["script"] else {}) | files_of(list(spec["files"]))
     for file, digest in (spec["code"] | spec["files"]).items():
         if now.get(file) != digest:
             raise InputError(f"{file} was changed after this run was planned: run again.")

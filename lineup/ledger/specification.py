@@ -22,6 +22,7 @@ def specification(
     files: Sequence[str] = (),
     inputs: dict[str, str | list[str]] | None = None,
     outputs: dict[str, str | list[str]] | None = None,
+    modules: Sequence[str] = (),
 ) -> dict:
     """Writes down what the result of a job depends on, beside the bytes of its input files.
 
@@ -31,25 +32,28 @@ def specification(
         files: Other files of the project that it reads, such as a template.
         inputs: Its input files, by their names in the rule.
         outputs: Its output files, by their names in the rule.
+        modules: Modules that its settings have it import, or names in them.
 
     Returns:
         ``settings``, ``inputs`` and ``outputs``; ``files``, a digest for each; ``code``, a digest for
         each file of the project that the ``script`` reaches; ``libraries``, a version for each package
         that this code imports, for those that they need in turn, and for Python, null for one that is
         not installed; and ``environment``, the variables that are set and change what these libraries
-        compute. Keys are sorted, so that equal specifications are equal as text.
+        compute; and the ``modules``, where there are some. Keys are sorted, so that equal specifications are equal as text.
 
     Raises:
         TypeError: If a setting is not a plain value of JSON, so that it has no canonical form.
     """
-    libraries = libraries_of(script) if script else {}
+    modules = tuple(sorted(set(modules)))
+    libraries = libraries_of(script, modules) if script else {}
     names = sorted(name for library in libraries for name in VARIABLES.get(library, []))
     return {
-        "code": code_of(script) if script else {},
+        "code": code_of(script, modules) if script else {},
         "environment": {name: os.environ[name] for name in names if name in os.environ},
         "files": files_of(files),
         "inputs": canonical(inputs or {}, "inputs"),
         "libraries": libraries,
+        **({"modules": list(modules)} if modules else {}),
         "outputs": canonical(outputs or {}, "outputs"),
         "script": script,
         "settings": canonical(settings),

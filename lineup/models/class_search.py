@@ -10,6 +10,9 @@ from lineup.data.stratification import stratified_folds
 from lineup.errors import InputError
 from lineup.models.grid_search import Folds, check_folds
 
+# Slopes below this come of rounding alone: numbers of a table are no smaller than 1e-15.
+NOTHING = 1e-30
+
 
 @dataclass(frozen=True)
 class Penalties:
@@ -31,6 +34,7 @@ class Settings:
     seed: int
     tolerance: float
     max_iterations: int
+    failures: str = "leave_out"
 
     def shares(self) -> np.ndarray:
         """Gives the penalties as shares of the largest, from this down."""
@@ -86,8 +90,8 @@ def coded_for(design: Design, fitted: np.ndarray, *sides: np.ndarray) -> list[np
 
 
 def check_penalty(largest: float, split_seed: int) -> None:
-    """Raises an InputError if the largest penalty is 0, as where no feature varies."""
-    if not largest > 0:
+    """Raises an InputError if the largest penalty is 0, as where no feature varies, or what rounding leaves of that."""
+    if not largest > NOTHING:
         raise InputError(
             f"The penalized logistic regression has no penalty to choose: in the training rows of split {split_seed} no feature "
             "has to do with the classes. Look at the features."

@@ -62,7 +62,7 @@ def fit_path(
     max_iterations: int,
     weights: np.ndarray | None = None,
 ) -> LassoPath:
-    """Fits the lasso with an intercept at each penalty, by coordinate descent on the Gram matrix.
+    """Fits the lasso with an intercept at each penalty, by coordinate descent, on the Gram matrix if that is small.
 
     It minimizes ``|y - b0 - X b|^2 / (2 n) + penalty * |b|_1``, over standardized features if asked, with means of weighted
     rows if these have weights.
@@ -101,7 +101,7 @@ def fit_path(
                 Z,
                 centred,
                 alphas=penalties,
-                precompute=Z.T @ Z,
+                precompute=Z.T @ Z if Z.shape[1] <= len(Z) else False,
                 Xy=Z.T @ centred,
                 tol=tolerance,
                 max_iter=max_iterations,

@@ -9,6 +9,7 @@ from lineup.data.design import Design
 from lineup.data.imputation import Learned, members
 from lineup.data.tables import Splits, write_coefficients
 from lineup.errors import InputError
+from lineup.models.failures import Failures
 
 # ASSUME: a smaller penalty would not help where the last tenth of the grid lowers the error by less than this share.
 FLAT = 0.001
@@ -141,11 +142,10 @@ class ChosenFits:
 
     Args:
         design: The prepared table.
-        drawn: All splits.
     """
 
-    def __init__(self, design: Design, drawn: Splits) -> None:
-        self.design, self.drawn = design, drawn
+    def __init__(self, design: Design) -> None:
+        self.design = design
         self.slopes, self.intercepts, self.predicted = [], [], []
         self.largest = self.smallest = 0  # how often an end of the grid was chosen
 
@@ -175,17 +175,12 @@ class ChosenFits:
         self.intercepts.append(constants)
         self.predicted.append((X @ slopes[:, :, None])[:, :, 0] + constants[:, None])
 
-    def write(self, predictions: str, scores: str, coefficients: str) -> None:
-        """Writes the three tables, see ``write_evaluation`` and ``write_coefficients``."""
+    def write(
+        self, predictions: str, scores: str, coefficients: str, drawn: Splits, failures: Failures
+    ) -> None:
+        """Writes the three tables for the splits that were fitted, see ``write_evaluation`` and ``write_coefficients``."""
         slopes, intercepts = map(np.concatenate, (self.slopes, self.intercepts))
         predicted = np.concatenate([chunk.ravel() for chunk in self.predicted])
-        ends = GridEnds(self.largest, self.smallest, len(self.drawn))
-        write_evaluation(
-            self.design,
-            self.drawn,
-            predicted,
-            predictions,
-            scores,
-            ends,
-        )
-        write_coefficients(self.drawn, self.design.features, slopes, intercepts, coefficients)
+        ends = GridEnds(self.largest, self.smallest, len(drawn))
+        write_evaluation(self.design, drawn, predicted, predictions, scores, ends, failures=failures)
+        write_coefficients(drawn, self.design.features, slopes, intercepts, coefficients)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineup.data.design import read_design
-from lineup.data.tables import parquet_writer, read_splits, write_table
+from lineup.data.tables import Splits, parquet_writer, read_splits, write_table
 from lineup.models.coordinate_descent import fit_path, penalty_grid
+from lineup.models.failures import fitted_parts, kept_of
 from lineup.models.grid_search import (
     ChosenFits,
     Folds,
@@ -19,6 +20,7 @@ from lineup.models.grid_search import (
 )
 from lineup.models.homotopy import duality_gaps, lasso_paths
 from lineup.models.moments import Problems, problems
+from lineup.models.wide_lasso import solve_wide
 from lineup.progress import Progress
 
 
@@ -40,6 +42,7 @@ class Settings:
     folds: Folds
     tolerance: float
     max_iterations: int
+    failures: str = "leave_out"
 
 
 def solve(found: Problems, penalties: np.ndarray, standardize: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -101,15 +104,27 @@ def search(training: Training, settings: Settings) -> Search:
     everything = np.arange(X.shape[1])
     held = fold_rows(len(everything), settings.folds)
     kept = [np.delete(everything, fold) for fold in held] + [everything]
-    found = problems(X, y, held, weights, training.coded)
-    paths, gaps = solve(found, penalties, settings.standardize)
-    coefficients = paths / found.scale[:, :, None, :]
-    intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
-    again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
-    for split, fold in again:
+
+    def rows_of(split: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
         rows = kept[fold]
         own = training.coded(fold, rows) if training.coded and fold < len(held) else X[:, rows]
-        solved = fit_path(own[split], y[split, rows], penalties[split], *solver, weights_of(split, rows))
+        return own[split], y[split, rows]
+
+    if X.shape[2] > X.shape[1]:
+        coefficients = np.zeros((len(X), len(kept), penalties.shape[1], X.shape[2]))
+        intercepts, gaps = np.empty(coefficients.shape[:3]), np.empty(coefficients.shape[:3])
+        for split, fold in np.ndindex(len(X), len(kept)):
+            given = (*rows_of(split, fold), penalties[split], settings.standardize)
+            weighted, paths = weights_of(split, kept[fold]), coefficients[split, fold]
+            intercepts[split, fold], gaps[split, fold] = solve_wide(*given, weighted, paths)
+    else:
+        found = problems(X, y, held, weights, training.coded)
+        paths, gaps = solve(found, penalties, settings.standardize)
+        coefficients = paths / found.scale[:, :, None, :]
+        intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
+    again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
+    for split, fold in again:
+        solved = fit_path(*rows_of(split, fold), penalties[split], *solver, weights_of(split, kept[fold]))
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
     errors = held_out_errors(training, held, coefficients, intercepts)
     return Search(
@@ -149,33 +164,39 @@ def fit_lasso(
         logger: Where to report.
 
     Raises:
-        InputError: If a split has fewer training rows than folds, or a fit fails.
+        InputError: If a split has fewer training rows than folds, or a fit fails, and that is to be an error, or all do.
     """
     design, drawn = read_design(table), read_splits([splits])
     number, k = settings.folds.number, settings.penalties.number
     rows, features = drawn.sizes()[0], len(design.features)
     check_folds("The lasso", int(rows.min()), settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
-    fits, again = ChosenFits(design, drawn), 0
+    fits, again, parts, failures = ChosenFits(design), 0, [], []
+
+    def searched(part: Splits) -> Search:
+        return search(Training.of(design, part.train, settings.folds), settings)
+
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
             (number + 1) * (features**2 + k * features)
             + int(rows.max()) * features * (2 if design.unlearned else 1)
         ):
-            found = search(Training.of(design, chunk.train, settings.folds), settings)
-            if chunk.seeds[0] == drawn.seeds[0]:
-                write_path(int(chunk.seeds[0]), design.features, found, path)
-            fits.add(
-                *design.coded(chunk.train, chunk.test),
-                found.coefficients,
-                found.intercepts,
-                found.errors,
-                found.chosen,
-            )
-            write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
-            again += found.solved_again
+            for part, found in fitted_parts(chunk, searched, failures):
+                if not parts:
+                    write_path(int(part.seeds[0]), design.features, found, path)
+                parts.append(part)
+                fits.add(
+                    *design.coded(part.train, part.test),
+                    found.coefficients,
+                    found.intercepts,
+                    found.errors,
+                    found.chosen,
+                )
+                write_grid(grid_columns(part.seeds, found.penalties, found.errors, found.chosen))
+                again += found.solved_again
             progress.advance(len(chunk))
-    fits.write(predictions, scores, coefficients)
+        kept = kept_of(drawn, parts, failures, settings.failures)
+    fits.write(predictions, scores, coefficients, kept, failures)
     logger.info(
         "%d splits searched; %d of %d fits were solved again by coordinate descent.",
         len(drawn),

@@ -6,8 +6,9 @@ import numpy as np
 
 from lineup.comparison.scores import GridEnds, write_evaluation
 from lineup.data.design import Design, read_design
-from lineup.data.tables import read_splits, write_table
+from lineup.data.tables import Splits, read_splits, write_table
 from lineup.models.class_search import Search, Settings, held_out_sets
+from lineup.models.failures import Failures, fitted_parts, kept_of
 from lineup.models.grid_search import ends_of
 from lineup.models.logistic import write_coefficients_of_classes
 from lineup.models.newton_search import search_by_newton
@@ -24,6 +25,25 @@ def search(
     """Chooses the penalty on rows held out of the training rows of a split, and fits all of them with it."""
     held = held_out_sets(design.y, train, split_seed, settings)
     return SOLVERS[settings.solver](design, train, test, held, split_seed, settings)
+
+
+def searches_of(
+    design: Design, drawn: Splits, settings: Settings, processes: int, logger: logging.Logger
+) -> tuple[Failures, list[tuple[Splits, Search]]]:
+    """Searches each split, some side by side: those that could not be, and why, and the others with what was found."""
+    progress = Progress(logger, "splits searched", len(drawn))
+
+    def searched(one: Splits) -> Search:
+        return search(design, one.train[0], one.test[0], int(one.seeds[0]), settings)
+
+    def work(place: int) -> tuple[list[tuple[Splits, Search]], Failures]:
+        failures: Failures = []
+        found = list(fitted_parts(drawn[place : place + 1], searched, failures))
+        progress.advance(1)
+        return found, failures
+
+    worked = list(map_in_processes(work, range(len(drawn)), min(processes, len(drawn))))
+    return [one for _, noted in worked for one in noted], [one for found, _ in worked for one in found]
 
 
 def fit_logistic_lasso(
@@ -57,14 +77,9 @@ def fit_logistic_lasso(
         InputError: If a class has no row to fit on, or no row is left to fit on.
     """
     design, drawn = read_design(table), read_splits([splits])
-    progress = Progress(logger, "splits searched", len(drawn))
-
-    def work(place: int) -> Search:
-        found = search(design, drawn.train[place], drawn.test[place], int(drawn.seeds[place]), settings)
-        progress.advance(1)
-        return found
-
-    found = list(map_in_processes(work, range(len(drawn)), min(processes, len(drawn))))
+    failures, found = searches_of(design, drawn, settings, processes, logger)
+    drawn = kept_of(drawn, [part for part, _ in found], failures, settings.failures)
+    found = [one for _, one in found]
     chosen = np.array([one.chosen for one in found])
     means = np.array([one.log_loss.mean(axis=0) for one in found])
     write_evaluation(
@@ -75,6 +90,7 @@ def fit_logistic_lasso(
         scores,
         GridEnds(*ends_of(means, chosen), len(drawn)),
         counts={"unfinished": sum(not one.refit for one in found)},
+        failures=failures,
     )
     write_coefficients_of_classes(
         design, drawn, [one.coefficients for one in found], [one.intercepts for one in found], coefficients

@@ -11,8 +11,8 @@ import torchinfo
 from lineup.comparison.scores import write_evaluation
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_splits, write_table
-from lineup.errors import InputError
 from lineup.files import replacing
+from lineup.models.failures import kept_of
 from lineup.networks.batches import Rows
 from lineup.networks.checkpoints import Checkpoints
 from lineup.networks.gpu import accelerator_for, take_cards
@@ -23,6 +23,11 @@ from lineup.networks.training import Place, Trained, members_at_once, train
 from lineup.parallel import map_in_processes
 from lineup.progress import Progress
 from lineup.torch_setup import set_threads, torch
+
+DIVERGED = (
+    "The training diverged, and the network predicts no numbers: lower learning_rate of the model in the config, set "
+    "standardize: true, or choose another optimizer."
+)
 
 
 def fit_mlp(
@@ -72,10 +77,12 @@ def fit_mlp(
         settings = replace(settings, loss="cross_entropy" if design.classes else "squared_error")
     files = {"table": table, "splits": splits, "log": log}
     found = train_all(Rows.of(design), drawn, settings, threads, gpus, mpi, checkpoints, files, logger)
-    predicted = predictions_of(design, drawn, found)
+    predicted, has = predictions_of(design, found)
+    failures = [(int(seed), DIVERGED) for seed in drawn.seeds[~has]]
+    kept = kept_of(drawn, [drawn[has]] if has.any() else [], failures, settings.failures)
     description = write_weights(design, drawn, found, settings, weights)
-    write_evaluation(design, drawn, predicted, predictions, scores, is_weighted=False)
-    write_curves(drawn, found, learning_curves, training_log)
+    write_evaluation(design, kept, predicted, predictions, scores, is_weighted=False, failures=failures)
+    write_curves(drawn, found, has, learning_curves, training_log)
     write_summary(description, settings.batch_size, summary)
 
 
@@ -129,17 +136,15 @@ def rounds(splits: Splits, most: int, workers: int) -> list[tuple[int, int]]:
     return chunks
 
 
-def predictions_of(design: Design, splits: Splits, found: list[Trained]) -> np.ndarray:
-    """Collects numbers or probabilities for all test rows; raises an InputError if a network predicts no numbers."""
+def predictions_of(design: Design, found: list[Trained]) -> tuple[np.ndarray, np.ndarray]:
+    """Collects numbers or probabilities for the test rows of the S splits whose network predicts numbers, and which do, (S,)."""
     by_split = [values for one in found for values in one.predicted]
-    predicted = np.concatenate(by_split).astype(np.float64)
-    for seed, values in zip(splits.seeds, by_split, strict=True):
-        if not np.isfinite(values).all():
-            raise InputError(
-                f"The training on split {seed} diverged, and the network predicts no numbers: lower learning_rate "
-                "of the model in the config, set standardize: true, or choose another optimizer."
-            )
-    return torch.from_numpy(predicted).softmax(dim=1).numpy() if design.classes else predicted
+    has = np.array([np.isfinite(values).all() for values in by_split])
+    if not has.any():
+        return np.empty(0), has
+    predicted = np.concatenate([values for values, is_there in zip(by_split, has, strict=True) if is_there])
+    predicted = predicted.astype(np.float64)
+    return torch.from_numpy(predicted).softmax(dim=1).numpy() if design.classes else predicted, has
 
 
 def write_weights(
@@ -168,8 +173,10 @@ def write_summary(description: dict, batch_size: int, path: str) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def write_curves(splits: Splits, found: list[Trained], learning_curves: str, training_log: str) -> None:
-    """Writes the learning curves of all networks as Parquet, and that of the first one as CSV.
+def write_curves(
+    splits: Splits, found: list[Trained], has: np.ndarray, learning_curves: str, training_log: str
+) -> None:
+    """Writes the learning curves of the networks that predict numbers as Parquet, and that of the first one as CSV.
 
     The columns are ``seed``, ``epoch``, and the mean absolute error, or for a classification the accuracy, and the
     loss on the rows trained on (with dropout) and on the validation rows.
@@ -182,6 +189,8 @@ def write_curves(splits: Splits, found: list[Trained], learning_curves: str, tra
         "seed": np.repeat(splits.seeds, epochs).reshape(-1, epochs),
         "epoch": np.tile(np.arange(1, epochs + 1, dtype=np.int32), (len(splits), 1)),
     } | curves
+    columns = {name: values[has] for name, values in columns.items()}
+    lasted = lasted[has]
     write_table({name: values[lasted] for name, values in columns.items()}, learning_curves)
     with replacing(training_log) as temporary:
         first = {name: values[0][lasted[0]] for name, values in columns.items()}

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineup.data.design import read_design
-from lineup.data.tables import parquet_writer, read_splits
+from lineup.data.tables import Splits, parquet_writer, read_splits
 from lineup.errors import InputError
+from lineup.models.failures import fitted_parts, kept_of
 from lineup.models.grid_search import (
     ChosenFits,
     Folds,
@@ -37,6 +38,7 @@ class Settings:
     standardize: bool
     penalties: Penalties
     folds: Folds
+    failures: str = "leave_out"
 
 
 @dataclass(frozen=True)
@@ -113,28 +115,35 @@ def fit_ridge(
         logger: Where to report.
 
     Raises:
-        InputError: If a split has fewer training rows than folds, or no feature that varies.
+        InputError: If a split has fewer training rows than folds, or one has no feature that varies, and that is to be an
+            error, or all have none.
     """
     design, drawn = read_design(table), read_splits([splits])
     number, k = settings.folds.number, settings.penalties.number
     rows, features = drawn.sizes()[0], len(design.features)
     check_folds("Ridge regression", int(rows.min()), settings.folds)
     progress = Progress(logger, "splits searched", len(drawn))
-    fits = ChosenFits(design, drawn)
+    fits, parts, failures = ChosenFits(design), [], []
+
+    def searched(part: Splits) -> Search:
+        return search(Training.of(design, part.train, settings.folds), settings)
+
     with parquet_writer(grid) as write_grid:
         for chunk in drawn.chunks(
             (number + 1) * (2 * features**2 + 2 * k * features)
             + int(rows.max()) * features * (2 if design.unlearned else 1)
         ):
-            found = search(Training.of(design, chunk.train, settings.folds), settings)
-            fits.add(
-                *design.coded(chunk.train, chunk.test),
-                found.coefficients,
-                found.intercepts,
-                found.errors,
-                found.chosen,
-            )
-            write_grid(grid_columns(chunk.seeds, found.penalties, found.errors, found.chosen))
+            for part, found in fitted_parts(chunk, searched, failures):
+                parts.append(part)
+                fits.add(
+                    *design.coded(part.train, part.test),
+                    found.coefficients,
+                    found.intercepts,
+                    found.errors,
+                    found.chosen,
+                )
+                write_grid(grid_columns(part.seeds, found.penalties, found.errors, found.chosen))
             progress.advance(len(chunk))
-    fits.write(predictions, scores, coefficients)
+        kept = kept_of(drawn, parts, failures, settings.failures)
+    fits.write(predictions, scores, coefficients, kept, failures)
     logger.info("%d splits searched, %d penalties each.", len(drawn), k)

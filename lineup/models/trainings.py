@@ -61,7 +61,8 @@ def train_again(
         some = str(Path(name, "splits"))
         write_splits(drawn, some)
         for training in range(1, again.trainings + 1):
-            own = replace(settings, seed=seed_of(settings.seed, training))
+            # Their scores are compared split by split, so that none may be missing.
+            own = replace(settings, seed=seed_of(settings.seed, training), failures="error")
             kept = checkpoints and Checkpoints(
                 checkpoints.folder / str(training), checkpoints.seconds, logger
             )

@@ -24,3 +24,4 @@ class Settings:
     precision: str
     threads_per_network: int
     processes: int
+    failures: str = "leave_out"

@@ -329,7 +329,7 @@ CHANGES = [
     ),
     Change(
         "config_errors.py: a sentence about the config, which no job uses",
-        edit("lineup/config_errors.py", ("n=1)", "n=2)")),
+        edit("lineup/config_errors.py", ("must not be empty", "may not be empty")),
         NOTHING,
     ),
     Change(

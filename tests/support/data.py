@@ -39,6 +39,13 @@ def small_dataset(csv, **changes):
     }
 
 
+def small_estimator():
+    """Describes an estimator as config.yaml does, on all splits and with few folds."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["forest"]
+    soon = {"threads": 1, "search": shipped["search"] | {"folds": {"number": 3, "seed": 1}}}
+    return copy.deepcopy({key: value for key, value in shipped.items() if key != "splits"} | soon)
+
+
 def small_models():
     """Describes a model of each kind and a second lasso, of config.yaml but soon fitted."""
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]

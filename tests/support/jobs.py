@@ -99,6 +99,28 @@ PREPARED_CLASSES = ["preprocess.grades", *SPLIT_CLASSES]
 ALL_OF_CLASSES = ["fetch.grades", *PREPARED_CLASSES]
 
 
+# The table with estimators: least squares, a tree of a module of one's own, and nearest neighbours with a search.
+
+ESTIMATORS = ["tree", "nearest"]
+DRAWN_ESTIMATED = ["compare.estimated", "plot_comparison.estimated", "report"]
+
+
+def of_estimators(*models, block="1"):
+    """Lists the jobs that fit and draw some estimators, and what stands on all models."""
+    return [
+        *(f"fit_sklearn.estimated.{model}.{block}" for model in models),
+        *(f"plot_sklearn.estimated.{model}" for model in models),
+        *DRAWN_ESTIMATED,
+        "timings.estimated",
+    ]
+
+
+ALL_OF_ESTIMATED = [
+    *("fetch.estimated", "preprocess.estimated", "split.estimated.1"),
+    *("fit_linear.estimated.plain.1", "plot_linear.estimated.plain"),
+    *of_estimators(*ESTIMATORS),
+]
+
 # The table with code that does more than its names say: one model, and three rules of a person's own.
 
 OWN = ["shout", "say", "tell"]

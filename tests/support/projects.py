@@ -9,13 +9,14 @@ from support.data import (
     small_csv_of_classes,
     small_dataset,
     small_dataset_of_classes,
+    small_estimator,
     small_images,
     small_images_dataset,
     small_models,
     small_models_for_classes,
     small_models_of_classes,
 )
-from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_CODED, ALL_OF_IMAGES, LASSOS, MODELS
+from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_CODED, ALL_OF_ESTIMATED, ALL_OF_IMAGES, LASSOS, MODELS
 from support.tree import copy_of_tree
 
 
@@ -75,9 +76,54 @@ def coded(folder):
     return {"coded": dataset}, models, ALL_OF_CODED
 
 
-PROJECTS = {"many": many, "trial": trial, "rows": rows, "grades": grades, "coded": coded}
+def estimated(folder):
+    """A small table, and estimators of scikit-learn and of a module of a person's own."""
+    models = {
+        "plain": small_models()["plain"],
+        "tree": small_estimator()
+        | {"estimator": "my_trees.make_tree", "settings": {"depth": 2}, "packages": ["my_trees"]},
+        "nearest": small_estimator()
+        | {
+            "estimator": "sklearn.neighbors.KNeighborsRegressor",
+            "settings": {},
+            "search": small_estimator()["search"] | {"settings": {"n_neighbors": [2, 4]}},
+        },
+    }
+    csv = small_csv(folder / "estimated.csv", seed=1)
+    dataset = small_dataset(csv, models=[*models]) | {"sources": [{"file": "estimated.csv"}]}
+    return {"estimated": dataset}, models, ALL_OF_ESTIMATED
+
+
+def add_module(tree):
+    """Adds a module of a person's own to a tree."""
+    (tree / "my_trees.py").write_text(MY_TREES, encoding="utf-8")
+
+
+MY_TREES = '''
+from sklearn.tree import DecisionTreeRegressor
+
+LEAF = 2
+
+
+def make_tree(depth=1):
+    """Makes a tree."""
+    return DecisionTreeRegressor(max_depth=depth, min_samples_leaf=LEAF)
+
+
+def unused():
+    return 1
+'''
+
+PROJECTS = {
+    "estimated": estimated,
+    "many": many,
+    "trial": trial,
+    "rows": rows,
+    "grades": grades,
+    "coded": coded,
+}
 # What is added to the tree of a project.
-ADDED = {"coded": add_constructs}
+ADDED = {"coded": add_constructs, "estimated": add_module}
 
 
 def place_of(name, base):

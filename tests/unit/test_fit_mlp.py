@@ -703,12 +703,6 @@ def test_a_validation_share_that_leaves_nothing_is_refused():
         validation_rows(np.arange(5), np.arange(5, 9), 0.9, np.random.default_rng(0))
 
 
-def test_a_training_that_diverges_is_refused(fitted, hitters_table, splits_of):
-    """On split 1 the hidden units die, and its network predicts a number all the same."""
-    with pytest.raises(InputError, match="split 2 diverged"):
-        fitted(hitters_table, splits_of(1, 2), SHORT | {"optimizer": "sgd"})
-
-
 def test_a_training_that_ends_early_is_not_taken_for_complete(
     fitted, hitters_table, hitters_splits, monkeypatch
 ):

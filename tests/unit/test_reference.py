@@ -32,6 +32,8 @@ from lineup.models.lasso import Settings as LassoSettings
 from lineup.models.lasso import fit_lasso
 from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
+from lineup.models.sklearn import Settings as SklearnSettings
+from lineup.models.sklearn import fit_sklearn
 from lineup.models.trainings import Again, train_again
 from lineup.networks.settings import Settings
 from lineup.settings import typed
@@ -192,6 +194,7 @@ def files(tmp_path_factory, prepare, logger):
     both = ("predictions.parquet", "scores.parquet")
     linear = outputs("linear", *both, "coefficients.parquet")
     lasso = outputs("lasso", *both, "coefficients.parquet", "grid.parquet", "path.parquet")
+    anyone = outputs("sklearn", *both, "search.parquet")
     lines = ("training_log.csv", "learning_curves.parquet", "summary.txt", "weights.safetensors")
     network = outputs("mlp", *both, *lines)
     settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]
@@ -201,6 +204,12 @@ def files(tmp_path_factory, prepare, logger):
     settings["lasso"] |= {"penalties": {"number": 4, "smallest": 0.01, "standardize": True}}
     settings["lasso"] |= {"folds": {"number": 3, "seed": 1}}
     fit_lasso(table, splits, **lasso, settings=typed(LassoSettings, settings["lasso"]), logger=logger)
+    searched = settings["nearest_neighbours"] | {
+        "search": settings["forest"]["search"] | {"settings": {"n_neighbors": [2, 4]}}
+    }
+    fit_sklearn(
+        table, splits, **anyone, settings=typed(SklearnSettings, searched), processes=1, logger=logger
+    )
     short = settings["network"] | {"epochs": 2, "accelerator": "cpu", "processes": 1}
     fit_mlp(table, splits, **network, settings=typed(Settings, short), threads=1, logger=logger)
 
@@ -253,6 +262,7 @@ def files(tmp_path_factory, prepare, logger):
             *linear.values(),
             *lasso.values(),
             *network.values(),
+            anyone["search"],
         ],
     }
 

@@ -12,7 +12,7 @@ import pytest
 from support.tree import ROOT
 
 from lineup.errors import InputError
-from lineup.ledger import code, modules
+from lineup.ledger import code, imports, modules
 from lineup.ledger import libraries as libraries_module
 from lineup.ledger import specification as module
 from lineup.ledger.specification import canonical, specification
@@ -55,7 +55,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "scripts").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for one in (code, module, modules):
+    for one in (code, imports, module, modules):
         monkeypatch.setattr(one, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
 
@@ -73,7 +73,7 @@ def project(tmp_path, monkeypatch):
 def forget():
     """Has all files read again."""
     for cached in (
-        *(code._summary, code._all_code, code._reach, code._outline, code._steps),
+        *(code._summary, code._all_code, code._reach, imports.outline_in, imports.steps, imports.held_by),
         *(modules.file_of, modules.packages_above),
     ):
         cached.cache_clear()

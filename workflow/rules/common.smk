@@ -12,6 +12,7 @@ from lineup.data.header import check_header
 from lineup.data.task import Tasks
 from lineup.errors import InputError, tell
 from lineup.files import STATE
+from lineup.estimator_check import check_estimators
 from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.cutoff import tell_of_spared_jobs
 from lineup.ledger.libraries import versions_of
@@ -19,6 +20,7 @@ from lineup.ledger.lock import follow_no_run
 from lineup.ledger.specification import specification
 from lineup.ledger.stale import mark_stale
 from lineup.ledger.submissions import join_run, name_queue
+from lineup.models.estimators import paths_in
 from lineup.nodes import watch_requests
 from lineup.seeds import shortest, split_seeds
 
@@ -44,6 +46,8 @@ try:
     files = take_files(config, STATE / "files.json", workflow.is_main_process)
     for dataset, file in files.items():
         check_header(file, config["datasets"][dataset])
+    if workflow.is_main_process:
+        check_estimators(config)
 except InputError as error:
     if port.is_silent(workflow):
         tell(f"Error: {error}")
@@ -58,11 +62,12 @@ def manifest_checked(wildcards):
     return mark_stale(workflow, is_in_config)
 
 
-def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
+def spec(rule, settings=lambda wildcards: {}, files=(), code=True, modules=lambda wildcards: ()):
     """Gives the params function of a rule: all that its result depends on beside its input files.
 
     The rule runs again when the value changes, see lineup/ledger/specification.py. A rule must not use a
-    setting that is not in it. Where the settings hold the digest of the result, the code does not count.
+    setting that is not in it. Where the settings hold the digest of the result, the code does not count. The modules are those
+    that the settings name.
     """
     return lambda wildcards: specification(
         port.script_of(workflow, rule) if code else None,
@@ -70,6 +75,7 @@ def spec(rule, settings=lambda wildcards: {}, files=(), code=True):
         files,
         inputs=port.named_files(workflow, rule, "input", wildcards),
         outputs=port.named_files(workflow, rule, "output", wildcards),
+        modules=modules(wildcards),
     )
 
 
@@ -259,6 +265,11 @@ def model_settings(*left_out):
 def model_setting(key):
     """Picks one setting of a job's model."""
     return lambda wildcards: {key: config["models"][wildcards.model][key]}
+
+
+def estimators_of(wildcards):
+    """Lists the import paths that the settings of a job's model name."""
+    return list(paths_in(config["models"][wildcards.model]))
 
 
 def is_trained_again(model):

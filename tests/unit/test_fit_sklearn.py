@@ -1,0 +1,386 @@
+"""Any estimator of scikit-learn: each is compared with the same one fitted by hand, to the last bit."""
+
+import copy
+import importlib.util
+import json
+import logging
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import ElasticNet, LinearRegression
+from sklearn.model_selection import GridSearchCV, KFold, ParameterSampler, StratifiedKFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeRegressor
+from support.tree import ROOT
+
+from lineup.config import validate
+from lineup.data.design import read_design
+from lineup.data.tables import read_splits, read_table
+from lineup.errors import InputError
+from lineup.models.estimators import estimator_of, made_of, paths_in, problem_of
+from lineup.models.sklearn import Settings, candidates_of, fit_sklearn, seed_of
+from lineup.settings import typed
+
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+SEEDS = (3, 8)
+BY_TASK = {"regression": "hitters", "classification": "mnist"}
+
+
+def model(name=None, **changes):
+    """Gives a model of config.yaml, or one with the defaults, with all settings."""
+    block = copy.deepcopy(SHIPPED["models"][name]) if name else {"kind": "sklearn"}
+    config = copy.deepcopy(SHIPPED) | {"models": SHIPPED["models"] | {"mine": block | changes}}
+    validate(config)
+    return config["models"]["mine"]
+
+
+@pytest.fixture
+def data(tmp_path, prepare):
+    """Gives a function that writes a small table and its splits: a number or three classes as the target, or weighted rows."""
+
+    def write(task="regression", **more):
+        chance = np.random.default_rng(5)
+        X = chance.normal(size=(60, 4))
+        y = X @ [3.0, -2.0, 1.0, 0.0] + np.sin(3 * X[:, 0]) + chance.normal(size=60)
+        if task == "classification":
+            y = np.array(["low", "middle", "high"])[np.digitize(y, [-1.5, 1.5])]
+        columns = dict(zip("abcd", X.T, strict=True)) | {"y": y}
+        return prepare(tmp_path, columns, SEEDS, task=task, **more)
+
+    return write
+
+
+@pytest.fixture
+def fitted(tmp_path, logger, data):
+    """Gives a function that fits a model, and reads what it wrote."""
+
+    def fit(block, files, processes=1, name="out"):
+        paths = {
+            part: str(tmp_path / name / f"{part}.parquet") for part in ("predictions", "scores", "search")
+        }
+        settings = typed(Settings, block)
+        fit_sklearn(*files, **paths, settings=settings, processes=processes, logger=logger)
+        return paths
+
+    return fit
+
+
+def by_hand(estimator, files, scaled, **fit):
+    """Fits an estimator on each split of a table by hand, and gives the predictions one below the other."""
+    design, drawn = read_design(files[0]), read_splits([files[1]])
+    found = []
+    for split_seed, train, test in zip(drawn.seeds, drawn.train, drawn.test, strict=True):
+        one = estimator(seed_of(0, int(split_seed)))
+        one = make_pipeline(StandardScaler(), one) if scaled else one
+        one.fit(design.X[train], design.y[train], **fit)
+        found.append(one.predict_proba(design.X[test]) if design.classes else one.predict(design.X[test]))
+    return np.concatenate(found)
+
+
+BOOSTING = {"learning_rate": 0.05, "max_iter": 200, "early_stopping": False}
+ENTRIES = {
+    "forest": lambda seed: RandomForestRegressor(200, min_samples_leaf=2, random_state=seed),
+    "boosting": lambda seed: HistGradientBoostingRegressor(**BOOSTING, random_state=seed),
+    "forest_of_classes": lambda seed: RandomForestClassifier(200, min_samples_leaf=2, random_state=seed),
+    "boosting_of_classes": lambda seed: HistGradientBoostingClassifier(**BOOSTING, random_state=seed),
+    "support_vectors_of_classes": lambda seed: CalibratedClassifierCV(
+        SVC(C=1, random_state=seed), ensemble=False
+    ),
+}
+SEARCHES = {
+    "nearest_neighbours": (KNeighborsRegressor(), {"n_neighbors": [3, 5, 8, 12, 20]}),
+    "support_vectors": (
+        TransformedTargetRegressor(SVR(gamma="scale"), transformer=StandardScaler()),
+        {"regressor__C": [0.1, 1, 10, 100]},
+    ),
+    "elastic_net": (ElasticNet(max_iter=100000), {"alpha": [0.1, 1, 10, 100], "l1_ratio": [0.1, 0.5, 0.9]}),
+}
+
+
+def test_every_shipped_entry_is_compared():
+    shipped = {name for name, block in SHIPPED["models"].items() if block["kind"] == "sklearn"}
+    assert shipped == {*ENTRIES, *SEARCHES, "lightgbm"}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_predictions_are_those_by_hand(fitted, data, name):
+    files = data("classification" if "classes" in name else "regression")
+    block = model(name)
+    found = read_table(fitted(block, files)["predictions"])
+    expected = by_hand(ENTRIES[name], files, block["standardize"])
+    if "classes" in name:
+        design = read_design(files[0])
+        found = np.stack(list(found["probabilities"]))
+        np.testing.assert_array_equal(found, expected.astype(np.float32))
+        assert (
+            len(design.classes) == 3
+            and (found.argmax(axis=1) == design.y[np.concatenate(list(read_splits([files[1]]).test))]).mean()
+            > 0.5
+        )
+    else:
+        np.testing.assert_array_equal(found["predicted"], expected)
+        assert np.corrcoef(found["predicted"], found["actual"])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches_are_those_of_scikit_learn(fitted, data, name):
+    """With the features standardized inside each fold, as a pipeline has it."""
+    files, (estimator, values) = data(), SEARCHES[name]
+    paths = fitted(model(name), files)
+    found, searched = read_table(paths["predictions"]), read_table(paths["search"])
+    design, drawn = read_design(files[0]), read_splits([files[1]])
+    predicted = []
+    for split_seed, train, test in zip(drawn.seeds, drawn.train, drawn.test, strict=True):
+        grid = {f"estimator__{key}": choices for key, choices in values.items()}
+        pipeline = make_pipeline(StandardScaler(), estimator)
+        pipeline.steps[-1] = ("estimator", estimator)
+        search = GridSearchCV(
+            pipeline, grid, scoring="neg_mean_absolute_error", cv=KFold(5, shuffle=True, random_state=1)
+        )
+        search.fit(design.X[train], design.y[train])
+        predicted.append(search.predict(design.X[test]))
+        own = {key: column[searched["seed"] == split_seed] for key, column in searched.items()}
+        chosen = json.loads(own["settings"][own["chosen"]][0])
+        assert {f"estimator__{key}": value for key, value in chosen.items()} == search.best_params_
+        means = [
+            own["value"][own["candidate"] == place].mean()
+            for place in range(1, len(search.cv_results_["params"]) + 1)
+        ]
+        np.testing.assert_allclose(means, -search.cv_results_["mean_test_score"], rtol=1e-12)
+    np.testing.assert_array_equal(found["predicted"], np.concatenate(predicted))
+    assert set(searched["metric"]) == {"mae"} and set(searched["fold"]) == {1, 2, 3, 4, 5}
+
+
+def test_a_search_for_classes_has_stratified_folds(fitted, data):
+    files = data("classification")
+    values = {"min_samples_leaf": [1, 5, 15]}
+    block = model(
+        "forest_of_classes", settings={"n_estimators": 10}, search={"settings": values, "metric": "accuracy"}
+    )
+    searched = read_table(fitted(block, files)["search"])
+    design, drawn = read_design(files[0]), read_splits([files[1]])
+    for split_seed, train in zip(drawn.seeds, drawn.train, strict=True):
+        forest = RandomForestClassifier(10, random_state=seed_of(0, int(split_seed)))
+        search = GridSearchCV(
+            forest, values, scoring="accuracy", cv=StratifiedKFold(5, shuffle=True, random_state=1)
+        )
+        search.fit(design.X[train], design.y[train])
+        own = searched["value"][searched["seed"] == split_seed].reshape(3, 5).mean(axis=1)
+        np.testing.assert_allclose(own, search.cv_results_["mean_test_score"], rtol=1e-12)
+
+
+def test_a_random_search_draws_as_scikit_learn(data, fitted):
+    values = {"max_depth": [1, 2, 3, 4, 5], "min_samples_leaf": [1, 2, 3]}
+    block = model(
+        estimator="sklearn.tree.DecisionTreeRegressor",
+        search={"settings": values, "method": "random", "number": 4},
+    )
+    drawn = candidates_of(typed(Settings, block).search)
+    assert drawn == list(ParameterSampler(values, 4, random_state=1)) and len(drawn) == 4
+    searched = read_table(fitted(block, data())["search"])
+    assert len(searched["seed"]) == 2 * 4 * 5 and searched["chosen"].sum() == 2 * 5
+
+
+@pytest.mark.parametrize("name", ["forest", "elastic_net"])
+def test_the_same_bytes_on_any_number_of_processes(fitted, data, name):
+    files = data()
+    one, two = (fitted(model(name), files, processes, str(processes)) for processes in (1, 2))
+    assert all(Path(one[part]).read_bytes() == Path(two[part]).read_bytes() for part in one)
+    other = fitted(model(name, seed=1), files, name="other")
+    same = Path(one["predictions"]).read_bytes() == Path(other["predictions"]).read_bytes()
+    assert same == (name == "elastic_net")  # which has no chance in it
+
+
+def test_weights_of_rows(fitted, tmp_path, prepare, monkeypatch, data):
+    files = data()
+    design = replace(read_design(files[0]), weights=np.linspace(0.1, 1, 60))
+    monkeypatch.setattr("lineup.models.sklearn.read_design", lambda path: design)
+    drawn = read_splits([files[1]])
+    found = read_table(
+        fitted(model(estimator="sklearn.linear_model.LinearRegression"), files)["predictions"]
+    )["predicted"]
+    expected = [
+        LinearRegression()
+        .fit(design.X[train], design.y[train], design.weights[train])
+        .predict(design.X[test])
+        for train, test in zip(drawn.train, drawn.test, strict=True)
+    ]
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+    import pyarrow.parquet as pq
+
+    paths = fitted(model(estimator="sklearn.neighbors.KNeighborsRegressor"), files, name="without")
+    assert json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"]) == {"is_weighted": False}
+
+
+class Failing(DecisionTreeRegressor):
+    """Fails on some splits, and predicts nothing that is a number on others."""
+
+    def __init__(self, fail="", random_state=None):
+        super().__init__()
+        self.fail, self.random_state = fail, random_state
+
+    def fit(self, X, y):
+        if str(self.random_state) in self.fail.split():
+            raise ValueError("it is\n too hard")
+        return super().fit(X, y)
+
+    def predict(self, X):
+        return super().predict(X) + (np.nan if f"nan{self.random_state}" in self.fail.split() else 0.0)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes the class a module of one's own."""
+    monkeypatch.setitem(sys.modules, "my_trees", sys.modules[__name__])
+    return {"estimator": "my_trees.Failing", "packages": ["my_trees"]}
+
+
+def test_a_split_that_cannot_be_fitted_is_left_out(fitted, data, failing):
+    import pyarrow.parquet as pq
+
+    files = data()
+    first, second = (seed_of(0, seed) for seed in SEEDS)
+    whole = fitted(model(**failing), files, name="whole")
+    for fail, reason in (
+        (f"{first}", "ValueError: it is too hard"),
+        (f"nan{first}", "it predicts what is no finite number"),
+    ):
+        paths = fitted(model(**failing, settings={"fail": fail}), files, name=fail)
+        for part in ("predictions", "scores"):
+            all_of, left = (read_table(one[part]) for one in (whole, paths))
+            kept = all_of["seed"] == SEEDS[1]
+            assert all((left[key] == all_of[key][kept]).all() for key in all_of) and len(left["seed"])
+        said = json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"])
+        assert said == {"failures": [[SEEDS[0], reason]]}
+        with pytest.raises(InputError, match=re.escape(f"1 of 2 splits: {reason} (split {SEEDS[0]}).")):
+            fitted(model(**failing, settings={"fail": fail}, failures="error"), files)
+    with pytest.raises(InputError, match=r"my_trees\.Failing could not be fitted on 2 of 2 splits"):
+        fitted(model(**failing, settings={"fail": f"{first} {second}"}), files)
+
+
+def test_a_block_of_one_split_may_fail(fitted, prepare, tmp_path, failing):
+    files = prepare(tmp_path, {"a": np.arange(20.0), "y": np.arange(20.0) ** 2}, [3])
+    paths = fitted(model(**failing, settings={"fail": f"{seed_of(0, 3)}"}), files)
+    assert len(read_table(paths["scores"])["seed"]) == len(read_table(paths["predictions"])["seed"]) == 0
+
+
+def test_a_solver_that_stops_short_is_counted(fitted, data, caplog):
+    import pyarrow.parquet as pq
+
+    block = model(estimator="sklearn.neural_network.MLPRegressor", settings={"max_iter": 2})
+    with caplog.at_level(logging.INFO):
+        paths = fitted(block, data())
+    assert json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"]) == {"unfinished": 2}
+
+
+NESTED = {
+    "estimator": "sklearn.pipeline.Pipeline",
+    "settings": {
+        "steps": [
+            ["scale", {"estimator": "sklearn.preprocessing.StandardScaler"}],
+            [
+                "trees",
+                {
+                    "estimator": "sklearn.ensemble.BaggingRegressor",
+                    "settings": {"estimator": {"estimator": "sklearn.svm.SVR"}},
+                },
+            ],
+        ]
+    },
+}
+
+
+def test_estimators_may_hold_others():
+    assert list(paths_in(NESTED)) == [
+        "sklearn.pipeline.Pipeline", "sklearn.preprocessing.StandardScaler", "sklearn.ensemble.BaggingRegressor", "sklearn.svm.SVR",
+    ]  # fmt: skip
+    made = made_of(NESTED, ["sklearn"])
+    assert [type(step).__name__ for _, step in made.steps] == ["StandardScaler", "BaggingRegressor"]
+    assert type(made.steps[1][1].estimator).__name__ == "SVR"
+    whole = estimator_of(model(**NESTED), trees__n_estimators=3)
+    assert whole.get_params()["trees__n_estimators"] == 3 and whole.get_params()["trees__n_jobs"] == 1
+    assert problem_of(model(**NESTED), ["regression"]) is None
+
+
+WRONG = [
+    ({"estimator": "sklearn.ensemble.RandomForrestRegressor"}, "regression", "estimator is sklearn.ensemble.RandomForrestRegressor, and sklearn.ensemble has no RandomForrestRegressor: did you mean RandomForestRegressor?"),
+    ({"estimator": "sklearn.ensembles.RandomForestRegressor"}, "regression", "estimator is sklearn.ensembles.RandomForestRegressor, and sklearn has no ensembles: did you mean ensemble?"),
+    ({"estimator": "xgbost.XGBRegressor", "packages": ["xgbost"]}, "regression", "estimator is xgbost.XGBRegressor, and there is no package xgbost: install it, or correct its name"),
+    ({"estimator": "subprocess.Popen"}, "regression", "estimator is subprocess.Popen, and only sklearn may be imported: add subprocess to packages if you trust it"),
+    ({"estimator": "subprocess.Popen", "packages": ["subprocess"]}, "regression", "estimator is subprocess.Popen, which is no estimator: name the class of one"),
+    ({"estimator": "sklearn.metrics.mean_absolute_error"}, "regression", "estimator is sklearn.metrics.mean_absolute_error, which is no estimator: name the class of one"),
+    ({"estimator": "sklearn.preprocessing.StandardScaler"}, "regression", "estimator is sklearn.preprocessing.StandardScaler, which does not fit and predict: name an estimator that does"),
+    ({"estimator": "sklearn.svm.SVR", "settings": {"c": 1}}, "regression", "settings.c is not a setting of sklearn.svm.SVR: the settings are C, "),
+    ({"estimator": "sklearn.svm.SVR", "settings": {"C": -1}}, "regression", "settings: The 'C' parameter of SVR must be a float in the range (0.0, inf]. Got -1 instead."),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"D": [1]}}}, "regression", "search.settings.D is not a setting of sklearn.svm.SVR: the settings are C, "),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": [1, -1]}}}, "regression", "search.settings: The 'C' parameter of SVR must be"),
+    ({"estimator": "sklearn.svm.SVC"}, "regression", "estimator is sklearn.svm.SVC, which is none for a regression: take a regressor"),
+    ({"estimator": "sklearn.svm.SVR"}, "classification", "estimator is sklearn.svm.SVR, which is none for a classification: take a classifier"),
+    ({"estimator": "sklearn.svm.LinearSVC"}, "classification", "estimator is sklearn.svm.LinearSVC, which gives no probabilities: put it into"),
+    ({"estimator": "sklearn.ensemble.StackingRegressor"}, "regression", "settings needs estimators: sklearn.ensemble.StackingRegressor has no value for it by itself"),
+    (NESTED | {"settings": {"steps": [["one", {"estimator": "sklearn.svm.SVX"}]]}}, "regression", "settings.steps[0][1].estimator is sklearn.svm.SVX, and sklearn.svm has no SVX: did you mean SVR?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("block", "task", "sentence"), WRONG)
+def test_what_is_wrong_is_said_in_a_sentence(block, task, sentence):
+    assert (problem_of(model(**block), [task]) or "").startswith(sentence)
+
+
+def test_the_page_of_all_estimators_is_true():
+    spec = importlib.util.spec_from_file_location("estimators_page", ROOT / "docs" / "estimators.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = module.PAGE.read_text(encoding="utf-8")
+    assert module.page(text) == text
+
+
+def test_lightgbm(fitted, data):
+    """It comes with requirements-estimators.txt, which `make test` installs."""
+    lightgbm = pytest.importorskip("lightgbm")
+    files, block = data(), model("lightgbm")
+    found = read_table(fitted(block, files)["predictions"])["predicted"]
+    expected = by_hand(
+        lambda seed: lightgbm.LGBMRegressor(**block["settings"], random_state=seed, n_jobs=1), files, False
+    )
+    np.testing.assert_array_equal(found, expected)
+    two = fitted(block, files, processes=2, name="two")
+    np.testing.assert_array_equal(read_table(two["predictions"])["predicted"], found)
+
+
+def test_a_stack_as_the_page_has_it(fitted, data):
+    """The block of docs/models.md."""
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    block = yaml.safe_load(re.search(r"  ```yaml\n(    stack:.*?)  ```", text, re.DOTALL)[1])["stack"]
+    found = read_table(fitted(model(**block), data())["predictions"])
+    assert np.corrcoef(found["predicted"], found["actual"])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("inside", "can"), [("sklearn.tree.DecisionTreeClassifier", True), ("sklearn.svm.LinearSVC", False)]
+)
+def test_probabilities_may_come_from_inside(inside, can):
+    last = {
+        "estimators": [["one", {"estimator": "sklearn.naive_bayes.GaussianNB"}]],
+        "final_estimator": {"estimator": inside},
+    }
+    problem = problem_of(
+        model(estimator="sklearn.ensemble.StackingClassifier", settings=last), ["classification"]
+    )
+    assert (problem is None) == can
