@@ -155,6 +155,12 @@ OUTPUTS = {
             "The scores of several trainings on the first splits, where `trainings` asks for them.",
             "seed training mae rmse r2",
         ),
+        "importance.parquet": (
+            "How much worse the model predicts test rows when a column is shuffled among them, where `importance` asks for it; columns "
+            "that are shuffled together are joined by ` + `.",
+            "seed feature increase",
+        ),
+        "importance.svg": ("The same, the most important columns first.", ""),
         "predictions.svg": (
             "Predicted against actual targets of the test rows, residuals, and the coverage of conformal intervals.",
             "",

@@ -7,6 +7,7 @@ Such a file has these keys:
         report; and ``allowed``, the values that a setting may have there, if not all.
     linear: For a kind whose models can be linear in the features: ``when`` they are, as settings and their values, and
         ``weights``, the output of its fit with a weight for each feature and class.
+    fitted: The output of a fit that predictions can be made from; none where the fit is made again for that.
     settings: The schema of each setting, see workflow/schemas/config.schema.yaml.
     same_length: Lists that need as many entries as another.
     refused: Settings that do not go together: ``when`` they have these values, ``unless`` they have those, the

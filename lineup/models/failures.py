@@ -32,6 +32,8 @@ def kept_of(drawn: Splits, parts: list[Splits], failures: Failures, how: str) ->
         return drawn
     if how == "error" or not parts:
         seed, reason = failures[0]
+        if not parts and len({reason for _, reason in failures}) == 1:
+            raise InputError(reason)
         others = f" {len(failures)} of {len(drawn)} splits cannot be fitted." if len(failures) > 1 else ""
         raise InputError(f"On split {seed}: {reason}{others}")
     sides = [

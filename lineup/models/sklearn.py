@@ -4,6 +4,7 @@ import json
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -139,25 +140,46 @@ class Fitter:
 
     def _predict(self, candidate: dict, train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
         """Fits on some rows with some settings, and predicts others."""
+        (X,) = self.design.coded(train[None], test[None])
+        return self._fitted(candidate, train, seed)(X[0])
+
+    def _fitted(self, candidate: dict, train: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Fits on some rows with some settings, and gives what predicts for features as they code them."""
         from sklearn.preprocessing import StandardScaler
         from sklearn.utils.validation import has_fit_parameter
 
-        X, X_test = (
-            side[0] / self.design.scale for side in self.design.coded(train[None], train[None], test[None])
-        )
+        (X,) = self.design.coded(train[None], train[None])
+        X, scaler = X[0] / self.design.scale, None
         if self.settings.standardize:
             scaler = StandardScaler().fit(X)
-            X, X_test = scaler.transform(X), scaler.transform(X_test)
+            X = scaler.transform(X)
         estimator = with_seed(estimator_of(self.block, **candidate), seed)
         more = {}
         if self.design.weights is not None and has_fit_parameter(estimator, "sample_weight"):
             more["sample_weight"] = self.design.weights[train]
         estimator.fit(X, self.design.y[train], **more)
-        if not self.design.classes:
-            return np.asarray(estimator.predict(X_test), dtype=np.float64).reshape(len(test))
-        found = np.zeros((len(test), len(self.design.classes)))
-        found[:, estimator.classes_] = estimator.predict_proba(X_test)
-        return found
+
+        def predict(X: np.ndarray) -> np.ndarray:
+            X = X / self.design.scale
+            X = X if scaler is None else scaler.transform(X)
+            if not self.design.classes:
+                return np.asarray(estimator.predict(X), dtype=np.float64).reshape(len(X))
+            found = np.zeros((len(X), len(self.design.classes)))
+            found[:, estimator.classes_] = estimator.predict_proba(X)
+            return found
+
+        return predict
+
+    def predictor(self, train: np.ndarray, split_seed: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Fits on the training rows of a split as ``fit`` does, and gives what predicts for features as they code them."""
+        from threadpoolctl import threadpool_limits
+
+        seed, chosen = seed_of(self.settings.seed, split_seed), 0
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore")
+            if len(self.candidates) > 1:
+                chosen = int(self._search(train, seed).mean(axis=0).argmin())
+            return self._fitted(self.candidates[chosen], train, seed)
 
     @property
     def takes_weights(self) -> bool:

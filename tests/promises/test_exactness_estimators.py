@@ -1,7 +1,7 @@
 """What runs again in a project with estimators of scikit-learn and of a module of one's own."""
 
 import pytest
-from support.changes import Change, append, check, each, edit, model
+from support.changes import Change, append, check, each, edit, model, several
 from support.jobs import ESTIMATORS, NOTHING, of_estimators
 
 
@@ -15,6 +15,12 @@ def first_splits(number):
     return lambda place: place.config["models"]["tree"].update(splits=number)
 
 
+def importance(**settings):
+    """Gives the change of how the importance of the columns is measured."""
+    return lambda place: place.dataset["importance"].update(settings)
+
+
+IMPORTANCE = [f"importance.estimated.{name}" for name in ("plain", *ESTIMATORS)]
 TREE, NEAREST = of_estimators("tree"), of_estimators("nearest")
 
 CHANGES = [
@@ -33,7 +39,6 @@ CHANGES = [
         model("nearest", "search", "settings", "n_neighbors", to=[2, 4, 6]),
         NEAREST,
         "search.settings.n_neighbors",
-        planned=False,
     ),
     of_estimated(
         "the metric that chooses",
@@ -82,6 +87,18 @@ CHANGES = [
         "a function of it that nothing uses", edit("my_trees.py", ("return 1", "return 2")), NOTHING
     ),
     of_estimated("a comment in it", append("my_trees.py", "\n# A comment.\n"), NOTHING),
+    of_estimated(
+        "importance of the columns",
+        importance(splits=1),
+        [*IMPORTANCE, "report"],
+        planned=False,
+    ),
+    of_estimated(
+        "importance, and a setting of an estimator that is fitted again for it",
+        several(importance(splits=1), model("tree", "settings", "depth", to=3)),
+        [*TREE, *(job for job in IMPORTANCE)],
+        "settings.depth was 2, is 3",
+    ),
     of_estimated(
         "how estimators are made",
         edit("lineup/models/estimators.py", ("LARGEST_SEED = 2**31 - 1", "LARGEST_SEED = 2**30 - 1")),

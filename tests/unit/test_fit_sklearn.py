@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeRegressor
 from support.tree import ROOT
+from threadpoolctl import threadpool_limits
 
 from lineup.config import validate
 from lineup.data.design import read_design
@@ -88,8 +89,9 @@ def by_hand(estimator, files, scaled, **fit):
     for split_seed, train, test in zip(drawn.seeds, drawn.train, drawn.test, strict=True):
         one = estimator(seed_of(0, int(split_seed)))
         one = make_pipeline(StandardScaler(), one) if scaled else one
-        one.fit(design.X[train], design.y[train], **fit)
-        found.append(one.predict_proba(design.X[test]) if design.classes else one.predict(design.X[test]))
+        with threadpool_limits(1):
+            one.fit(design.X[train], design.y[train], **fit)
+            found.append(one.predict_proba(design.X[test]) if design.classes else one.predict(design.X[test]))
     return np.concatenate(found)
 
 

@@ -15,7 +15,7 @@ from lineup.settings import typed
 RULES = "".join(
     path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 )
-KEYS = {"words", "description", "tasks", "linear", "settings", "same_length", "refused"}
+KEYS = {"fitted", "words", "description", "tasks", "linear", "settings", "same_length", "refused"}
 
 
 def rule(name):

@@ -28,6 +28,7 @@ from lineup.data.training_shares import smaller
 from lineup.errors import InputError
 from lineup.ledger.recorder import job
 from lineup.ledger.records import read_record
+from lineup.models.importance import Importance, importance
 from lineup.models.lasso import Settings as LassoSettings
 from lineup.models.lasso import fit_lasso
 from lineup.models.linear import fit_linear
@@ -247,6 +248,9 @@ def files(tmp_path_factory, prepare, logger):
     fit_linear(table, cut, **fewer, logger=logger)
     predictions = [linear["predictions"], fewer["predictions"]]
     training_sizes(table, [splits, cut], predictions, *sizes, ["linear"], "mae", "random", logger)
+    importances = str(folder / "importance.parquet")
+    given = ({}, Importance(2, 1, 0), "mae", logger)
+    importance(table, [splits], [linear["predictions"]], [linear["coefficients"]], importances, *given)
     ranks = str(folder / "ranks.csv")
     rank_models([summaries["leaderboard_csv"]] * 3, dict.fromkeys("abc", "mae"), ranks, logger)
     records = [folder / f"any.{model}.1.json" for model in models]
@@ -257,7 +261,7 @@ def files(tmp_path_factory, prepare, logger):
         "results/": [ranks],
         "results/{dataset}/": [*summaries.values(), *sizes, str(folder / "timings.csv")],
         "results/{dataset}/splits/": [splits],
-        "results/{dataset}/models/{model}/": [trainings],
+        "results/{dataset}/models/{model}/": [trainings, importances],
         "results/{dataset}/models/{model}/block_{block}/": [
             *linear.values(),
             *lasso.values(),

@@ -62,7 +62,9 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "sentence"), WRONG)
+@pytest.mark.parametrize(
+    ("changes", "sentence"), [WRONG[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in WRONG[1:])]
+)
 def test_what_is_wrong_is_said_before_anything_runs(project, changes, sentence):
     project.config["models"]["moody"] |= changes
     for options in (["-n"], []):

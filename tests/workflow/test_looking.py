@@ -90,6 +90,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
         "fetch_splits",
         "train_again",
         "plot_coefficients",
+        "importance",
         "plot_variance",
         "training_sizes",
         "rank_models",

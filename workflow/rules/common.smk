@@ -328,7 +328,43 @@ def rules_of(dataset, model):
 
 def figures_of_model(dataset, model):
     """Lists by rule the figures of a model on a dataset."""
-    return figures_by_rule(config["models"][model], config["datasets"][dataset])
+    more = {"importance": ["importance"]} if has_importance(dataset) else {}
+    return figures_by_rule(config["models"][model], config["datasets"][dataset]) | more
+
+
+def has_importance(dataset):
+    """Tells whether the importance of the columns of a dataset is measured."""
+    return config["datasets"][dataset].get("importance", {}).get("splits", 0) > 0
+
+
+def importance_settings(wildcards):
+    """Picks the settings of the importance of columns for a job's model."""
+    unit = config["datasets"][wildcards.dataset].get("target_unit", "")
+    settings = dataset_settings("importance", "metric")(wildcards) | {"target_unit": unit}
+    # Of an estimator, which is fitted again for it, all settings count.
+    is_again = "fitted" not in kinds()[config["models"][wildcards.model]["kind"]]
+    return settings | {"model": model_settings("kind", "threads")(wildcards) if is_again else {}}
+
+
+def measured_blocks(wildcards):
+    """Lists the first blocks of a model that have as many splits as the importance of columns is measured on."""
+    dataset = config["datasets"][wildcards.dataset]
+    number = -(-dataset["importance"]["splits"] // dataset["splits"]["block_size"])
+    return blocks(wildcards.dataset, wildcards.model)[:number]
+
+
+def of_measured_blocks(pattern):
+    """Gives the input function that lists a file for each of these blocks."""
+    return lambda wildcards: [
+        port.filled(pattern, dict(wildcards) | {"block": block}) for block in measured_blocks(wildcards)
+    ]
+
+
+def fitted_of_measured_blocks(wildcards):
+    """Lists what the fits of these blocks left to predict with."""
+    file = kinds()[config["models"][wildcards.model]["kind"]].get("fitted")
+    folder = "results/{dataset}/models/{model}/block_{block}"
+    return of_measured_blocks(f"{folder}/{file}")(wildcards) if file else []
 
 
 def rules_of_data(dataset):
@@ -439,6 +475,13 @@ PACKAGES = [
 ]
 
 
+def versions_of_estimators(models):
+    """Gives the versions of the packages beside scikit-learn that models name, as far as they are installed."""
+    named = {package for model in models for package in config["models"][model].get("packages", [])}
+    found = versions_of(sorted(named - {"sklearn"}))
+    return {package: version for package, version in found.items() if version and package in named}
+
+
 def report_settings(wildcards):
     """Picks what the report shows of the built datasets, of the models that they name, and of the software."""
     datasets = {name: config["datasets"][name] for name in config["build"]}
@@ -447,7 +490,7 @@ def report_settings(wildcards):
         "build": config["build"],
         "datasets": datasets,
         "models": {name: model for name, model in config["models"].items() if name in used},
-        "versions": versions_of(PACKAGES),
+        "versions": versions_of(PACKAGES) | versions_of_estimators(used),
     }
 
 

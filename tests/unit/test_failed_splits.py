@@ -83,7 +83,7 @@ def test_a_split_that_cannot_be_fitted_is_left_out(kind, files, tmp_path, logger
     assert seed == 6 and "has no penalty to choose" in reason
     with pytest.raises(InputError, match=r"On split 6: .*has no penalty to choose"):
         fitted("three", failures="error")
-    with pytest.raises(InputError, match=r"On split 6: .*has no penalty to choose"):
+    with pytest.raises(InputError, match=r"^[^:]*has no penalty to choose"):
         fitted("one")
     assert not list((tmp_path / "of_one").glob("*.parquet"))
 
@@ -112,9 +112,10 @@ def test_networks_that_diverge_are_left_out(tmp_path, hitters_table, logger):
     assert np.isfinite(read_table(paths["predictions"])["predicted"]).all()
     ((seed, reason),) = json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"])["failures"]
     assert seed == 2 and reason.startswith("The training diverged")
-    for seeds, changes in (((2, 1), {"failures": "error"}), ((2,), {})):
-        with pytest.raises(InputError, match="On split 2: The training diverged"):
-            fitted(seeds, **changes)
+    with pytest.raises(InputError, match="On split 2: The training diverged"):
+        fitted((2, 1), failures="error")
+    with pytest.raises(InputError, match=r"^The training diverged"):
+        fitted((2,))
 
 
 def test_splits_of_one_seed_are_told_apart(files, tmp_path, logger):
