@@ -42,7 +42,6 @@ def _ask(asked: dict) -> dict:
     command = [sys.executable, "-m", "lineup.models.estimators"]
     run = subprocess.run(command, cwd=ROOT, input=json.dumps(asked), capture_output=True, text=True)
     if run.returncode:
-        raise InputError(
-            f"The estimators of the config cannot be made: {run.stderr.strip().splitlines()[-1]}"
-        )
+        *_, said = run.stderr.strip().splitlines() or [f"the check ended with status {run.returncode}"]
+        raise InputError(f"The estimators of the config cannot be made: {said}")
     return json.loads(run.stdout)

@@ -18,6 +18,7 @@ if __name__ == "__main__":
             measured=typed(Importance, settings["importance"]),
             metric=settings["metric"],
             logger=logger,
+            threshold=settings.get("threshold", 0.5),
         )
         plot_importance(
             model=snakemake.wildcards.model,

@@ -68,6 +68,15 @@ def leaderboard(scores: dict[str, dict[str, np.ndarray]], metrics: list[str]) ->
     return sorted(records, key=lambda record: signed(record["mean_on_shared"], first))
 
 
+def check_fitted(by_model: dict[str, dict[str, np.ndarray]], failures: dict[str, dict[int, str]]) -> None:
+    """Raises an InputError if a model could be fitted on no split at all."""
+    for name, columns in by_model.items():
+        if not len(columns["seed"]):
+            raise InputError(
+                f"{name} could not be fitted on any split: {next(iter(failures[name].values()))}."
+            )
+
+
 def on_shared_splits(scores: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
     """Picks the scores of models on the splits that all of them have; raises an InputError if there are none."""
     seeds = [columns["seed"] for columns in scores.values()]
@@ -114,18 +123,20 @@ def source_of(paths: list[str]) -> str:
 def add_doubts(
     ranked: list[dict],
     files: dict[str, list[str]],
+    by_model: dict[str, dict[str, np.ndarray]],
     failures: dict[str, dict[int, str]],
     metric: str,
     logger: logging.Logger,
 ) -> None:
     """Adds to each line of a leaderboard what may be wrong with its model, and warns of it."""
-    null = next(record for record in ranked if record["model"] == NULL_MODEL)
+    nulls = by_model[NULL_MODEL]
     for record in ranked:
-        doubts = []
-        if record is not null:
-            doubts = doubts_of_fits(files[record["model"]], record["splits"])
-            doubts += doubts_of_record(record, null, metric)
-            doubts += doubts_of_failures(failures[record["model"]], record["splits"])
+        name, doubts = record["model"], []
+        if name != NULL_MODEL:
+            same = np.isin(nulls["seed"], by_model[name]["seed"])
+            doubts = doubts_of_fits(files[name], record["splits"])
+            doubts += doubts_of_record(record, {metric: float(nulls[metric][same].mean())}, metric)
+            doubts += doubts_of_failures(failures[name], record["splits"])
         record["doubts"] = "; ".join(doubts)
         for doubt in doubts:
             warn(logger, f"{record['model']}: {doubt}.")
@@ -249,6 +260,7 @@ def compare(
     present = present_of(drawn, by_model)
     score_at(threshold, design, drawn, by_model, predicted, present)
     failures = {name: failures_of(paths) for name, paths in files.items()}
+    check_fitted(by_model, failures)
     write_scores(by_model, failures, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
@@ -268,7 +280,7 @@ def compare(
             for record in ranked:
                 record["accuracy_low"], record["accuracy_high"] = accuracy_interval(one, record["model"])
 
-    add_doubts(ranked, files, failures, metric, logger)
+    add_doubts(ranked, files, by_model, failures, metric, logger)
     sources = {name: source_of(paths) for name, paths in files.items()} | {NULL_MODEL: name_of(scores)}
     write_csv([record | {"source": sources[record["model"]]} for record in ranked], leaderboard_csv)
     write_csv(pairs, differences_csv)

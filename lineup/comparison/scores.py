@@ -23,6 +23,7 @@ TOO_GOOD = 0.999
 # What fits tell of themselves, by how many splits it is so in.
 COUNTED = {
     "unfinished": "in {} of {} splits the solver stopped short of its tolerance: raise max_iterations of the model",
+    "warned": "in {} of {} splits the fit stopped before it had converged: raise the number of its iterations among its settings",
     "separated": "in {} of {} splits the features tell the classes of the training rows apart without a mistake, so that the "
     "coefficients have no end: take a model with a penalty",
 }
@@ -84,7 +85,7 @@ def _said(path: str) -> dict:
 
 
 def doubts_of_record(record: dict, null: dict, metric: str) -> list[str]:
-    """Says what may be wrong with a model by its line of the leaderboard, that of the null model, and the metric that ranks."""
+    """Says what may be wrong with a model by its line of the leaderboard, the null model's mean on its splits, and the metric that ranks."""
     found = []
     if signed(record[metric], metric) >= signed(null[metric], metric):
         found.append(

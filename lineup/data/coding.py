@@ -11,6 +11,7 @@ from lineup.data.column import Column
 from lineup.errors import InputError
 
 DAYS = "days since 1970-01-01"
+MISSING = "1 where it is missing, else 0"
 RARE = "1 for levels with fewer than {} training rows, else 0"
 
 Coded = list[tuple[dict, pa.ChunkedArray]]  # for each feature, its description for the schema and its values
@@ -112,7 +113,7 @@ def refuse_infinity(name: str, values: pa.ChunkedArray) -> None:
 def indicator(column: Column) -> tuple[dict, pa.ChunkedArray]:
     """Codes where a column is missing."""
     missing = pc.cast(pc.is_null(column.values, nan_is_null=True), pa.int8())
-    return _feature(f"{column.name}[missing]", missing, column, "1 where it is missing, else 0")
+    return _feature(f"{column.name}[missing]", missing, column, MISSING)
 
 
 def with_rare_levels(coded: Coded, rare: int) -> Coded:

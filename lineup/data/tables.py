@@ -215,7 +215,10 @@ def list_column(values: np.ndarray) -> pa.FixedSizeListArray:
 
 def lists(column: pa.ChunkedArray) -> np.ndarray:
     """Gives a column of lists of k numbers as an array of shape (n, k)."""
-    return np.concatenate([part.flatten().to_numpy() for part in column.chunks]).reshape(len(column), -1)
+    size = column.type.list_size
+    parts = [part.flatten().to_numpy() for part in column.chunks]
+    nothing = np.empty(0, dtype=column.type.value_type.to_pandas_dtype())
+    return np.concatenate(parts or [nothing]).reshape(len(column), size)
 
 
 def write_coefficients(

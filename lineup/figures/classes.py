@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 from lineup.comparison.intervals import wilson_interval
 from lineup.comparison.rates import predicted_classes
 from lineup.data.tables import lists, read_parquet, read_schema
+from lineup.errors import InputError
 from lineup.figures.roc import plot_roc
 from lineup.figures.style import BLUE, GREY, label, new_figure, save_figure, shortened
 
@@ -31,9 +32,15 @@ class Predictions:
     probabilities: np.ndarray  # shape (t, K)
 
 
-def read_predictions(path: str) -> Predictions:
-    """Reads the predictions of the first split in a file that ``write_evaluation`` wrote."""
-    table = read_parquet(path)
+def read_predictions(*paths: str) -> Predictions:
+    """Reads the predictions of the first split in the files that ``write_evaluation`` wrote for some blocks.
+
+    Raises:
+        InputError: If there are none.
+    """
+    table = next((read for read in map(read_parquet, paths) if len(read)), None)
+    if table is None:
+        raise InputError("The model could not be fitted on any split, and there is nothing to draw.")
     first = table["seed"].to_numpy() == table["seed"][0].as_py()
     columns = [table[name].to_numpy()[first].astype(np.int64) for name in ("row", "actual", "predicted")]
     return Predictions(table["seed"][0].as_py(), *columns, lists(table["probabilities"])[first])
@@ -181,7 +188,7 @@ def plot_classifier(
         roc_png: PNG file to write.
         threshold: The probability above which the second of two classes is predicted.
     """
-    found, names = read_predictions(predictions[0]), read_schema(table)["target"]["classes"]
+    found, names = read_predictions(*predictions), read_schema(table)["target"]["classes"]
     found = replace(found, predicted=predicted_classes(found.probabilities, threshold))
     plot_confusion(model, found, names, confusion_svg, confusion_png)
     plot_calibration(model, found, names, calibration_svg, calibration_png)

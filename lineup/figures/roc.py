@@ -31,7 +31,7 @@ def tests_of(predictions: list[str], table: str) -> Iterator[Tests]:
         read = read_parquet(path)
         seeds, rows, actual = (read[name].to_numpy() for name in ("seed", "row", "actual"))
         probabilities = lists(read["probabilities"])
-        starts = np.flatnonzero(np.append(True, seeds[1:] != seeds[:-1]))
+        starts = np.flatnonzero(np.append(True, seeds[1:] != seeds[:-1])) if len(seeds) else []
         for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True):
             some = slice(start, end)
             weight = np.ones(end - start) if weights is None else weights[rows[some]]

@@ -42,7 +42,11 @@ def note(event: str, arguments: tuple) -> None:
         if not _is_for_python():
             _add(LISTED, "." if arguments[0] is None else arguments[0])
     elif event in STARTS:
-        words = _words(arguments[STARTS[event]])
+        where = os.fsdecode((event == "subprocess.Popen" and arguments[2]) or "")
+        words = [
+            f"{where}/{os.fsdecode(word)}" if where else word for word in _words(arguments[STARTS[event]])
+        ]
+        words += list(_words(arguments[STARTS[event]]))
         OPENED.update(word for word in words if os.path.isfile(word))  # noqa: PTH113  (a word may be no path)
     elif event == "os.chdir":
         # What is relative is so to where the process was.
@@ -78,7 +82,8 @@ def unnoted() -> Iterator[None]:
 
 def _words(command: object) -> Iterator[str | bytes]:
     """Lists the parts of a command, and the words of each, since one may be a line for a shell."""
-    for part in [command] if isinstance(command, str | bytes) else command:
+    for part in [command] if isinstance(command, str | bytes | os.PathLike) else command:
+        part = os.fspath(part) if isinstance(part, os.PathLike) else part
         if isinstance(part, str | bytes):
             yield part
             yield from part.split()

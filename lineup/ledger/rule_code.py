@@ -5,6 +5,7 @@ Such a rule stands in a Snakefile, which is no module, so its code is looked at 
 
 import dis
 import json
+import pickle
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -121,8 +122,9 @@ class _Look:
         kind = value if isinstance(value, type) else type(value)
         # A class of a library is known by its name, and so is a function that is not of Python.
         if not any(getattr(one, "__globals__", None) is self.known for one in vars(kind).values()):
-            is_builtin = isinstance(value, BuiltinFunctionType)
-            return value.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}"
+            if isinstance(value, BuiltinFunctionType | type):
+                return value.__qualname__
+            return [f"{kind.__module__}.{kind.__qualname__}", _digest_of(value)]
         parts = {name: one for name, one in vars(kind).items() if name not in ("__dict__", "__weakref__")}
         return [kind.__qualname__, [self.at(base) for base in kind.__bases__], self.at(parts), self.at(own)]
 
@@ -148,6 +150,14 @@ class _Look:
                 elif name in function.__globals__:
                     parts.append([name, self.at(function.__globals__[name])])
         return parts
+
+
+def _digest_of(value: object) -> str:
+    """Gives the digest of an object of a library, such as a path or a table; empty where it has no form to be kept in."""
+    try:
+        return sha256(pickle.dumps(value, protocol=4))
+    except Exception:
+        return ""
 
 
 def _codes_of(code: CodeType) -> list[CodeType]:

@@ -10,10 +10,12 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from importlib import import_module
 
 from lineup.errors import InputError
 from lineup.hints import hint_of, listed
+from lineup.metrics import METRICS
 
 ESTIMATOR, SETTINGS = "estimator", "settings"
 # What sets the random numbers of an estimator, and how many threads it takes; names after the last `__`.
@@ -123,7 +125,7 @@ def _check_values(made: object, where: str) -> None:
                 raise InputError(f"{where}: {error}") from error
 
 
-def estimator_of(model: Mapping, **more: object) -> object:
+def estimator_of(model: Mapping, candidate: Mapping | None = None) -> object:
     """Makes the estimator of a model of the config, with other values for some of its settings, and one thread.
 
     Raises:
@@ -135,9 +137,10 @@ def estimator_of(model: Mapping, **more: object) -> object:
         raise InputError(
             f"{ESTIMATOR} is {model[ESTIMATOR]}, which does not fit and predict: name an estimator that does"
         )
-    known = made.get_params(deep=True)
+    known, more = made.get_params(deep=True), dict(candidate or {})
     for key, value in more.items():
-        if key not in known:
+        # What is inside another one may be searched, too.
+        if key not in known and not ("__" in key and key.partition("__")[0] in more):
             raise InputError(
                 f"search.settings.{key} is not a setting of {model[ESTIMATOR]}: {hint_of(key, known, 'setting')}"
             )
@@ -171,7 +174,7 @@ def problem_of(model: Mapping, tasks: Iterable[str]) -> str | None:
         estimator = estimator_of(model)
         for key, values in model["search"]["settings"].items():
             for value in values if isinstance(values, list) else []:
-                estimator_of(model, **{key: value})
+                estimator_of(model, {key: value})
         _check_kind(estimator, model, tasks)
     except InputError as error:
         return str(error)
@@ -182,7 +185,12 @@ def _check_kind(estimator: object, model: Mapping, tasks: Iterable[str]) -> None
     """Raises an InputError if an estimator cannot do a task."""
     from sklearn.base import is_classifier, is_regressor
 
+    metric = model["search"].get("metric", "auto")
     for task in tasks:
+        if metric not in ("auto", *METRICS[task]):
+            raise InputError(
+                f"search.metric is {metric}, which is none of a {task}: take {listed(METRICS[task], 'or')}"
+            )
         can = is_classifier(estimator) if task == "classification" else is_regressor(estimator)
         if not can:
             raise InputError(
@@ -210,7 +218,9 @@ def _gives_probabilities(estimator: object) -> bool:
 def main() -> None:
     """Reads models and their tasks from standard input, and writes what is wrong with each, in JSON."""
     models = json.load(sys.stdin)
-    json.dump({name: problem_of(model, tasks) for name, (model, tasks) in models.items()}, sys.stdout)
+    with redirect_stdout(sys.stderr):  # a module may print when it is imported
+        found = {name: problem_of(model, tasks) for name, (model, tasks) in models.items()}
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from scipy.sparse.csgraph import connected_components
 
 from lineup.comparison.metrics import scores as scores_of
 from lineup.comparison.metrics import signed
+from lineup.data.coding import MISSING
 from lineup.data.design import Design, read_design
 from lineup.data.tables import Splits, read_schema, read_splits, read_table, write_table
+from lineup.errors import InputError
 from lineup.models.predictors import Predictor, predictors_of
 from lineup.progress import Progress
 
@@ -35,7 +37,11 @@ def groups_of(design: Design, schema: dict) -> dict[str, list[int]]:
     Where models see both of two columns that say the same, to shuffle one alone would show neither as important.
     """
     columns = [feature["column"] for feature in schema["features"]]
-    X = design.X - design.X.mean(axis=0)
+    X = design.X.astype(np.float64)
+    for place, missing in (design.unlearned.gaps if design.unlearned else {}).items():
+        X[missing, place] = X[~missing, place].mean()  # what is missing says nothing
+    X -= X.mean(axis=0)
+    X[:, [place for place, one in enumerate(schema["features"]) if one.get("coding") == MISSING]] = 0.0
     norms = np.linalg.norm(X, axis=0)
     X /= np.where(norms > 0, norms, 1.0)
     first = {column: place for place, column in reversed(list(enumerate(columns)))}
@@ -60,6 +66,7 @@ def increases(
     task: str,
     repeats: int,
     seeds: list[int],
+    threshold: float = 0.5,
 ) -> np.ndarray:
     """Computes how much worse the metric of a model gets on t test rows when each of G groups of features is shuffled.
 
@@ -75,6 +82,7 @@ def increases(
         task: The task.
         repeats: How often each is shuffled; the mean counts.
         seeds: Of the permutations, which are those of the split, the same for all models.
+        threshold: The probability above which the second of two classes is predicted.
 
     Returns:
         The increases of the error, or decreases of what is better if higher, shape (G,).
@@ -85,7 +93,7 @@ def increases(
         predicted = predicted.reshape(-1, len(y), *predicted.shape[1:])
         actual = np.tile(y, (len(predicted), 1))
         of_rows = None if weights is None else np.tile(weights, (len(predicted), 1))
-        return signed(scores_of(task, actual, predicted, of_rows)[metric], metric)
+        return signed(scores_of(task, actual, predicted, of_rows, threshold)[metric], metric)
 
     before, found = error(X)[0], []
     for place, features in enumerate(groups.values()):
@@ -107,6 +115,7 @@ def importance(
     measured: Importance,
     metric: str,
     logger: logging.Logger,
+    threshold: float = 0.5,
 ) -> None:
     """Measures the importance of each column for a model on the first splits that it was fitted on.
 
@@ -120,6 +129,10 @@ def importance(
         measured: How.
         metric: The metric that ranks.
         logger: Where to report.
+        threshold: The probability above which the second of two classes is predicted.
+
+    Raises:
+        InputError: If the model was fitted on none of these splits.
     """
     design, groups = read_design(table), groups_of(read_design(table), read_schema(table))
     seeds, found, left = [], [], measured.splits
@@ -133,10 +146,14 @@ def importance(
             train, test, seed = drawn.train[one], drawn.test[one], int(drawn.seeds[one])
             (X,) = design.coded(train[None], test[None])
             weights = None if design.weights is None else design.weights[test]
-            given = (groups, metric, design.task, measured.repeats, [measured.seed, seed])
+            given = (groups, metric, design.task, measured.repeats, [measured.seed, seed], threshold)
             found.append(increases(predict, X[0], design.y[test], weights, *given))
             seeds.append(seed)
             progress.advance(1)
+    if not found:
+        raise InputError(
+            "The model was fitted on none of the splits that importance is measured on: raise importance.splits."
+        )
     write_table(
         {
             "seed": np.repeat(np.array(seeds, dtype=np.int64), len(groups)),

@@ -100,23 +100,32 @@ class Fitter:
         """Fits on the training rows of a split, and predicts its test rows. What fails is a reason, not an error."""
         from threadpoolctl import threadpool_limits
 
-        seed, errors = seed_of(self.settings.seed, split_seed), None
-        with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
-            warnings.simplefilter("always")
+        seed = seed_of(self.settings.seed, split_seed)
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
             try:
-                chosen = 0
-                if len(self.candidates) > 1:
-                    errors = self._search(train, seed)
-                    chosen = int(errors.mean(axis=0).argmin())
+                chosen, errors = self._choose(train, seed)
+                warnings.simplefilter("always")
                 predicted = self._predict(self.candidates[chosen], train, test, seed)
-            except InputError:
-                raise
+            except (InputError, MemoryError, OSError, ImportError):
+                raise  # another machine may fit it
             except Exception as error:
                 reason = " ".join(str(error).split())[:200]
                 return Fit(failure=f"{type(error).__name__}: {reason}" if reason else type(error).__name__)
         if not np.isfinite(predicted).all():
             return Fit(failure="it predicts what is no finite number")
         return Fit(predicted, "", tuple({one.category.__name__ for one in caught}), errors, chosen)
+
+    def _choose(self, train: np.ndarray, seed: int) -> tuple[int, np.ndarray | None]:
+        """Chooses the candidate with the best mean over the folds on which the metric can be computed, the first of several."""
+        if len(self.candidates) == 1:
+            return 0, None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            errors = self._search(train, seed)
+            means = errors.mean(axis=0) if np.isfinite(errors).all() else np.nanmean(errors, axis=0)
+        if not np.isfinite(means).any():
+            raise ValueError(f"the metric {self.metric} can be computed on no held-out fold")
+        return int(np.where(np.isnan(means), np.inf, means).argmin()), errors
 
     def _search(self, train: np.ndarray, seed: int) -> np.ndarray:
         """Computes the metric that chooses, lower is better, of all candidates on the held-out folds: (F, C)."""
@@ -135,7 +144,8 @@ class Fitter:
             for place, candidate in enumerate(self.candidates):
                 predicted = self._predict(candidate, left, out, seed)
                 found = scores_of(self.task, self.design.y[out][None], predicted[None], weights)
-                errors[fold, place] = signed(found[self.metric], self.metric)[0]
+                error = signed(found[self.metric], self.metric)[0]
+                errors[fold, place] = error if np.isfinite(predicted).all() else np.inf
         return errors
 
     def _predict(self, candidate: dict, train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
@@ -153,7 +163,7 @@ class Fitter:
         if self.settings.standardize:
             scaler = StandardScaler().fit(X)
             X = scaler.transform(X)
-        estimator = with_seed(estimator_of(self.block, **candidate), seed)
+        estimator = with_seed(estimator_of(self.block, candidate), seed)
         more = {}
         if self.design.weights is not None and has_fit_parameter(estimator, "sample_weight"):
             more["sample_weight"] = self.design.weights[train]
@@ -174,12 +184,10 @@ class Fitter:
         """Fits on the training rows of a split as ``fit`` does, and gives what predicts for features as they code them."""
         from threadpoolctl import threadpool_limits
 
-        seed, chosen = seed_of(self.settings.seed, split_seed), 0
+        seed = seed_of(self.settings.seed, split_seed)
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")
-            if len(self.candidates) > 1:
-                chosen = int(self._search(train, seed).mean(axis=0).argmin())
-            return self._fitted(self.candidates[chosen], train, seed)
+            return self._fitted(self.candidates[self._choose(train, seed)[0]], train, seed)
 
     @property
     def takes_weights(self) -> bool:
@@ -240,7 +248,7 @@ def fit_sklearn(
         predictions,
         scores,
         is_weighted=design.weights is None or fitter.takes_weights,
-        counts={"unfinished": warned.pop("ConvergenceWarning", 0)},
+        counts={"warned": warned.pop("ConvergenceWarning", 0)},
         failures=failures,
     )
     write_search(drawn.seeds[has], [fit for fit in fits if not fit.failure], fitter, search)

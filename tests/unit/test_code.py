@@ -968,6 +968,7 @@ def test_nothing_in_the_project_is_hidden_from_who_follows_names():
         ("lineup/ledger/opened.py", "_is_for_python"),
         ("lineup/ledger/opened.py", "unnamed_files"),
         ("lineup/ledger/rule_code.py", "_Look"),
+        ("lineup/ledger/rule_code.py", "_digest_of"),
     ]
     assert effects > 10
 

@@ -356,6 +356,30 @@ def test_models_are_compared_on_the_splits_that_both_have(compared, capsys):
     assert "20 of 60 splits" in board["ridge"]["doubts"] and not board["stump"]["doubts"]
 
 
+def test_a_model_is_held_against_the_null_model_on_its_own_splits(compared):
+    """On the splits that it has, which are the hard ones, it is no better; on all of them the null model is."""
+    made = compared(list(range(12)), name="whole")
+    scores = pd.read_parquet(made["scores"])
+    gain = (
+        scores[scores.model == "null_model"]["mae"].to_numpy()
+        - scores[scores.model == "stump"]["mae"].to_numpy()
+    )
+    assert gain.mean() > 0 > gain.min()
+    worst = int(gain.argmin())
+    lost = [seed for seed in range(12) if seed != worst]
+    board = {
+        one["model"]: one
+        for one in read_csv(compared(list(range(12)), missing={"stump": lost})["leaderboard_csv"])
+    }
+    assert "no better than the null model" in board["stump"]["doubts"]
+    assert "no better" not in board["tree"]["doubts"]
+
+
+def test_a_model_without_any_split_is_named(compared):
+    with pytest.raises(InputError, match=r"tree could not be fitted on any split: too tree\."):
+        compared([1, 2], missing={"tree": [1, 2]}, block_size=1)
+
+
 def test_models_without_a_common_split_are_not_lined_up(compared):
     with pytest.raises(InputError, match="no split on which all models could be fitted"):
         compared([1, 2, 3, 4], missing={"tree": [1, 2], "ridge": [3, 4]})

@@ -30,6 +30,7 @@ from sklearn.tree import DecisionTreeRegressor
 from support.tree import ROOT
 from threadpoolctl import threadpool_limits
 
+from lineup.comparison.scores import read_predicted
 from lineup.config import validate
 from lineup.data.design import read_design
 from lineup.data.tables import read_splits, read_table
@@ -288,7 +289,7 @@ def test_a_solver_that_stops_short_is_counted(fitted, data, caplog):
     block = model(estimator="sklearn.neural_network.MLPRegressor", settings={"max_iter": 2})
     with caplog.at_level(logging.INFO):
         paths = fitted(block, data())
-    assert json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"]) == {"unfinished": 2}
+    assert json.loads(pq.read_schema(paths["scores"]).metadata[b"lineup"]) == {"warned": 2}
 
 
 NESTED = {
@@ -315,7 +316,7 @@ def test_estimators_may_hold_others():
     made = made_of(NESTED, ["sklearn"])
     assert [type(step).__name__ for _, step in made.steps] == ["StandardScaler", "BaggingRegressor"]
     assert type(made.steps[1][1].estimator).__name__ == "SVR"
-    whole = estimator_of(model(**NESTED), trees__n_estimators=3)
+    whole = estimator_of(model(**NESTED), {"trees__n_estimators": 3})
     assert whole.get_params()["trees__n_estimators"] == 3 and whole.get_params()["trees__n_jobs"] == 1
     assert problem_of(model(**NESTED), ["regression"]) is None
 
@@ -336,6 +337,7 @@ WRONG = [
     ({"estimator": "sklearn.svm.SVR"}, "classification", "estimator is sklearn.svm.SVR, which is none for a classification: take a classifier"),
     ({"estimator": "sklearn.svm.LinearSVC"}, "classification", "estimator is sklearn.svm.LinearSVC, which gives no probabilities: put it into"),
     ({"estimator": "sklearn.ensemble.StackingRegressor"}, "regression", "settings needs estimators: sklearn.ensemble.StackingRegressor has no value for it by itself"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"metric": "auc"}}, "regression", "search.metric is auc, which is none of a regression: take mae, rmse or r2"),
     (NESTED | {"settings": {"steps": [["one", {"estimator": "sklearn.svm.SVX"}]]}}, "regression", "settings.steps[0][1].estimator is sklearn.svm.SVX, and sklearn.svm has no SVX: did you mean SVR?"),
 ]  # fmt: skip
 
@@ -386,3 +388,57 @@ def test_probabilities_may_come_from_inside(inside, can):
         model(estimator="sklearn.ensemble.StackingClassifier", settings=last), ["classification"]
     )
     assert (problem is None) == can
+
+
+class Odd(DecisionTreeRegressor):
+    """Predicts no number with one of its settings."""
+
+    def __init__(self, is_odd=False):
+        super().__init__(random_state=0)
+        self.is_odd = is_odd
+
+    def predict(self, X):
+        return super().predict(X) + (np.nan if self.is_odd else 0.0)
+
+
+def test_a_candidate_that_predicts_no_number_is_not_chosen(fitted, data, failing):
+    block = model(**failing | {"estimator": "my_trees.Odd"}, search={"settings": {"is_odd": [True, False]}})
+    paths = fitted(block, data())
+    searched = read_table(paths["search"])
+    assert set(searched["settings"][searched["chosen"]]) == {'{"is_odd": false}'}
+    assert (
+        np.isinf(searched["value"][~searched["chosen"]]).all()
+        and len(read_table(paths["scores"])["seed"]) == 2
+    )
+
+
+def test_folds_without_a_score_do_not_count(fitted, prepare, tmp_path):
+    """The area under the curve needs both classes, and a fold of two rows may have one."""
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=40)
+    y = np.where(np.arange(40) < 6, "rare", "usual")
+    files = prepare(tmp_path, {"x": x + 3 * (y == "rare"), "y": y}, [1], task="classification")
+    block = model(
+        estimator="sklearn.neighbors.KNeighborsClassifier",
+        search={"settings": {"n_neighbors": [20, 3]}, "metric": "auc", "folds": {"number": 10, "seed": 1}},
+    )
+    searched = read_table(fitted(block, files)["search"])
+    means = [np.nanmean(searched["value"][searched["candidate"] == one]) for one in (1, 2)]
+    assert (
+        np.isnan(searched["value"]).any()
+        and searched["chosen"][searched["candidate"] == 1 + int(np.argmax(means))].all()
+    )
+
+
+def test_a_shortage_of_memory_is_no_cell(fitted, data, failing, monkeypatch):
+    monkeypatch.setattr(Failing, "fit", lambda self, X, y: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        fitted(model(**failing), data())
+
+
+def test_a_block_of_classes_without_a_fit_can_be_read(fitted, prepare, tmp_path):
+    x = np.arange(20.0)
+    files = prepare(tmp_path, {"a": x, "y": np.where(x % 2, "odd", "even")}, [3], task="classification")
+    block = model(estimator="sklearn.neighbors.KNeighborsClassifier", settings={"n_neighbors": 50})
+    paths = fitted(block, files)
+    assert read_predicted([paths["predictions"]], "classification").shape == (0, 2)

@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from support.tree import ROOT
 
 from lineup.data.design import Design, read_design
-from lineup.data.tables import read_splits, read_table
+from lineup.data.tables import read_schema, read_splits, read_table
 from lineup.models import class_search, lasso
 from lineup.models.importance import Importance, groups_of, importance, increases
 from lineup.models.lasso import fit_lasso
@@ -167,6 +167,30 @@ def test_what_says_the_same_is_shuffled_together():
     schema = {"features": [{"column": column} for column in columns]}
     groups = groups_of(Design(columns, X, a, "y"), schema)
     assert groups == {"a + less a": [0, 3], "b + like b": [1, 2], "c": [4, 6], "constant": [5]}
+
+
+def test_what_is_missing_says_nothing_of_other_columns(tmp_path, prepare):
+    """Two columns far from 0 that are missing in the same rows are two columns."""
+    chance = np.random.default_rng(2)
+    gone = chance.random(90) < 0.3
+    a, b = (np.where(gone, np.nan, mean + chance.normal(size=90)) for mean in (170.0, 120.0))
+    columns = {"a": a, "b": b, "y": chance.normal(size=90)}
+    table, _ = prepare(tmp_path, columns, imputation={"numbers": "median", "indicators": True})
+    assert list(groups_of(read_design(table), read_schema(table))) == ["a", "b"]
+
+
+def test_importance_goes_by_the_threshold():
+    chance = np.random.default_rng(4)
+    x = chance.normal(size=(200, 1))
+    y = (x[:, 0] > 1).astype(int)
+    given = (x, y, None, {"x": [0]}, "accuracy", "classification", 20, [0])
+
+    def predict(rows):
+        found = 1 / (1 + np.exp(-4 * (rows[:, 0] - 0.2)))
+        return np.column_stack([1 - found, found])
+
+    half, most = increases(predict, *given), increases(predict, *given, threshold=0.95)
+    assert half[0] != most[0] > 0
 
 
 def test_it_is_measured_on_the_first_splits(data, tmp_path, logger):

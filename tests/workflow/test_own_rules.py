@@ -65,6 +65,7 @@ CASES = {
     "a cached function": ("@lru_cache\ndef f§():\n    return 1\n" + PARAM % "f§()", ("return 1", "return 2"), True),
     "a default": ("def f§(x=1):\n    return x\n" + PARAM % "f§()", ("x=1", "x=2"), True),
     "a closure": ("def make§(x):\n    def f§():\n        return x\n    return f§\nF§ = make§(1)\n" + PARAM % "F§()", ("make§(1)", "make§(2)"), True),
+    "a path": ("P§ = Path('one')\n" + PARAM % "P§.name", ("Path('one')", "Path('two')"), True),
     "a partial": ("def f§(x):\n    return x\nF§ = partial(f§, 1)\n" + PARAM % "F§()", ("f§, 1)", "f§, 2)"), True),
     "a number in a command": ("N§ = 1\n" + SHELL % ("0", "{N§}"), ("N§ = 1", "N§ = 2"), True),
     "a param": (SHELL % ("1", ""), ("x=1", "x=2"), True),

@@ -340,7 +340,9 @@ def has_importance(dataset):
 def importance_settings(wildcards):
     """Picks the settings of the importance of columns for a job's model."""
     unit = config["datasets"][wildcards.dataset].get("target_unit", "")
-    settings = dataset_settings("importance", "metric")(wildcards) | {"target_unit": unit}
+    settings = (
+        dataset_settings("importance", "metric")(wildcards) | {"target_unit": unit} | threshold_of(wildcards)
+    )
     # Of an estimator, which is fitted again for it, all settings count.
     is_again = "fitted" not in kinds()[config["models"][wildcards.model]["kind"]]
     return settings | {"model": model_settings("kind", "threads")(wildcards) if is_again else {}}
