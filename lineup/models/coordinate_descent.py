@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineup.errors import InputError
-from lineup.models.moments import standardization
+from lineup.models.moments import centred, standardization
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def penalty_grid(
     """
     centre, scale = standardization(X, weights)
     Z = (X - centre) / scale if standardize else X - centre
-    centred = y - np.average(y, weights=weights)
+    target = y - np.average(y, weights=weights)
     if weights is None:
-        largest = np.abs(Z.T @ centred).max() / len(y)
+        largest = np.abs(Z.T @ target).max() / len(y)
     else:
-        largest = np.abs(Z.T @ (weights * centred)).max() / weights.sum()
+        largest = np.abs(Z.T @ (weights * target)).max() / weights.sum()
     if y.min() == y.max() or largest == 0:
         raise InputError(
             "The lasso has no penalty to choose: in the training rows of a split the target is constant, or no "
@@ -86,23 +86,16 @@ def fit_path(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
 
-    centre, scale = standardization(X, weights)
-    if not standardize:
-        scale = np.ones_like(scale)
-    mean = np.average(y, weights=weights)
-    Z, centred = (X - centre) / scale, y - mean
-    if weights is not None:
-        root = np.sqrt(weights * len(weights) / weights.sum())
-        Z, centred = Z * root[:, None], centred * root
+    Z, target, centre, scale, mean = centred(X, y, standardize, weights)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
             _, coefficients, _ = lasso_path(
                 Z,
-                centred,
+                target,
                 alphas=penalties,
                 precompute=Z.T @ Z if Z.shape[1] <= len(Z) else False,
-                Xy=Z.T @ centred,
+                Xy=Z.T @ target,
                 tol=tolerance,
                 max_iter=max_iterations,
             )

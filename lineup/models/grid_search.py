@@ -1,6 +1,7 @@
 """What searches of a grid of penalties by cross-validation share."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -137,6 +138,16 @@ def ends_of(means: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
     return int((chosen == 0).sum()), int(((chosen == k - 1) & falls).sum())
 
 
+class Searched(Protocol):
+    """The grid searches of c splits."""
+
+    penalties: np.ndarray  # shape (c, k)
+    errors: np.ndarray  # on the F held-out folds, shape (c, F, k)
+    chosen: np.ndarray  # which penalty was chosen, shape (c,)
+    coefficients: np.ndarray  # of the fits on all training rows, shape (c, k, p)
+    intercepts: np.ndarray  # shape (c, k)
+
+
 class ChosenFits:
     """Collects the fits at the chosen penalties, chunk by chunk of the splits, and writes what they give.
 
@@ -149,31 +160,18 @@ class ChosenFits:
         self.slopes, self.intercepts, self.predicted = [], [], []
         self.largest = self.smallest = 0  # how often an end of the grid was chosen
 
-    def add(
-        self,
-        X: np.ndarray,
-        coefficients: np.ndarray,
-        intercepts: np.ndarray,
-        errors: np.ndarray,
-        chosen: np.ndarray,
-    ) -> None:
-        """Takes the fits of the next chunk of c splits.
-
-        Args:
-            X: Features of the test rows, shape (c, t, p).
-            coefficients: Of the fits on all training rows at k penalties, shape (c, k, p).
-            intercepts: Shape (c, k).
-            errors: On the F held-out folds, shape (c, F, k).
-            chosen: Which penalty was chosen, shape (c,).
-        """
-        each = np.arange(len(X))
-        largest, smallest = ends_of(errors.mean(axis=1), chosen)
+    def add(self, part: Splits, found: Searched) -> dict[str, np.ndarray]:
+        """Takes the fits of some splits more, and gives the columns of the table of their search, see ``grid_columns``."""
+        each, chosen = np.arange(len(part)), found.chosen
+        (X,) = self.design.coded(part.train, part.test)
+        largest, smallest = ends_of(found.errors.mean(axis=1), chosen)
         self.largest += largest
         self.smallest += smallest
-        slopes, constants = coefficients[each, chosen], intercepts[each, chosen]
+        slopes, constants = found.coefficients[each, chosen], found.intercepts[each, chosen]
         self.slopes.append(slopes)
         self.intercepts.append(constants)
         self.predicted.append((X @ slopes[:, :, None])[:, :, 0] + constants[:, None])
+        return grid_columns(part.seeds, found.penalties, found.errors, chosen)
 
     def write(
         self, predictions: str, scores: str, coefficients: str, drawn: Splits, failures: Failures

@@ -15,7 +15,6 @@ from lineup.models.grid_search import (
     Training,
     check_folds,
     fold_rows,
-    grid_columns,
     held_out_errors,
 )
 from lineup.models.homotopy import duality_gaps, lasso_paths
@@ -185,14 +184,7 @@ def fit_lasso(
                 if not parts:
                     write_path(int(part.seeds[0]), design.features, found, path)
                 parts.append(part)
-                fits.add(
-                    *design.coded(part.train, part.test),
-                    found.coefficients,
-                    found.intercepts,
-                    found.errors,
-                    found.chosen,
-                )
-                write_grid(grid_columns(part.seeds, found.penalties, found.errors, found.chosen))
+                write_grid(fits.add(part, found))
                 again += found.solved_again
             progress.advance(len(chunk))
         kept = kept_of(drawn, parts, failures, settings.failures)

@@ -17,6 +17,25 @@ def standardization(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[n
     return np.where(constant, X[0], mean), np.where(constant, 1.0, spread)
 
 
+def centred(
+    X: np.ndarray, y: np.ndarray, standardize: bool, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Centres features (n, p) and a target (n,), and standardizes the features if asked; of weighted rows, each times the root of its weight.
+
+    Returns:
+        The features and the target, and what undoes it: the centres (p,) and scales (p,) of the features, and that of the target.
+    """
+    centre, scale = standardization(X, weights)
+    if not standardize:
+        scale = np.ones_like(scale)
+    mean = np.average(y, weights=weights)
+    Z, target = (X - centre) / scale, y - mean
+    if weights is not None:
+        root = np.sqrt(weights * len(weights) / weights.sum())
+        Z, target = Z * root[:, None], target * root
+    return Z, target, centre, scale, mean
+
+
 @dataclass(frozen=True)
 class Problems:
     """The lasso problems of S splits: for each split one for each of F folds held out, and one for all rows."""

@@ -15,7 +15,6 @@ from lineup.models.grid_search import (
     Training,
     check_folds,
     fold_rows,
-    grid_columns,
     held_out_errors,
 )
 from lineup.models.moments import problems
@@ -135,14 +134,7 @@ def fit_ridge(
         ):
             for part, found in fitted_parts(chunk, searched, failures):
                 parts.append(part)
-                fits.add(
-                    *design.coded(part.train, part.test),
-                    found.coefficients,
-                    found.intercepts,
-                    found.errors,
-                    found.chosen,
-                )
-                write_grid(grid_columns(part.seeds, found.penalties, found.errors, found.chosen))
+                write_grid(fits.add(part, found))
             progress.advance(len(chunk))
         kept = kept_of(drawn, parts, failures, settings.failures)
     fits.write(predictions, scores, coefficients, kept, failures)

@@ -7,7 +7,7 @@ with the residuals. The steps are those of ``lineup/models/homotopy.py``, where 
 import numpy as np
 
 from lineup.models.homotopy import SAME
-from lineup.models.moments import standardization
+from lineup.models.moments import centred
 
 
 def wide_path(
@@ -108,14 +108,7 @@ def solve_wide(
     Returns:
         The intercepts (k,), and the gaps (k,), see ``wide_path``.
     """
-    centre, scale = standardization(X, weights)
-    if not standardize:
-        scale = np.ones_like(scale)
-    mean = np.average(y, weights=weights)
-    Z, centred = (X - centre) / scale, y - mean
-    if weights is not None:
-        root = np.sqrt(weights * len(weights) / weights.sum())
-        Z, centred = Z * root[:, None], centred * root
-    gaps, used = wide_path(Z, centred, penalties, paths)
+    Z, target, centre, scale, mean = centred(X, y, standardize, weights)
+    gaps, used = wide_path(Z, target, penalties, paths)
     paths[:, used] /= scale[used]
     return mean - paths[:, used] @ centre[used], gaps
