@@ -51,7 +51,7 @@ def note(event: str, arguments: tuple) -> None:
     elif event == "os.chdir":
         # What is relative is so to where the process was.
         for paths in (OPENED, LISTED):
-            whole = {str(Path.cwd() / os.fsdecode(path)) for path in paths}
+            whole = {str(Path.cwd() / os.fsdecode(path)) for path in paths.copy()}
             paths.clear()
             paths |= whole
 
@@ -100,14 +100,14 @@ def unnamed_files(named: Iterable[str], loaded: Iterable[str] = ()) -> dict[str,
         By the path from the root of the project: of a file that is not there None, of a folder the digest of its list.
     """
     modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    read = {path.resolve() for path in _of_project(map(os.fsdecode, OPENED))}
+    read = {path.resolve() for path in _of_project(map(os.fsdecode, OPENED.copy()))}
     ran = {
         path.resolve()
         for path in _of_project(file for file in modules if isinstance(file, str))
         if path.is_file()
     }
     found = (read | (ran - _places(loaded))) - _places(named)
-    found |= {path.resolve() for path in _of_project(map(os.fsdecode, LISTED)) if path.is_dir()}
+    found |= {path.resolve() for path in _of_project(map(os.fsdecode, LISTED.copy())) if path.is_dir()}
     return {os.path.relpath(path, ROOT.resolve()): look_at(path) for path in sorted(found)}
 
 

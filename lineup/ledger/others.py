@@ -41,10 +41,17 @@ def other_jobs(workflow: Workflow, digests: Digests) -> Iterator[RecordedJob]:
 
 def run_unknown_again(workflow: Workflow) -> None:
     """Has the jobs run of rules of which there is no record at all, in a project that has records: nobody can say what is stale."""
-    known = {record["rule"] for record in (kept(RECORDS) or {}).values()}
-    unknown = set(port.rules_without(workflow, RECORD)) - known
-    if FOLDER.exists() and unknown:
-        port.run_again(workflow, [], unknown)
+    rules = port.rules_without(workflow, RECORD)
+    records = (kept(RECORDS) or {}).values()
+    # By what they make: a rule may have another name now.
+    known = {
+        rule
+        for record in records
+        for file in record["outputs"]
+        for rule in port.makers_of(workflow, rules, file)
+    }
+    if FOLDER.exists() and set(rules) - known:
+        port.run_again(workflow, [], set(rules) - known)
 
 
 def _causes(workflow: Workflow, rule: str, record: dict, digests: Digests) -> Iterator[str]:

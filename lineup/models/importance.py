@@ -134,7 +134,8 @@ def importance(
     Raises:
         InputError: If the model was fitted on none of these splits.
     """
-    design, groups = read_design(table), groups_of(read_design(table), read_schema(table))
+    design = read_design(table)
+    groups = groups_of(design, read_schema(table))
     seeds, found, left = [], [], measured.splits
     progress = Progress(logger, "splits", left)
     for place, path in enumerate(splits):

@@ -9,6 +9,9 @@ import numpy as np
 from lineup.models.homotopy import SAME
 from lineup.models.moments import centred
 
+# A feature whose correlation keeps so close to the penalty on the way down is a combination of those that are active.
+DEPENDENT = 1e-9
+
 
 def wide_path(
     Z: np.ndarray, y: np.ndarray, penalties: np.ndarray, paths: np.ndarray
@@ -53,6 +56,8 @@ def wide_path(
             zero = start / slope
         for event in (up, down, zero):
             event[~(event < below)] = 0.0
+        # What says the same as the active ones never joins them, whatever rounding leaves of it.
+        up[1 - lift < DEPENDENT] = down[1 + lift < DEPENDENT] = 0.0
         up[active] = down[active] = 0.0
         joins, falls, leaves = int(up.argmax()), int(down.argmax()), int(zero.argmax())
         knot = max(up[joins], down[falls], zero[leaves])

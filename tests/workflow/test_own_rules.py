@@ -190,6 +190,14 @@ def test_outputs_that_move_from_rule_to_rule(project):
     )
     assert run() == ["named"]
     assert run() == []
+    # Under another name alone.
+    write(
+        TWO.replace(', "results/c.txt"', "")
+        .replace("rule two", "rule other")
+        .replace("echo two", "echo name")
+        + three
+    )
+    assert run() == []
 
 
 FOLDER = """
