@@ -18,6 +18,7 @@ for kind in kinds():
 
 include: "workflow/rules/classification.smk"
 include: "workflow/rules/importance.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/manifest.smk"
 

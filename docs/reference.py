@@ -106,7 +106,7 @@ OUTPUTS = {
     "results/{dataset}/splits": {
         "block_{block}.parquet": (
             "Which rows each split trains on and tests on, a line for each split. The block `training_sizes` has the first splits with "
-            "shares of their training rows, share after share.",
+            "shares of their training rows, share after share; `all_rows` has one split of all rows, where `predict` was asked for it.",
             "seed train test",
         ),
     },

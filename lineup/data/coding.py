@@ -26,7 +26,8 @@ def code_column(column: Column) -> Coded:
         power = power_of_ten(column.values)
         if power:
             values = pc.divide(pc.cast(column.values, pa.float64()), 10.0**power)
-            return [_feature(f"{column.name} / 1e{power}", values, column, f"number, divided by 1e{power}")]
+            coding = f"number, divided by 1e{power}"
+            return [_feature(f"{column.name} / 1e{power}", values, column, coding, power=power)]
         return [_feature(column.name, column.values, column, "number")]
     if column.kind == "boolean":
         return [
@@ -72,25 +73,82 @@ def rank(level: str) -> tuple:
 
 def _code_date(column: Column) -> Coded:
     """Codes a date by the days since 1970, its year, month and weekday, and the hour if it has one."""
-    dates = column.values
-    days = pc.cast(
-        pc.floor(pc.divide(pc.cast(pc.cast(dates, pa.int64()), pa.float64()), 86400.0)), pa.int64()
-    )
-    coded = [
-        _feature(f"{column.name}.days", days, column, DAYS),
-        _feature(f"{column.name}.year", pc.year(dates), column, "year"),
-    ]
+    parts, coded = _parts_of_date(column.values), []
+    for part, coding in (("days", DAYS), ("year", "year")):
+        coded.append(_feature(f"{column.name}.{part}", parts[part], column, coding))
     # ASSUME: what comes back each year or week is a category, since its effect need not rise from first to last.
-    for part, numbers, names in (
-        ("month", pc.month(dates), calendar.month_abbr),
-        ("weekday", pc.day_of_week(dates), calendar.day_abbr),
-    ):
-        present = sorted(pc.unique(numbers.drop_null()).to_pylist())
-        words = pc.take(pa.array([names[place] for place in range(len(names))]), numbers)
-        coded += _code_levels(column, f"{column.name}.{part}", words, [names[place] for place in present])
-    hours = pc.add(pc.hour(dates), pc.divide(pc.cast(pc.minute(dates), pa.float64()), 60.0))
-    coded.append(_feature(f"{column.name}.hour", hours, column, "hours since midnight"))
+    for part, names in (("month", calendar.month_abbr), ("weekday", calendar.day_abbr)):
+        present = set(pc.unique(parts[part].drop_null()).to_pylist())
+        levels = [name for name in names if name in present]
+        coded += _code_levels(column, f"{column.name}.{part}", parts[part], levels)
+    coded.append(_feature(f"{column.name}.hour", parts["hour"], column, "hours since midnight"))
     return [(about, values) for about, values in coded if pc.count_distinct(values).as_py() > 1]
+
+
+def _parts_of_date(dates: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
+    """Takes dates apart: numbers, and the names of months and weekdays."""
+    seconds = pc.cast(pc.cast(dates, pa.int64()), pa.float64())
+    hours = pc.add(pc.hour(dates), pc.divide(pc.cast(pc.minute(dates), pa.float64()), 60.0))
+    names = {
+        "month": (pc.month(dates), calendar.month_abbr),
+        "weekday": (pc.day_of_week(dates), calendar.day_abbr),
+    }
+    words = {part: pc.take(pa.array(list(known)), numbers) for part, (numbers, known) in names.items()}
+    days = pc.cast(pc.floor(pc.divide(seconds, 86400.0)), pa.int64())
+    return {"days": days, "year": pc.year(dates), "hour": hours} | words
+
+
+def code_again(column: Column, features: list[dict]) -> tuple[list[pa.ChunkedArray], pa.ChunkedArray]:
+    """Codes a column of new rows as the columns of a prepared table are coded.
+
+    Args:
+        column: The column, of the kind that it has there.
+        features: The descriptions of the features that are made of it there.
+
+    Returns:
+        The values of these features, and which rows have a level that the table does not have, where no feature stands for
+        rare ones together, for which it would count.
+    """
+    parts = _parts_of_date(column.values) if column.kind == "date" else {}
+    values = {f"{column.name}.{part}": numbers for part, numbers in parts.items()}
+    pooled = {about["factor"] for about in features if is_pooled(about)}
+    levels, new = {}, {}
+    for about in features:
+        if "level" in about and column.kind != "boolean":
+            levels.setdefault(_factor(about), {about["baseline"]}).add(about["level"])
+    for factor, known in levels.items():
+        given = values.get(factor, column.values)
+        is_known = pc.or_(pc.is_null(given), pc.is_in(given, pa.array(sorted(known))))
+        new[factor] = pc.invert(is_known)
+    found = [
+        _coded_again(about, values.get(_factor(about), column.values), column, new) for about in features
+    ]
+    unseen = pa.chunked_array([np.zeros(len(column.values), dtype=bool)])
+    for factor in levels.keys() - pooled:
+        unseen = pc.or_(unseen, new[factor])
+    return found, unseen
+
+
+def _factor(about: dict) -> str:
+    """Names the factor that a feature is a level of, or the feature."""
+    return (
+        about["name"].removesuffix(f"[{about['level']}]")
+        if "level" in about
+        else about.get("factor", about["name"])
+    )
+
+
+def _coded_again(
+    about: dict, values: pa.ChunkedArray, column: Column, new: dict[str, pa.ChunkedArray]
+) -> pa.ChunkedArray:
+    if about["coding"] == MISSING:
+        return pc.cast(pc.is_null(column.values, nan_is_null=True), pa.int8())
+    if is_pooled(about):
+        nothing = pa.chunked_array([np.zeros(len(values), dtype=bool)])
+        return pc.cast(new.get(about["factor"], nothing), pa.int8())
+    if "level" in about:
+        return pc.cast(values if column.kind == "boolean" else pc.equal(values, about["level"]), pa.int8())
+    return pc.divide(pc.cast(values, pa.float64()), 10.0 ** about["power"]) if "power" in about else values
 
 
 def power_of_ten(values: pa.ChunkedArray) -> int:

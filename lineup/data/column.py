@@ -21,6 +21,8 @@ class Column:
     doubt: str = ""  # what may be wrong, and what to write then, as a sentence; empty if all is clear
     words: tuple[str, ...] = ()  # what counts as missing in it beside what always does
     shared: tuple[str, ...] = ()  # likewise, where it is a value of another column
+    unit: str = ""  # signs that were taken off its numbers
+    order: str = ""  # of dates, day_first or month_first, where the year stands last
 
     @property
     def is_used(self) -> bool:
@@ -31,6 +33,11 @@ class Column:
     def is_role(self) -> bool:
         """Whether it says how the rows are split, or how much they count."""
         return self.kind in ROLES
+
+    def about(self) -> dict:
+        """Says what new rows are to be read by: its kind, and where there are any its ``words``, ``unit`` and ``order``."""
+        more = {"words": list(self.words), "unit": self.unit, "order": self.order}
+        return {"kind": self.kind} | {key: value for key, value in more.items() if value}
 
     def only(self, kept: pa.ChunkedArray) -> "Column":
         """Gives the column with some of its rows."""

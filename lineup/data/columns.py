@@ -31,6 +31,14 @@ IDENTIFIER = re.compile(
 )
 
 
+def marks_of(reading: Mapping, separator: str) -> Marks:
+    """Takes what the config says of how a file is written, and what separates its columns, as what it says of numbers and dates."""
+    decimal = reading.get("decimal", "")
+    words = [read_numbers(pa.chunked_array([[word]]), decimal) for word in reading.get("missing", [])]
+    numbers = [number for found in words if found for number in found.values.drop_null().to_pylist()]
+    return Marks(decimal, reading.get("dates", "auto"), separator, tuple(map(float, numbers)))
+
+
 def type_columns(table: pa.Table, told: Mapping[str, str], marks: Marks) -> tuple[list[Column], str]:
     """Decides what each column of a table of text is.
 
@@ -125,7 +133,7 @@ def _inferred(name: str, text: pa.ChunkedArray, numbers: Numbers | None, marks: 
     if dates:
         refuse_ambiguous(name, dates)
         doubt = _words_in_doubt(name, dates.words, "dates", "category")
-        return Column(name, "date", dates.values, "dates", doubt, tuple(dates.words))
+        return Column(name, "date", dates.values, "dates", doubt, tuple(dates.words), order=dates.order)
     levels = pc.unique(text.drop_null())
     if {level.lower() for level in levels[:7].to_pylist()} <= {"true", "false"}:
         return Column(name, "boolean", truths(name, text), "true and false")
@@ -216,7 +224,7 @@ def _number(name: str, numbers: Numbers) -> Column:
                 f"Column {name!r} numbers the rows, as an identifier does: to leave it out, write columns: "
                 f"{{{quoted(name)}: ignore}}."
             )
-    return Column(name, "number", values, reason, doubt, tuple(numbers.words))
+    return Column(name, "number", values, reason, doubt, tuple(numbers.words), unit=numbers.unit)
 
 
 def _words_in_doubt(name: str, words: dict[str, int], what: str, other: str) -> str:

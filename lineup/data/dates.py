@@ -43,6 +43,7 @@ class Dates:
         ""  # a value whose day and month may be meant the other way round, where the column does not decide
     )
     with_time: bool = False  # whether the time of the day stands there
+    order: str = ""  # day_first or month_first, where the year stands last
 
 
 def read_dates(values: pa.ChunkedArray, order: str, told: bool = False) -> Dates | None:
@@ -91,7 +92,8 @@ def read_dates(values: pa.ChunkedArray, order: str, told: bool = False) -> Dates
         return None
     array = pa.array(dates, pa.timestamp("s"))
     taken = pa.chunked_array([pc.take(array, coded.indices)])
-    return Dates(taken, words, with_time=any(date.time() != datetime.time() for date in dates if date))
+    with_time = any(date.time() != datetime.time() for date in dates if date)
+    return Dates(taken, words, with_time=with_time, order=order if last else "")
 
 
 def _counts(coded: pa.DictionaryArray) -> list[int]:

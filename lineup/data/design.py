@@ -47,20 +47,32 @@ class Design:
         return "classification" if self.classes else "regression"
 
 
-def read_design(path: str | Path) -> Design:
-    """Reads a prepared table as the arrays that models are fitted to."""
+def read_design(path: str | Path, new: np.ndarray | None = None, imputation: str | None = None) -> Design:
+    """Reads a prepared table as the arrays that models are fitted to.
+
+    Args:
+        path: The table.
+        new: Features of m more rows without a target, which stand behind those of the table, shape (m, p); NaN where a value
+            is missing.
+        imputation: What missing numbers are filled with, should such rows be the first with any.
+    """
     schema = read_schema(path)
     if "images" in schema:
         return _read_images(path, schema)
     columns = read_table(path)
     features = [feature["name"] for feature in schema["features"]]
     X = np.column_stack([columns[name] for name in features]).astype(np.float64)
-    missing = np.isnan(X)
-    weights, classes = columns.get(role_column("weight")), schema["target"].get("classes", [])
+    y, weights = columns[schema["target"]["name"]], columns.get(role_column("weight"))
+    if new is not None:
+        X, y = np.concatenate([X, new]), np.pad(y, (0, len(new)))
+        weights = weights if weights is None else np.pad(weights, (0, len(new)))
+    missing, classes = np.isnan(X), schema["target"].get("classes", [])
+    if missing.any():
+        schema.setdefault("learned", {"rare_levels": 1, "numbers": imputation})
     return Design(
         features=features,
         X=np.where(missing, 0.0, X) if missing.any() else X,
-        y=columns[schema["target"]["name"]].astype(np.int64 if classes else np.float64),
+        y=y.astype(np.int64 if classes else np.float64),
         target=schema["target"]["name"],
         classes=classes,
         unlearned=_unlearned(X, missing, schema) if "learned" in schema else None,
@@ -82,6 +94,8 @@ def _unlearned(X: np.ndarray, missing: np.ndarray, schema: dict) -> Unlearned:
         other = next((place for place in places if "level" not in schema["features"][place]), None)
         codes = (X[:, levels] == 1) @ np.arange(1, len(levels) + 1)
         codes[missing[:, levels[0]]] = len(levels) + 1
+        if other is not None:
+            codes[X[:, other] == 1] = len(levels) + 2
         if other is not None or missing[:, levels[0]].any():
             factors.append(Factor(codes, np.array(levels), other))
     return Unlearned(gaps, factors, schema["learned"]["numbers"], rare)

@@ -17,7 +17,8 @@ AT_ONCE = 2**24
 class Factor:
     """A factor of n rows with L levels, of which the first is the baseline and has no feature."""
 
-    codes: np.ndarray  # the level of each row, L where it is missing, shape (n,)
+    # The level of each row, shape (n,): L where it is missing, L + 1 where it is none of these.
+    codes: np.ndarray
     features: np.ndarray  # places of the features of the other levels, shape (L - 1,)
     other: int | None  # place of the feature of rare levels together; None if there is none
 
@@ -55,7 +56,7 @@ class Unlearned:
     def learn(self, inside: np.ndarray, X: np.ndarray) -> "Learned":
         """Learns from R sets of rows of X, given as a table (R, n) of which rows are in each."""
         fills = {place: np.zeros(len(inside)) for place in self.gaps}
-        levels = [np.zeros((len(inside), len(one.features) + 2), dtype=np.int64) for one in self.factors]
+        levels = [np.zeros((len(inside), len(one.features) + 3), dtype=np.int64) for one in self.factors]
         size = max(1, AT_ONCE // max(len(X), 1))
         for some in (slice(start, start + size) for start in range(0, len(inside), size)):
             for place, gap in self.gaps.items():
@@ -115,20 +116,22 @@ def _fills(values: np.ndarray, gap: np.ndarray, inside: np.ndarray, numbers: str
 
 
 def _levels_as_known(factor: Factor, inside: np.ndarray, rare: int) -> np.ndarray:
-    """Tells for each set what each level, and a missing value, counts as: shape (R, L + 1), with L for the rare ones together.
+    """Tells what each level, a missing value and another level count as in each set, shape (R, L + 2): L is the rare ones together.
 
     A missing value is the most frequent level. So is a level without rows in the set if no other is rare.
     """
     count = len(factor.features) + 1
     counts = np.stack([np.bincount(factor.codes[rows], minlength=count + 1)[:count] for rows in inside])
-    known = np.tile(np.arange(count + 1), (len(inside), 1))
+    known = np.tile(np.arange(count + 2), (len(inside), 1))
     frequent = counts.argmax(axis=1)
+    known[:, count + 1] = frequent
     if factor.other is not None:
         few = counts < rare
         # The most frequent level stands for itself, however few rows there are.
         few[np.arange(len(inside)), frequent] = False
         together = (counts * few).sum(axis=1, keepdims=True) > 0
         known[:, :count] = np.where(few, np.where(together, count, frequent[:, None]), known[:, :count])
+        known[:, count + 1] = np.where(together[:, 0], count, frequent)
     known[:, count] = frequent
     return known
 

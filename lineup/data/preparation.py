@@ -18,13 +18,12 @@ from lineup.data.coding import (
     refuse_infinity,
     with_rare_levels,
 )
-from lineup.data.column import Column, Marks, row_numbers
-from lineup.data.columns import type_columns
+from lineup.data.column import Column, row_numbers
+from lineup.data.columns import marks_of, type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
 from lineup.data.header import TARGETS, check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
-from lineup.data.numbers import read_numbers
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_file
 from lineup.data.tables import SCHEMA_KEY, role_column, write_table
 from lineup.errors import InputError, ended, warn
@@ -75,19 +74,9 @@ def read_columns(
     """
     table, dialect = read_file(path, reading, most)
     check_names(table.column_names, target, told, task)
-    words = [
-        read_numbers(pa.chunked_array([[word]]), reading.get("decimal", ""))
-        for word in reading.get("missing", [])
-    ]
-    numbers = [number for found in words if found for number in found.values.drop_null().to_pylist()]
-    marks = Marks(
-        reading.get("decimal", ""),
-        reading.get("dates", "auto"),
-        dialect.separator,
-        tuple(map(float, numbers)),
-    )
+    told = told | ({target: TARGETS[task][0]} if target else {})
     try:
-        columns, decimal = type_columns(table, told | ({target: TARGETS[task][0]} if target else {}), marks)
+        columns, decimal = type_columns(table, told, marks_of(reading, dialect.separator))
     except InputError as error:
         if (
             target
@@ -256,11 +245,12 @@ def preprocess(
     except InputError as error:
         raise InputError(ended(f"{file or raw} {error}")) from error
     kept = len(prepared.answer)
-    doubts = read.doubts + prepared.doubts
+    doubts, of_features = read.doubts + prepared.doubts, {about["column"] for about, _ in prepared.coded}
     schema = {
         "task": task,
         "target": {"name": target},
         "features": [about for about, _ in prepared.coded],
+        "columns": {column.name: column.about() for column in read.columns if column.name in of_features},
         "rows": {"read": prepared.rows, "dropped": prepared.rows - kept, "kept": kept},
     } | ({"doubts": doubts} if doubts else {})
     if prepared.classes:

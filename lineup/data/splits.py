@@ -95,6 +95,7 @@ def split(
     file: str | None = None,
     stratify: bool = False,
     training_shares: list[float] | None = None,
+    all_rows: bool = False,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
 
@@ -110,11 +111,17 @@ def split(
         file: The file of ``file``, see ``follow_file``.
         stratify: Whether ``random`` and ``k_fold`` give each side its share of every class, where no groups are drawn.
         training_shares: Shares of the training rows to cut each split to, see ``smaller``; None to leave them whole.
+        all_rows: Whether to train on all rows, and to "test" on the same, for a model that is to predict others.
 
     Raises:
         InputError: If a side of the split would have fewer than two rows, or the table lacks a column that is needed.
     """
     rows, seeds = pq.read_metadata(table).num_rows, list(split_seeds(seeds))
+    if all_rows:
+        everything = np.arange(rows)[None]
+        write_splits(Splits.of(seeds, everything, everything), output)
+        logger.info("One split of %d rows, which are trained on and tested on all.", rows)
+        return
     if test_share == "given":
         sides = read_schema(table)["rows"]
         splits = given_splits(sides["train"], sides["test"], seeds)

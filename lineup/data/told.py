@@ -48,7 +48,7 @@ def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None
                 f"holds {word!r} in column {name!r}, row {row}, which has to be a number: correct it, leave it empty, or add "
                 "the word to reading.missing"
             )
-        return Column(name, kind, numbers.values, "as told")
+        return Column(name, kind, numbers.values, "as told", unit=numbers.unit)
     if kind == "date":
         text = words_of(text)
         dates = read_dates(text, marks.dates, told=True)
@@ -59,7 +59,7 @@ def as_told(name: str, kind: str, text: pa.ChunkedArray, numbers: Numbers | None
                 f"holds {word!r} in column {name!r}, row {pc.index(text, word).as_py() + 1}, which has to be a date: correct "
                 "it, leave it empty, or add the word to reading.missing"
             )
-        return Column(name, kind, dates.values, "as told")
+        return Column(name, kind, dates.values, "as told", order=dates.order)
     if kind == "boolean":
         return Column(name, kind, truths(name, words_of(text)), "as told")
     if kind in ("time", "order"):

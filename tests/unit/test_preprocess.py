@@ -95,11 +95,16 @@ def test_the_values_are_those_of_an_independent_coding(hitters_csv, hitters):
 
 def test_the_table_says_what_its_columns_are(hitters_table):
     schema = read_schema(hitters_table)
-    assert set(schema) == {"task", "target", "features", "rows"}
+    assert set(schema) == {"task", "target", "features", "columns", "rows"}
     assert schema["task"] == "regression"
     assert schema["target"] == {"name": "Salary"}
     assert schema["rows"] == {"read": 322, "dropped": 59, "kept": 263}
     assert [feature["name"] for feature in schema["features"]] == FEATURES
+    kinds = {
+        feature["column"]: {"kind": "category" if "level" in feature else "number"}
+        for feature in schema["features"]
+    }
+    assert schema["columns"] == kinds and len(kinds) == 19
     described = {feature["name"]: feature for feature in schema["features"]}
     assert described["AtBat"] == {"name": "AtBat", "column": "AtBat", "coding": "number"}
     for name, (baseline, level) in FACTORS.items():

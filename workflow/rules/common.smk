@@ -6,6 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 import lineup.scheduler_port as scheduler
 import lineup.snakemake_port as port
+from lineup.asked import ALL_ROWS, asked_prediction, take_asked
 from lineup.config import table_settings, validate
 from lineup.config_files import take_files
 from lineup.data.header import check_header
@@ -35,9 +36,7 @@ if scheduler.is_submitted(workflow):
     else:
         follow_no_run()
 
-# What `snakemake describe` and `snakemake explain` are asked about is no part of the config.
-ASKED = ("file", "target", "before", "after")
-asked_about = {key: config.pop(key) for key in ASKED if isinstance(config.get(key), str)}
+asked_about = take_asked(config)
 
 try:
     tasks = Tasks(STATE / "tasks.json", workflow.is_main_process)
@@ -46,6 +45,7 @@ try:
     files = take_files(config, STATE / "files.json", workflow.is_main_process)
     for dataset, file in files.items():
         check_header(file, config["datasets"][dataset])
+    prediction = asked_prediction(asked_about, config)
     if workflow.is_main_process:
         check_estimators(config)
 except InputError as error:
@@ -159,7 +159,7 @@ def ranked():
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
-    if block and block not in fitted_blocks(dataset, model):
+    if block and block not in [*fitted_blocks(dataset, model), ALL_ROWS]:
         return False
     if not model:
         return True
@@ -180,6 +180,8 @@ def file_of_splits(*keys):
 def seeds_of(wildcards):
     """Lists the seeds of a block of splits: of the one with fewer training rows they are those of the first splits."""
     dataset, block = config["datasets"][wildcards.dataset], wildcards.get("block", "1")
+    if block == ALL_ROWS:
+        return split_seeds(dataset["splits"]["seeds"])[:1]
     if block not in fitted_blocks(wildcards.dataset):
         last = fitted_blocks(wildcards.dataset)[-1]
         raise WorkflowError(
@@ -199,6 +201,8 @@ def split_settings(wildcards):
     method = splits.get("method", "random")
     is_stratified = splits.get("stratify", False) and method in ("random", "k_fold")
     settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
+    if wildcards.block == ALL_ROWS:
+        return settings | {"all_rows": True}
     if wildcards.block == SIZES:
         settings["training_shares"] = sizes["shares"]
     if is_stratified:
@@ -369,6 +373,51 @@ def fitted_of_measured_blocks(wildcards):
     return of_measured_blocks(f"{folder}/{file}")(wildcards) if file else []
 
 
+def predicted_blocks():
+    """Lists the blocks of splits whose models predict new rows: all, that with the one asked for, or the one with all rows."""
+    known, seed = blocks(prediction.dataset, prediction.model), prediction.seed
+    if prediction.all_rows:
+        return [ALL_ROWS]
+    if seed is None:
+        return known
+    splits = config["datasets"][prediction.dataset]["splits"]
+    return [known[split_seeds(splits["seeds"]).index(seed) // splits["block_size"]]]
+
+
+def of_predicted(pattern):
+    """Gives the input function that lists a file for each of these blocks, where new rows are to be predicted."""
+    known = prediction and {"dataset": prediction.dataset, "model": prediction.model}
+    return lambda wildcards: (
+        [port.filled(pattern, known | {"block": block}) for block in predicted_blocks()] if prediction else []
+    )
+
+
+def fitted_of_predicted(wildcards):
+    """Lists what the fits of these blocks left to predict with."""
+    file = prediction and kinds()[config["models"][prediction.model]["kind"]].get("fitted")
+    folder = "results/{dataset}/models/{model}/block_{block}"
+    return of_predicted(f"{folder}/{file}")(wildcards) if file else []
+
+
+def prediction_settings(wildcards):
+    """Picks what the prediction of new rows depends on beside the files; nothing where none are to be predicted."""
+    if not prediction:
+        return {}
+    table = table_settings(config["datasets"][prediction.dataset])
+    known = {
+        "rows": prediction.rows,
+        "output": prediction.to,
+        "seed": prediction.seed,
+        "reading": table["reading"],
+    }
+    imputation = table["imputation"] and table["imputation"]["numbers"]
+    return (
+        known
+        | threshold_of(prediction)
+        | {"imputation": imputation, "model": config["models"][prediction.model]}
+    )
+
+
 def rules_of_data(dataset):
     """Lists the rules that make the table of a dataset."""
     ending = {"csv": "", "images": "_images"}[config["datasets"][dataset]["format"]]
@@ -502,5 +551,5 @@ def records(wildcards):
 
 
 wildcard_constraints:
-    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{SIZES}",
+    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{SIZES}|{ALL_ROWS}",
     dataset=alternatives(config["datasets"]),

@@ -1,0 +1,26 @@
+# Predictions for new rows.
+# In:  a file of rows, and what the fits of a model left, which are made first where they are not there.
+# Out: the rows with what is predicted, in the file that is asked for.
+
+
+rule predict:
+    """Predict the rows of `--config rows=...` with the models of `model=...`, of all its splits together unless told otherwise."""
+    input:
+        table=lambda wildcards: of_predicted("results/{dataset}/table.parquet")(wildcards)[:1],
+        splits=of_predicted(rules.split.output.splits),
+        predictions=of_predicted("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
+        fitted=fitted_of_predicted,
+        checked=manifest_checked,
+    log:
+        "results/logs/predict/predict.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000, 50),
+        runtime=growing(240),
+    params:
+        settings=prediction_settings,
+    script:
+        "../../scripts/predict.py"
