@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
+GROUPS := cluster estimators onnx
 
 .PHONY: run test quick test-all lint docs exactness estimators bench calibration lock clean help
 .DEFAULT_GOAL := help
@@ -11,13 +12,13 @@ run: $(VENV)/installed  ## build everything that the config names
 	$(VENV)/bin/snakemake --cores $(CORES)
 	@echo "The comparison is in results/report.html"
 
-test: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators  ## run the tests, and the checks of style
+test: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators $(VENV)/onnx  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
 quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=lineup/data/tables.py
 	PYTHONPATH=.:tests $(VENV)/bin/python -m support.quick $(FILE)
 
-test-all: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators  ## run the tests that take minutes, too
+test-all: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators $(VENV)/onnx  ## run the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -m ""
 
 lint: $(VENV)/installed  ## run the checks of style alone
@@ -44,9 +45,9 @@ $(VENV)/installed: requirements.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	touch $@
 
-# For models of packages beside scikit-learn.
-$(VENV)/estimators: requirements-estimators.txt $(VENV)/installed
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-estimators.txt
+# For models of packages beside scikit-learn, and to write models as ONNX.
+$(VENV)/estimators $(VENV)/onnx: $(VENV)/%: requirements-%.txt $(VENV)/installed
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
 	touch $@
 
 # For the tests that submit jobs. They stand apart, because Snakemake loads each plugin that it finds at every start.
@@ -56,24 +57,25 @@ $(VENV)/cluster/installed: requirements-cluster.txt $(VENV)/installed
 	touch $@
 
 # torch brings its own pins of the CUDA packages, which a CPU build does without: they stay out of the lock.
-# All is resolved together, and then without the packages for clusters, whose lock is what is left.
+# All is resolved together, then what each part needs; the lock of a group is what the base does not have.
 lock:  ## renew the lock files and environment.yml from pyproject.toml
 	rm -rf $(VENV)-lock && mkdir $(VENV)-lock
-	for part in all base; do \
+	for part in all base $(GROUPS); do \
 	  $(PYTHON) -m venv $(VENV)-lock/$$part && \
 	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --upgrade 'pip>=25.1' || exit 1; done
-	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test --group cluster --group estimators
+	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test $(GROUPS:%=--group %)
 	$(VENV)-lock/all/bin/python -m pip freeze > $(VENV)-lock/all.txt
 	$(VENV)-lock/base/bin/python -m pip install --quiet --group run --group test --constraint $(VENV)-lock/all.txt
 	$(VENV)-lock/base/bin/python -m pip freeze > $(VENV)-lock/base.txt
 	{ sed -n '/^#/p' requirements.txt; cat $(VENV)-lock/base.txt \
 	  | sed 's/+cpu$$//' | grep -v -i -E '^(cuda|nvidia|triton)'; } > requirements.new
-	{ sed -n '/^#/p' requirements-estimators.txt; grep -i '^lightgbm==' $(VENV)-lock/all.txt; } > requirements-estimators.new
-	mv requirements-estimators.new requirements-estimators.txt
-	{ sed -n '/^#/p' requirements-cluster.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/all.txt | grep -v -i '^lightgbm=='; } \
-	  > requirements-cluster.new
 	mv requirements.new requirements.txt
-	mv requirements-cluster.new requirements-cluster.txt
+	for part in $(GROUPS); do \
+	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --group run --group test --group $$part \
+	    --constraint $(VENV)-lock/all.txt && \
+	  $(VENV)-lock/$$part/bin/python -m pip freeze > $(VENV)-lock/$$part.txt && \
+	  { sed -n '/^#/p' requirements-$$part.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/$$part.txt; } \
+	    > requirements.new && mv requirements.new requirements-$$part.txt || exit 1; done
 	{ sed '/- pip:$$/q' environment.yml; sed -n '/==/s/^/      - /p' requirements.txt; } > environment.new
 	mv environment.new environment.yml
 	rm -rf $(VENV)-lock

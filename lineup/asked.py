@@ -23,7 +23,7 @@ class Prediction:
 
     dataset: str
     model: str
-    rows: str  # the file of new rows
+    rows: str | None  # the file of new rows; None where the model itself is asked for
     to: str  # the file to write
     seed: int | None  # of the split whose model is asked for
     all_rows: bool  # whether a model that is fitted on all rows of the table is asked for
@@ -39,10 +39,10 @@ def asked_prediction(asked: dict[str, str], config: dict) -> Prediction | None:
     Raises:
         InputError: If it does not say that, or says what is not there.
     """
-    if "rows" not in asked:
+    if not asked.keys() & {"rows", "model"}:
         return None
     dataset, model = _dataset_and_model(asked, config)
-    rows, fit, block = Path(asked["rows"]), asked.get("fit", "splits"), config["datasets"][dataset]
+    fit, block = asked.get("fit", "splits"), config["datasets"][dataset]
     if block["format"] == "images":
         raise InputError(f"{dataset} has images, and predict takes tables.")
     seeds = split_seeds(block["splits"]["seeds"])
@@ -53,6 +53,11 @@ def asked_prediction(asked: dict[str, str], config: dict) -> Prediction | None:
             f"fit={fit} is none of those of {model} on {dataset}: leave it out for all its splits together, or write the seed of "
             f"one, such as fit={seeds[0]}, or fit={ALL_ROWS} for one fit to the whole table."
         )
+    if "rows" not in asked:
+        return Prediction(
+            dataset, model, None, asked.get("to", f"{dataset}.{model}.onnx"), seed, fit == ALL_ROWS
+        )
+    rows = Path(asked["rows"])
     to = asked.get("to", str(rows.with_name(f"{rows.name.partition('.')[0]}.predicted.csv")))
     if Path(to).resolve() == rows.resolve():
         raise InputError(f"to={to} would take the place of the rows themselves: name another file.")

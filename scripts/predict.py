@@ -7,7 +7,7 @@ from lineup.models.prediction import predict
 if __name__ == "__main__":
     with log_to(snakemake.log[0]) as logger:
         settings, files = snakemake.params.settings, snakemake.input
-        if not settings:
+        if not settings.get("rows"):
             raise InputError(
                 "Say which rows and which model: snakemake predict --config rows=FILE model=NAME, and dataset=NAME if several "
                 "have it."

@@ -88,6 +88,7 @@ def test_direct_dependency_is_locked(group, requirement):
     locked = {
         "cluster": versions_in(CLUSTER_LOCK),
         "estimators": versions_in(lines_of("requirements-estimators.txt")),
+        "onnx": versions_in(lines_of("requirements-onnx.txt")),
     }.get(group, LOCKED)
     version = locked.get(canonicalize_name(requirement.name))
     assert version is not None, f"{requirement.name} is not in the lock"

@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,31 @@ def mean_and_spread(predictions: Iterable[np.ndarray]) -> tuple[np.ndarray, np.n
         mean = mean + step / number
         squares = squares + step * (predicted - mean)
     return mean, np.sqrt(squares / (number - 1)) if number > 1 else None, number
+
+
+def fitted_splits(
+    splits: list[str], predictions: list[str], seed: int | None
+) -> Iterator[tuple[int, Splits]]:
+    """Yields the splits that a model was fitted on, block by block with the place of the block.
+
+    Args:
+        splits: The blocks of splits.
+        predictions: Its predictions, a file a block.
+        seed: The split that is asked for; None for all.
+
+    Raises:
+        InputError: If it could not be fitted on that split, or on none.
+    """
+    number = 0
+    for place, path in enumerate(splits):
+        drawn = read_splits([path])
+        has = np.isin(drawn.seeds, read_table(predictions[place], ["seed"])["seed"])
+        drawn = drawn[has if seed is None else has & (drawn.seeds == seed)]
+        number += len(drawn)
+        yield place, drawn
+    if not number:
+        on = "any split" if seed is None else f"split {seed}"
+        raise InputError(f"The model could not be fitted on {on}, so that nothing can be predicted with it.")
 
 
 def predict(
@@ -79,19 +104,10 @@ def predict(
     first = len(design.X) - len(new.features)
 
     def by_model() -> Iterable[np.ndarray]:
-        for place, path in enumerate(splits):
-            drawn = read_splits([path])
-            has = np.isin(drawn.seeds, read_table(predictions[place], ["seed"])["seed"])
-            drawn = drawn[has if seed is None else has & (drawn.seeds == seed)]
+        for place, drawn in fitted_splits(splits, predictions, seed):
             yield from _by_split(model, design, drawn, fitted[place] if fitted else None, first, logger)
 
     mean, spread, number = mean_and_spread(by_model())
-    if not number:
-        raise InputError(
-            f"The model could not be fitted on split {seed}: ask for another."
-            if seed is not None
-            else "The model could be fitted on no split, so that nothing can be predicted with it."
-        )
     _write(_columns(new, design, mean, spread, threshold), new, output)
     models = "one model" if number == 1 else f"{number} models together"
     return f"{new.can.sum()} of {len(new.can)} rows are predicted by {models}, in {output}."

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,34 @@ from lineup.settings import typed
 Predictor = Callable[[np.ndarray], np.ndarray]
 
 
+@dataclass(frozen=True)
+class Layers:
+    """A network for p features, or a linear model, which is one without hidden layers."""
+
+    layers: list[
+        tuple[np.ndarray, np.ndarray]
+    ]  # weights (out, in) and biases (out,); between two stands a ReLU
+    has_classes: (
+        bool  # whether the outputs become probabilities; one output is that of the second of two classes
+    )
+    centre: np.ndarray | float = 0.0  # what is taken from the features, shape (p,)
+    scale: np.ndarray | float = 1.0  # what they are divided by then
+    is_single: bool = False  # whether features are numbers of single precision to it
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """Predicts, see ``Predictor``, in double precision."""
+        X = X.astype(np.float32).astype(np.float64) if self.is_single else X
+        X = (X - self.centre) / self.scale
+        for weight, bias in self.layers[:-1]:
+            X = np.maximum(X @ weight.T + bias, 0.0)
+        weight, bias = self.layers[-1]
+        found = X @ weight.T + bias
+        if not self.has_classes:
+            return found[:, 0]
+        found = probabilities_of(found)
+        return found if found.shape[1] > 1 else np.column_stack([1 - found, found])
+
+
 def predictors_of(model: Mapping, design: Design, splits: Splits, fitted: str | None) -> Iterator[Predictor]:
     """Yields what predicts on each of some splits, all of which a model was fitted on.
 
@@ -22,38 +51,31 @@ def predictors_of(model: Mapping, design: Design, splits: Splits, fitted: str | 
         model: The settings of the model.
         design: The prepared table.
         splits: The splits.
-        fitted: What the fit of their block left: coefficients as Parquet, or weights as safetensors; None of an estimator.
+        fitted: What the fit of their block left, see ``layers_of``; None of an estimator.
     """
     if fitted is None:
         fitter = Fitter(design, typed(Settings, model))
         for train, seed in zip(splits.train, splits.seeds, strict=True):
             yield fitter.predictor(train, int(seed))
-    elif fitted.endswith(".safetensors"):
-        yield from _networks(design, splits, fitted)
     else:
-        yield from _linear(design, splits, fitted)
+        yield from layers_of(design, splits, fitted)
 
 
-def _linear(design: Design, splits: Splits, path: str) -> Iterator[Predictor]:
+def layers_of(design: Design, splits: Splits, fitted: str) -> Iterator[Layers]:
+    """Yields the model of each split from what the fit of their block left: coefficients as Parquet, or weights as safetensors."""
+    return (_networks if fitted.endswith(".safetensors") else _linear)(design, splits, fitted)
+
+
+def _linear(design: Design, splits: Splits, path: str) -> Iterator[Layers]:
     columns, terms = read_table(path), len(design.features) + 1
     coefficients, seeds = columns["coefficient"].reshape(-1, terms), columns["seed"][::terms]
     for seed in splits.seeds:
         found = coefficients[seeds == seed]
-        if design.classes:
-            yield lambda X, of=found: _both(probabilities_of(X @ of[:, 1:].T + of[:, 0]))
-        else:
-            yield lambda X, of=found[0]: X @ of[1:] + of[0]
+        yield Layers([(found[:, 1:], found[:, 0])], bool(design.classes))
 
 
-def _both(probabilities: np.ndarray) -> np.ndarray:
-    """Gives those of both classes, where there is that of the second alone."""
-    if probabilities.shape[1] > 1:
-        return probabilities
-    return np.column_stack([1 - probabilities, probabilities])
-
-
-def _networks(design: Design, splits: Splits, path: str) -> Iterator[Predictor]:
-    """Computes what the networks do, in double precision: PyTorch takes longer to import than all of it."""
+def _networks(design: Design, splits: Splits, path: str) -> Iterator[Layers]:
+    """Reads networks without PyTorch, which takes longer to import than all that they compute."""
     from safetensors import safe_open
 
     with safe_open(path, "np") as file:
@@ -69,22 +91,4 @@ def _networks(design: Design, splits: Splits, path: str) -> Iterator[Predictor]:
                 return file.get_slice(name)[place].astype(np.float64)
 
             layers = [(part(name), part(name.replace(".weight", ".bias"))) for name in names]
-            yield _network(part("centre"), part("scale"), layers, bool(design.classes))
-
-
-def _network(
-    centre: np.ndarray, scale: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]], has_classes: bool
-) -> Predictor:
-    def predict(X: np.ndarray) -> np.ndarray:
-        # Features are numbers of single precision to a network.
-        X = (X.astype(np.float32).astype(np.float64) - centre) / scale
-        for weight, bias in layers[:-1]:
-            X = np.maximum(X @ weight.T + bias, 0.0)
-        weight, bias = layers[-1]
-        found = X @ weight.T + bias
-        if not has_classes:
-            return found[:, 0]
-        found = np.exp(found - found.max(axis=1, keepdims=True))
-        return found / found.sum(axis=1, keepdims=True)
-
-    return predict
+            yield Layers(layers, bool(design.classes), part("centre"), part("scale"), is_single=True)

@@ -296,4 +296,6 @@ def test_what_is_asked_is_understood():
         {"rows": "new.csv", "model": "other", "dataset": "three", "fit": "all_rows"}, CONFIG
     )
     assert found.all_rows and found.seed is None
+    found = asked_prediction({"model": "steep"}, CONFIG)
+    assert (found.rows, found.to) == (None, "one.steep.onnx")
     assert asked_prediction({}, CONFIG) is None

@@ -142,6 +142,7 @@ def test_outputs_page_has_every_output():
         "describe",
         "explain",
         "predict",
+        "export",
     }
     assert {path.split("/")[2] for path in records} == with_records
 

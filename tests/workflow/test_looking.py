@@ -88,6 +88,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
         "describe",
         "explain",
         "predict",
+        "export",
         "fetch_splits",
         "train_again",
         "plot_coefficients",
@@ -105,7 +106,7 @@ def test_dry_run_imports_no_heavy_package(fresh):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_what_it_takes(rule):
-    body, makes = RULES[rule], rule not in ("verify", "describe", "explain", "predict")
+    body, makes = RULES[rule], rule not in ("verify", "describe", "explain", "predict", "export")
     for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):
