@@ -117,7 +117,7 @@ def seed_share(
 def source_of(paths: list[str]) -> str:
     """Names the files that a line of the leaderboard comes from: of several blocks, by a pattern."""
     first = Path(name_of(paths[0]))
-    return str(first.parent.with_name("block_*") / first.name) if len(paths) > 1 else str(first)
+    return str(first.parent.with_name("block_[0-9]*") / first.name) if len(paths) > 1 else str(first)
 
 
 def add_doubts(

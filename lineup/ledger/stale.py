@@ -14,6 +14,7 @@ from lineup.files import STATE, Digests
 from lineup.ledger.cache import cache_folder, damaged_entries, drop_entry
 from lineup.ledger.code import code_of, drop_stale_bytecode
 from lineup.ledger.cutoff import spare_jobs
+from lineup.ledger.forecast import tell_forecast
 from lineup.ledger.lock import begin_run, follow_no_run, is_running
 from lineup.ledger.modules import ROOT, check_package
 from lineup.ledger.opened import NAMES, look_at
@@ -70,6 +71,8 @@ def mark_stale(workflow: Workflow, is_in_config: Callable[[str, dict[str, str]],
     if port.executes(workflow):
         spare_jobs(workflow, jobs, digests)
         watch_jobs(workflow)
+    if workflow.dryrun:
+        tell_forecast(workflow)
     if port.runs_touched_scripts(workflow):
         logger.info(
             "Without the settings of profiles/default, more is made again than has to be: touched scripts and "

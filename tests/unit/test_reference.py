@@ -143,6 +143,7 @@ def test_outputs_page_has_every_output():
         "explain",
         "predict",
         "export",
+        "forecast",
     }
     assert {path.split("/")[2] for path in records} == with_records
 

@@ -89,6 +89,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
         "explain",
         "predict",
         "export",
+        "forecast",
         "fetch_splits",
         "train_again",
         "plot_coefficients",
@@ -106,7 +107,7 @@ def test_dry_run_imports_no_heavy_package(fresh):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_what_it_takes(rule):
-    body, makes = RULES[rule], rule not in ("verify", "describe", "explain", "predict", "export")
+    body, makes = RULES[rule], rule not in ("verify", "describe", "explain", "predict", "export", "forecast")
     for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):

@@ -156,10 +156,33 @@ def ranked():
     return common if len(lists) >= FEWEST_DATASETS and len(common) > 1 else []
 
 
+# What `snakemake forecast` tries of a model: the first splits, in blocks of their own.
+TRIED = {"tried_1": 1, "tried_10": 10}
+
+
+def fits_to_forecast(wildcards):
+    """Lists the jobs that fit each model on each dataset that is built, and what is tried of the models without a record."""
+    found = []
+    for dataset in config["build"]:
+        for model in config["datasets"][dataset]["models"]:
+            record = f"results/manifest/fit_{config['models'][model]['kind']}/{dataset}.{model}.{{}}.json"
+            sizes = {block: len(seeds_of_block(dataset, block)) for block in fitted_blocks(dataset, model)}
+            records = {block: record.format(block) for block in sizes}
+            tried = {
+                number: record.format(block)
+                for block, number in TRIED.items()
+                if number <= sum(sizes.values()) and not any(map(os.path.exists, records.values()))
+            }
+            found.append(
+                {"dataset": dataset, "model": model, "blocks": sizes, "records": records, "tried": tried}
+            )
+    return found
+
+
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
-    if block and block not in [*fitted_blocks(dataset, model), ALL_ROWS]:
+    if block and block not in [*fitted_blocks(dataset, model), *TRIED, ALL_ROWS]:
         return False
     if not model:
         return True
@@ -178,16 +201,18 @@ def file_of_splits(*keys):
 
 
 def seeds_of(wildcards):
-    """Lists the seeds of a block of splits: of the one with fewer training rows they are those of the first splits."""
-    dataset, block = config["datasets"][wildcards.dataset], wildcards.get("block", "1")
-    if block == ALL_ROWS:
-        return split_seeds(dataset["splits"]["seeds"])[:1]
-    if block not in fitted_blocks(wildcards.dataset):
-        last = fitted_blocks(wildcards.dataset)[-1]
-        raise WorkflowError(
-            f"The splits of {wildcards.dataset} have no block {block}: the last is block {last}."
-        )
-    splits, sizes = dataset["splits"], dataset["training_sizes"]
+    """Lists the seeds of a job's block of splits."""
+    return seeds_of_block(wildcards.dataset, wildcards.get("block", "1"))
+
+
+def seeds_of_block(dataset, block):
+    """Lists the seeds of a block of splits: of one that is no lot of its own they are those of the first splits."""
+    splits, sizes = config["datasets"][dataset]["splits"], config["datasets"][dataset]["training_sizes"]
+    if block in TRIED or block == ALL_ROWS:
+        return split_seeds(splits["seeds"])[: TRIED.get(block, 1)]
+    if block not in fitted_blocks(dataset):
+        last = fitted_blocks(dataset)[-1]
+        raise WorkflowError(f"The splits of {dataset} have no block {block}: the last is block {last}.")
     lot, _, some = block.partition("_first_") if block != SIZES else ("1", "", sizes["splits"])
     first = (int(lot) - 1) * splits["block_size"]
     number = min(int(some or splits["block_size"]), splits["block_size"])
@@ -551,5 +576,5 @@ def records(wildcards):
 
 
 wildcard_constraints:
-    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{SIZES}|{ALL_ROWS}",
+    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{alternatives([SIZES, ALL_ROWS, *TRIED])}",
     dataset=alternatives(config["datasets"]),

@@ -40,3 +40,26 @@ rule explain:
         after=lambda wildcards: asked_about.get("after", "results"),
     script:
         "../../scripts/explain.py"
+
+
+rule forecast:
+    """Say how long the fits of each model take and how much memory, trying a few splits of those without a record."""
+    input:
+        checked=manifest_checked,
+        tried=lambda wildcards: [
+            path for one in fits_to_forecast(wildcards) for path in one["tried"].values()
+        ],
+    log:
+        "results/logs/forecast/forecast.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(60),
+    params:
+        fits=fits_to_forecast,
+        cores=lambda wildcards: workflow.cores or 1,
+    script:
+        "../../scripts/forecast.py"
