@@ -113,6 +113,22 @@ def awkward():
     yield "one feature", X[:, :1], y
 
 
+TIED = ("orthogonal and tied", "ties in everything")
+
+
+@pytest.mark.parametrize(
+    ("X", "y"), [pytest.param(*rest, id=name) for name, *rest in awkward() if name not in TIED]
+)
+def test_features_that_depend_on_others_do_not_stop_a_path(X, y):
+    Z = X - X.mean(axis=0)
+    scale = np.where(np.ptp(X, axis=0) > 0, Z.std(axis=0), 1.0)
+    largest = np.abs(Z.T @ (y - y.mean()) / scale).max() / len(y)
+    gram, correlation, weights, variance, penalties = problem(X, y, grid(largest))
+    path = lasso_paths(gram, correlation, weights, penalties)
+    assert path[0, -1].any()
+    assert duality_gaps(gram, correlation, weights, variance, penalties, path).max() < OPTIMAL
+
+
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize(("X", "y"), [pytest.param(*rest, id=name) for name, *rest in awkward()])
 def test_awkward_designs_are_solved(X, y, standardize):
