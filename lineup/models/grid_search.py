@@ -85,6 +85,15 @@ class Training:
         held = fold_rows(train.shape[1], folds)
         return cls(X, design.y[train], weights, design.unlearned and CodedFolds.of(design, train, held))
 
+    def left(
+        self, split: int, fold: int, held: list[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Gives what a fold leaves of the rows of a split, all for the number after the last: features, targets and weights."""
+        rows = np.arange(self.X.shape[1])
+        rows = np.delete(rows, held[fold]) if fold < len(held) else rows
+        X = self.coded(fold, rows) if self.coded and fold < len(held) else self.X[:, rows]
+        return X[split], self.y[split, rows], None if self.weights is None else self.weights[split, rows]
+
 
 def held_out_errors(
     training: Training, held: list[np.ndarray], coefficients: np.ndarray, intercepts: np.ndarray

@@ -92,38 +92,25 @@ def search(training: Training, settings: Settings) -> Search:
         vars(settings.penalties),
         (settings.standardize, settings.tolerance, settings.max_iterations),
     )
-    X, y, weights = training.X, training.y, training.weights
-
-    def weights_of(split: int, rows: slice | np.ndarray = slice(None)) -> np.ndarray | None:
-        return None if weights is None else weights[split, rows]
-
-    penalties = np.array(
-        [penalty_grid(X[split], y[split], **grid, weights=weights_of(split)) for split in range(len(X))]
-    )
-    everything = np.arange(X.shape[1])
-    held = fold_rows(len(everything), settings.folds)
-    kept = [np.delete(everything, fold) for fold in held] + [everything]
-
-    def rows_of(split: int, fold: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = kept[fold]
-        own = training.coded(fold, rows) if training.coded and fold < len(held) else X[:, rows]
-        return own[split], y[split, rows]
-
+    X, held = training.X, fold_rows(training.X.shape[1], settings.folds)
+    whole = [training.left(split, len(held), held) for split in range(len(X))]
+    penalties = np.array([penalty_grid(x, y, **grid, weights=weights) for x, y, weights in whole])
     if X.shape[2] > X.shape[1]:
-        coefficients = np.zeros((len(X), len(kept), penalties.shape[1], X.shape[2]))
+        coefficients = np.zeros((len(X), len(held) + 1, penalties.shape[1], X.shape[2]))
         intercepts, gaps = np.empty(coefficients.shape[:3]), np.empty(coefficients.shape[:3])
-        for split, fold in np.ndindex(len(X), len(kept)):
-            given = (*rows_of(split, fold), penalties[split], settings.standardize)
-            weighted, paths = weights_of(split, kept[fold]), coefficients[split, fold]
-            intercepts[split, fold], gaps[split, fold] = solve_wide(*given, weighted, paths)
+        for split, fold in np.ndindex(len(X), len(held) + 1):
+            x, y, weights = training.left(split, fold, held)
+            given = (penalties[split], settings.standardize, weights, coefficients[split, fold])
+            intercepts[split, fold], gaps[split, fold] = solve_wide(x, y, *given)
     else:
-        found = problems(X, y, held, weights, training.coded)
+        found = problems(X, training.y, held, training.weights, training.coded)
         paths, gaps = solve(found, penalties, settings.standardize)
         coefficients = paths / found.scale[:, :, None, :]
         intercepts = found.centre[..., None, -1] - (coefficients @ found.centre[..., :-1, None])[..., 0]
     again = np.argwhere(~(gaps.max(axis=2) <= settings.tolerance))
     for split, fold in again:
-        solved = fit_path(*rows_of(split, fold), penalties[split], *solver, weights_of(split, kept[fold]))
+        x, y, weights = training.left(split, fold, held)
+        solved = fit_path(x, y, penalties[split], *solver, weights)
         coefficients[split, fold], intercepts[split, fold] = solved.coefficients.T, solved.intercepts
     errors = held_out_errors(training, held, coefficients, intercepts)
     return Search(

@@ -12,7 +12,8 @@ from lineup.data.design import read_design
 from lineup.data.splits import draw_splits, split
 from lineup.data.tables import read_table
 from lineup.errors import InputError
-from lineup.models.grid_search import Training
+from lineup.models import ridge
+from lineup.models.grid_search import Training, fold_rows
 from lineup.models.ridge import Settings, fit_ridge
 from lineup.models.ridge import search as search_training
 from lineup.settings import typed
@@ -62,6 +63,33 @@ def test_splits_are_searched_as_by_scikit_learn(hitters, standardize, splits):
             rtol=1e-7,
         )
     assert len(set(found.chosen)) >= 3
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_more_features_than_rows_are_searched_by_the_products_of_rows(standardize, weighted):
+    """By scikit-learn, and by the decomposition of the features."""
+    chance = np.random.default_rng(0)
+    X = chance.normal(size=(2, 40, 90)) * chance.uniform(0.2, 5, 90)
+    X[:, :, 7] = 3.0
+    y = X[:, :, 0] - X[:, :, 1] + chance.normal(size=(2, 40))
+    weights = chance.uniform(0.2, 1, (2, 40)) if weighted else None
+    training, settings = Training(X, y, weights), settings_with(standardize)
+    held = fold_rows(40, settings.folds)
+    grid, coefficients, intercepts = ridge._solve_wide(training, held, settings)
+    by_features = ridge._solve(training, held, settings)
+    for wide, other in zip((grid, coefficients, intercepts), by_features, strict=True):
+        np.testing.assert_allclose(wide, other, rtol=1e-6, atol=1e-7)
+    assert (coefficients[..., 7] == 0).all()
+    found = search_training(training, settings)
+    np.testing.assert_array_equal(found.coefficients, coefficients[:, -1])
+    if weighted or standardize:
+        return
+    for place, penalty in enumerate(grid[1]):
+        expected = Ridge(penalty, solver="svd").fit(
+            np.delete(X[1], held[2], axis=0), np.delete(y[1], held[2])
+        )
+        np.testing.assert_allclose(coefficients[1, 2, place], expected.coef_, rtol=1e-7, atol=1e-9)
 
 
 def test_the_fits_are_those_of_ridge_cv_on_all_rows(hitters):
