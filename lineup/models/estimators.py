@@ -173,12 +173,30 @@ def problem_of(model: Mapping, tasks: Iterable[str]) -> str | None:
     try:
         estimator = estimator_of(model)
         for key, values in model["search"]["settings"].items():
-            for value in values if isinstance(values, list) else []:
+            if isinstance(values, dict):
+                _check_distribution(values, model["search"]["method"], f"search.settings.{key}")
+                (values,) = values.values()
+            for value in values:
                 estimator_of(model, {key: value})
         _check_kind(estimator, model, tasks)
     except InputError as error:
         return str(error)
     return None
+
+
+def _check_distribution(block: Mapping, method: str, where: str) -> None:
+    """Raises an InputError if there is no such distribution, or the search draws nothing. The message begins with the key."""
+    ((name, (low, high)),) = block.items()
+    if method != "random":
+        raise InputError(
+            f"{where} is a distribution, and a grid search takes lists: set search.method to random"
+        )
+    if not low < high:
+        raise InputError(f"{where}.{name} goes from {low} to {high}: write the lower value first")
+    if name == "log_uniform" and low <= 0:
+        raise InputError(f"{where}.{name} begins at {low}: its values are above 0")
+    if name == "integers" and not (isinstance(low, int) and isinstance(high, int)):
+        raise InputError(f"{where}.{name} has to go from a whole number to another")
 
 
 def _check_kind(estimator: object, model: Mapping, tasks: Iterable[str]) -> None:

@@ -16,23 +16,13 @@ from lineup.data.design import Design, read_design
 from lineup.data.stratification import stratified_folds
 from lineup.data.tables import read_splits, write_table
 from lineup.errors import InputError
+from lineup.models.candidates import Searched, candidates_of
 from lineup.models.estimators import LARGEST_SEED, estimator_of, with_seed
-from lineup.models.grid_search import Folds, check_folds, fold_rows
+from lineup.models.grid_search import check_folds, fold_rows
 from lineup.parallel import map_in_processes
 from lineup.progress import Progress
 
 CHOOSES = {"regression": "mae", "classification": "log_loss"}
-
-
-@dataclass(frozen=True)
-class Searched:
-    """How settings are searched, see sklearn.yaml."""
-
-    settings: dict
-    method: str
-    number: int
-    metric: str
-    folds: Folds
 
 
 @dataclass(frozen=True)
@@ -66,19 +56,6 @@ class Fit:
 def seed_of(seed: int, split_seed: int) -> int:
     """Derives the seed of the fits on a split from that of the model and that of the split."""
     return int(np.random.SeedSequence([seed, split_seed]).generate_state(1)[0]) & LARGEST_SEED
-
-
-def candidates_of(search: Searched) -> list[dict]:
-    """Lists the settings to try, in order; one of nothing where nothing is searched."""
-    # It takes as long to import as some fits take.
-    from sklearn.model_selection import ParameterGrid, ParameterSampler
-
-    if not search.settings:
-        return [{}]
-    if search.method == "grid":
-        return list(ParameterGrid(search.settings))
-    number = min(search.number, len(ParameterGrid(search.settings)))
-    return list(ParameterSampler(search.settings, number, random_state=search.folds.seed))
 
 
 class Fitter:

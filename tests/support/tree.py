@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # The folders with the code that jobs import.
 CODE = ("lineup", "scripts")
+# The rules that make no result, and so leave no record.
+MAKE_NOTHING = {"verify", "describe", "explain", "predict", "export", "forecast"}
 # What stands in the tree and is no part of it, where there is no git to tell.
 LEFT_BY_USE = {
     ".git",

@@ -132,7 +132,7 @@ BAD = [
     ),
     (
         put("models/forest/search/settings", {"max_depth": 3}),
-        "models.forest.search.settings.max_depth has to be a list of values, not 3.",
+        "models.forest.search.settings.max_depth has to be a list of values, or a distribution such as {log_uniform: [0.001, 10.0]}, not 3.",
     ),
     (put("extra", 1), "extra is not a known key: the keys are build, datasets and models."),
     (add("models/lasso", 1, 2), f"models.lasso.1 is not a known key: the keys are {LASSO_KEYS}."),
@@ -930,6 +930,8 @@ def test_every_key_is_required_or_has_a_default():
         "config.images_source": source | {"suffix"},
         "config.images_file": {"file"},
         "config.images_url": {"url", "suffix"},
+        # One of the distributions.
+        "config.sklearn.search.settings[]": {"uniform", "log_uniform", "integers"},
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy import stats
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -21,7 +22,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import ElasticNet, LinearRegression
-from sklearn.model_selection import GridSearchCV, KFold, ParameterSampler, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, KFold, ParameterSampler, RandomizedSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,8 +36,9 @@ from lineup.config import validate
 from lineup.data.design import read_design
 from lineup.data.tables import read_splits, read_table
 from lineup.errors import InputError
+from lineup.models.candidates import candidates_of
 from lineup.models.estimators import estimator_of, made_of, paths_in, problem_of
-from lineup.models.sklearn import Settings, candidates_of, fit_sklearn, seed_of
+from lineup.models.sklearn import Settings, fit_sklearn, seed_of
 from lineup.settings import typed
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -200,6 +202,53 @@ def test_a_random_search_draws_as_scikit_learn(data, fitted):
     assert len(searched["seed"]) == 2 * 4 * 5 and searched["chosen"].sum() == 2 * 5
 
 
+def test_a_random_search_draws_from_distributions_as_scikit_learn(data, fitted):
+    files, values = (
+        data(),
+        {
+            "alpha": {"log_uniform": [1e-3, 10.0]},
+            "l1_ratio": {"uniform": [0.1, 0.9]},
+            "positive": [True, False],
+        },
+    )
+    block = model(
+        estimator="sklearn.linear_model.ElasticNet",
+        search={"settings": values, "method": "random", "number": 8},
+    )
+    drawn = candidates_of(typed(Settings, block).search)
+    assert len(drawn) == 8 and {type(value) for one in drawn for value in one.values()} == {float, bool}
+    assert len({one["alpha"] for one in drawn}) == 8 and all(0.1 <= one["l1_ratio"] <= 0.9 for one in drawn)
+    searched = read_table(fitted(block, files)["search"])
+    design, drawn = read_design(files[0]), read_splits([files[1]])
+    reference = RandomizedSearchCV(
+        ElasticNet(),
+        {
+            "alpha": stats.loguniform(1e-3, 10.0),
+            "l1_ratio": stats.uniform(0.1, 0.8),
+            "positive": [True, False],
+        },
+        n_iter=8,
+        random_state=1,
+        scoring="neg_mean_absolute_error",
+        cv=KFold(5, shuffle=True, random_state=1),
+    ).fit(design.X[drawn.train[0]], design.y[drawn.train[0]])
+    found = searched["value"][searched["seed"] == drawn.seeds[0]].reshape(8, 5).mean(axis=1)
+    np.testing.assert_allclose(found, -reference.cv_results_["mean_test_score"], rtol=1e-9)
+
+
+def test_whole_numbers_are_drawn_from_one_end_to_the_other():
+    values = {"max_depth": {"integers": [2, 4]}}
+    block = model(
+        estimator="sklearn.tree.DecisionTreeRegressor",
+        search={"settings": values, "method": "random", "number": 40},
+    )
+    drawn = candidates_of(typed(Settings, block).search)
+    assert {one["max_depth"] for one in drawn} == {2, 3, 4} and {type(one["max_depth"]) for one in drawn} == {
+        int
+    }
+    assert problem_of(block, ["regression"]) is None
+
+
 @pytest.mark.parametrize("name", ["forest", "elastic_net"])
 def test_the_same_bytes_on_any_number_of_processes(fitted, data, name):
     files = data()
@@ -333,6 +382,11 @@ WRONG = [
     ({"estimator": "sklearn.svm.SVR", "settings": {"C": -1}}, "regression", "settings: The 'C' parameter of SVR must be a float in the range (0.0, inf]. Got -1 instead."),
     ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"D": [1]}}}, "regression", "search.settings.D is not a setting of sklearn.svm.SVR: the settings are C, "),
     ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": [1, -1]}}}, "regression", "search.settings: The 'C' parameter of SVR must be"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": {"uniform": [1, 2]}}}}, "regression", "search.settings.C is a distribution, and a grid search takes lists: set search.method to random"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": {"uniform": [2, 1]}}, "method": "random"}}, "regression", "search.settings.C.uniform goes from 2 to 1: write the lower value first"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": {"log_uniform": [0, 1]}}, "method": "random"}}, "regression", "search.settings.C.log_uniform begins at 0: its values are above 0"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"degree": {"integers": [1.5, 3]}}, "method": "random"}}, "regression", "search.settings.degree.integers has to go from a whole number to another"),
+    ({"estimator": "sklearn.svm.SVR", "search": {"settings": {"C": {"uniform": [-1, 1]}}, "method": "random"}}, "regression", "search.settings: The 'C' parameter of SVR must be"),
     ({"estimator": "sklearn.svm.SVC"}, "regression", "estimator is sklearn.svm.SVC, which is none for a regression: take a regressor"),
     ({"estimator": "sklearn.svm.SVR"}, "classification", "estimator is sklearn.svm.SVR, which is none for a classification: take a classifier"),
     ({"estimator": "sklearn.svm.LinearSVC"}, "classification", "estimator is sklearn.svm.LinearSVC, which gives no probabilities: put it into"),

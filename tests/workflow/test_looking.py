@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.runs import heavy_imports, snakemake
-from support.tree import ROOT, contents, copy_of_tree, files_of_tree
+from support.tree import MAKE_NOTHING, ROOT, contents, copy_of_tree, files_of_tree
 
 NO_NETWORK = {
     name: "http://127.0.0.1:9"
@@ -83,13 +83,7 @@ def test_dry_run_plans_all_rules_but_the_check(look):
     spare -= {config["models"][name]["kind"] for name in named}
     unnamed = {f"{what}_{kind}" for what in ("fit", "plot") for kind in spare}
     # No shipped dataset has a file of splits or training sizes, no three are built, and no shipped network is trained again.
-    asked = {
-        "verify",
-        "describe",
-        "explain",
-        "predict",
-        "export",
-        "forecast",
+    asked = MAKE_NOTHING | {
         "fetch_splits",
         "train_again",
         "plot_coefficients",
@@ -107,7 +101,7 @@ def test_dry_run_imports_no_heavy_package(fresh):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_says_what_it_takes(rule):
-    body, makes = RULES[rule], rule not in ("verify", "describe", "explain", "predict", "export", "forecast")
+    body, makes = RULES[rule], rule not in MAKE_NOTHING
     for directive in ("log", "conda", "threads", "resources", "script", *(["output"] if makes else [])):
         assert re.search(rf"^    {directive}:", body, re.MULTILINE), f"{rule} has no {directive}"
     for resource in ("mem_mb", "runtime"):
