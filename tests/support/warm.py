@@ -28,6 +28,7 @@ ROOT = HERE.parents[2]
 if __name__ == "__main__":
     sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
 
+from support.kept import keep_configs, keep_parsed, keep_plugins  # noqa: E402
 from support.stand_in import STANDARD, ask  # noqa: E402
 
 # What snakemake imports on the way to its jobs, what these import, and what those that need torch import. The modules of
@@ -183,6 +184,8 @@ def serve(kind: str, path: str) -> dict:
     """Forks for each request until standard input ends; returns in what was forked, with the request."""
     for name in IMPORTED[kind]:
         importlib.import_module(name)
+    if kind == SNAKEMAKE:
+        keep_plugins()
     for name in [name for name in sys.modules if name.partition(".")[0] in ("lineup", "scripts")]:
         del sys.modules[name]
     gc.collect()
@@ -248,6 +251,8 @@ def become(request: dict) -> None:
     else:
         import snakemake.cli
 
+        keep_parsed(str(Path(stand_in).parent))
+        keep_configs(str(Path(stand_in).parent))
         sys.executable = stand_in
         sys.argv = [importlib.util.find_spec("snakemake.__main__").origin, *arguments]
         sys.path.insert(0, request["cwd"])

@@ -1,0 +1,95 @@
+"""What every run of snakemake works out again, kept for the warm runs of a session: it hangs on texts and folders that seldom change.
+
+Where anything is not as it was, or fails, snakemake works it out itself.
+"""
+
+import hashlib
+import os
+import pickle
+import pkgutil
+import sys
+from collections.abc import Iterator
+from importlib.machinery import FileFinder
+from pathlib import Path
+
+
+def keep_plugins() -> None:
+    """Keeps which modules the folders of the installed packages have, of which snakemake lists all four times to find its plugins."""
+    kept: dict[str, list] = {}
+    listed = pkgutil.iter_importer_modules.registry[FileFinder]
+
+    def modules(importer: object, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        if prefix or not importer.path.startswith((sys.prefix, sys.base_prefix)):
+            return listed(importer, prefix)
+        if importer.path not in kept:
+            kept[importer.path] = list(listed(importer))
+        return iter(kept[importer.path])
+
+    pkgutil.iter_importer_modules.register(FileFinder, modules)
+    list(pkgutil.iter_modules())
+
+
+def keep_parsed(folder: str) -> None:
+    """Keeps how snakemake parses each text of rules, in which nothing but the path of the file hangs on where it stands."""
+    import snakemake.workflow
+
+    parse = snakemake.workflow.parse
+
+    def kept(
+        path: object,
+        workflow: object,
+        linemap: dict,
+        overwrite_shellcmd: str | None = None,
+        rulecount: int = 0,
+    ) -> tuple[str, int]:
+        place = path.get_path_or_uri(secret_free=True)
+        text, where = _text(place), f"snakefile={place!r}"
+        file = _file(folder, f"rules {rulecount} {text}")
+        if text is not None and file.exists():
+            parts, count, lines = pickle.loads(file.read_bytes())
+            linemap.update(lines)
+            return where.join(parts), count
+        code, count = parse(path, workflow, linemap, overwrite_shellcmd, rulecount)
+        if text is not None:
+            _keep(file, (code.split(where), count, linemap))
+        return code, count
+
+    snakemake.workflow.parse = kept
+
+
+def keep_configs(folder: str) -> None:
+    """Keeps what configs in YAML say."""
+    import yte
+
+    process = yte.process_yaml
+
+    def kept(file: object, *arguments: object, **more: object) -> object:
+        if arguments or more != {"require_use_yte": True} or not hasattr(file, "read"):
+            return process(file, *arguments, **more)
+        text = file.read()
+        kept_in = _file(folder, f"config {text}")
+        if kept_in.exists():
+            return pickle.loads(kept_in.read_bytes())
+        found = process(text, **more)
+        _keep(kept_in, found)
+        return found
+
+    yte.process_yaml = kept
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _file(folder: str, key: str) -> Path:
+    """Names the file for what hangs on a text."""
+    return Path(folder, hashlib.sha256(key.encode()).hexdigest())
+
+
+def _keep(file: Path, found: object) -> None:
+    part = file.with_suffix(f".{os.getpid()}")
+    part.write_bytes(pickle.dumps(found))
+    part.replace(file)
