@@ -7,10 +7,13 @@ import hashlib
 import os
 import pickle
 import pkgutil
+import shutil
 import sys
 from collections.abc import Iterator
 from importlib.machinery import FileFinder
 from pathlib import Path
+
+from lineup.files import STATE
 
 
 def keep_plugins() -> None:
@@ -77,6 +80,32 @@ def keep_configs(folder: str) -> None:
     yte.process_yaml = kept
 
 
+# What is remembered of each file of the code, and of the packages that are installed.
+REMEMBERED = ("outline-*.json", "installed-*.json")
+
+
+def lend_remembered(project: Path, folder: str) -> bool:
+    """Gives a project that has not run what others remember: by its first run it would take seconds. Tells whether it had not."""
+    state = project / STATE
+    if state.exists():
+        return False
+    state.mkdir(parents=True)
+    for file in _remembered(Path(folder)):
+        shutil.copyfile(file, state / file.name)
+    return True
+
+
+def take_remembered(project: Path, folder: str) -> None:
+    """Takes what a project remembers and no other did."""
+    for file in _remembered(project / STATE):
+        if not Path(folder, file.name).exists():
+            _keep(Path(folder, file.name), file.read_bytes())
+
+
+def _remembered(folder: Path) -> Iterator[Path]:
+    return (file for pattern in REMEMBERED for file in folder.glob(pattern))
+
+
 def _text(path: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -91,5 +120,5 @@ def _file(folder: str, key: str) -> Path:
 
 def _keep(file: Path, found: object) -> None:
     part = file.with_suffix(f".{os.getpid()}")
-    part.write_bytes(pickle.dumps(found))
+    part.write_bytes(found if isinstance(found, bytes) else pickle.dumps(found))
     part.replace(file)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.kept import lend_remembered, take_remembered
 from support.tree import ROOT, contents
 from support.waiting import PATIENCE
 from support.warm import SHARED, Folder, Warm
@@ -88,7 +89,12 @@ def snakemake(*options, cwd, timeout=PATIENCE, cold=False, **more):
             atexit.register(own.close)
         _warm.append(Warm(environment(), os.environ[SHARED]))
     if not cold and _warm[0].can(environs):
-        return Run(*_warm[0].run(options, str(cwd), environs, timeout))
+        project = Path(cwd, options[options.index("--directory") + 1] if "--directory" in options else "")
+        is_new = lend_remembered(project, _warm[0].folder)
+        run = Run(*_warm[0].run(options, str(cwd), environs, timeout))
+        if is_new:
+            take_remembered(project, _warm[0].folder)
+        return run
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *options],
         cwd=cwd,
