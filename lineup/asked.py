@@ -1,5 +1,6 @@
 """What a person asks of one command with `--config`, beside the config of the project."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from lineup.seeds import split_seeds
 # What `snakemake describe`, `explain` and `predict` are asked about.
 KEYS = ("file", "target", "before", "after", "rows", "model", "dataset", "fit", "to")
 ALL_ROWS = "all_rows"
+# Of files that a table may be in.
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow", ".zip", ".gz", ".bz2", ".xz")
 
 
 def take_asked(config: dict) -> dict[str, str]:
     """Takes what is asked out of the config, where a block of the same name may stand."""
-    return {key: str(config.pop(key)) for key in KEYS if isinstance(config.get(key), str | int)}
+    asked = {key: config.pop(key) for key in KEYS if not isinstance(config.get(key, {}), dict | list)}
+    return {key: str(value) for key, value in asked.items() if value not in (None, "")}
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,36 @@ def asked_prediction(asked: dict[str, str], config: dict) -> Prediction | None:
         raise InputError(f"{dataset} has images, and predict takes tables.")
     seeds = split_seeds(block["splits"]["seeds"])
     seeds = seeds[: config["models"][model].get("splits", len(seeds))]
-    seed = int(fit) if fit.removeprefix("-").isdigit() else None
+    seed = int(fit) if re.fullmatch("-?[0-9]+", fit) else None
     if (seed is None and fit not in ("splits", ALL_ROWS)) or (seed is not None and seed not in seeds):
         raise InputError(
             f"fit={fit} is none of those of {model} on {dataset}: leave it out for all its splits together, or write the seed of "
             f"one, such as fit={seeds[0]}, or fit={ALL_ROWS} for one fit to the whole table."
         )
-    if "rows" not in asked:
-        return Prediction(
-            dataset, model, None, asked.get("to", f"{dataset}.{model}.onnx"), seed, fit == ALL_ROWS
-        )
-    rows = Path(asked["rows"])
-    to = asked.get("to", str(rows.with_name(f"{rows.name.partition('.')[0]}.predicted.csv")))
-    if Path(to).resolve() == rows.resolve():
-        raise InputError(f"to={to} would take the place of the rows themselves: name another file.")
-    return Prediction(dataset, model, str(rows), to, seed, fit == ALL_ROWS)
+    rows = asked.get("rows")
+    to = asked.get("to", _beside(Path(rows)) if rows else f"{dataset}.{model}.onnx")
+    _check_output(to, (".csv", ".parquet") if rows else (".onnx",), rows, config)
+    return Prediction(dataset, model, rows, to, seed, fit == ALL_ROWS)
+
+
+def _beside(rows: Path) -> str:
+    """Names the file for what is predicted of rows: new.predicted.csv beside new.csv.gz."""
+    name = rows.name
+    while name.endswith(ENDINGS):
+        name = name.rpartition(".")[0]
+    return str(rows.parent / f"{name}.predicted.csv")
+
+
+def _check_output(to: str, endings: tuple[str, ...], rows: str | None, config: dict) -> None:
+    """Raises an InputError if a file is none to be written: it has to have one of some endings, and to be no other's."""
+    path = Path(to)
+    if path.suffix not in endings:
+        raise InputError(f"to={to} has to end in {listed(endings, 'or')}.")
+    sources = [source.get("file") for block in config["datasets"].values() for source in block["sources"]]
+    taken = {Path(file).resolve() for file in [rows, *sources] if file}
+    kept = [Path(folder).resolve() for folder in ("results", ".snakemake")]
+    if path.resolve() in taken or path.is_dir() or any(map(path.resolve().is_relative_to, kept)):
+        raise InputError(f"to={to} would take the place of what is read: name another file.")
 
 
 def _dataset_and_model(asked: dict[str, str], config: dict) -> tuple[str, str]:

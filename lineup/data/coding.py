@@ -98,7 +98,9 @@ def _parts_of_date(dates: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
     return {"days": days, "year": pc.year(dates), "hour": hours} | words
 
 
-def code_again(column: Column, features: list[dict]) -> tuple[list[pa.ChunkedArray], pa.ChunkedArray]:
+def code_again(
+    column: Column, features: list[dict]
+) -> tuple[list[pa.ChunkedArray], pa.ChunkedArray, pa.ChunkedArray]:
     """Codes a column of new rows as the columns of a prepared table are coded.
 
     Args:
@@ -106,8 +108,8 @@ def code_again(column: Column, features: list[dict]) -> tuple[list[pa.ChunkedArr
         features: The descriptions of the features that are made of it there.
 
     Returns:
-        The values of these features, and which rows have a level that the table does not have, where no feature stands for
-        rare ones together, for which it would count.
+        The values of these features; which rows have a level that the table does not have; and which of them have only such as
+        count as a rare one, because a feature stands for these.
     """
     parts = _parts_of_date(column.values) if column.kind == "date" else {}
     values = {f"{column.name}.{part}": numbers for part, numbers in parts.items()}
@@ -115,21 +117,22 @@ def code_again(column: Column, features: list[dict]) -> tuple[list[pa.ChunkedArr
     levels, new = {}, {}
     for about in features:
         if "level" in about and column.kind != "boolean":
-            levels.setdefault(_factor(about), {about["baseline"]}).add(about["level"])
+            levels.setdefault(factor_of(about), {about["baseline"]}).add(about["level"])
     for factor, known in levels.items():
         given = values.get(factor, column.values)
         is_known = pc.or_(pc.is_null(given), pc.is_in(given, pa.array(sorted(known))))
         new[factor] = pc.invert(is_known)
     found = [
-        _coded_again(about, values.get(_factor(about), column.values), column, new) for about in features
+        _coded_again(about, values.get(factor_of(about), column.values), column, new) for about in features
     ]
-    unseen = pa.chunked_array([np.zeros(len(column.values), dtype=bool)])
-    for factor in levels.keys() - pooled:
-        unseen = pc.or_(unseen, new[factor])
-    return found, unseen
+    unseen = unknown = pa.chunked_array([np.zeros(len(column.values), dtype=bool)])
+    for factor, is_new in new.items():
+        unseen = pc.or_(unseen, is_new)
+        unknown = unknown if factor in pooled else pc.or_(unknown, is_new)
+    return found, unseen, pc.and_not(unseen, unknown)
 
 
-def _factor(about: dict) -> str:
+def factor_of(about: dict) -> str:
     """Names the factor that a feature is a level of, or the feature."""
     return (
         about["name"].removesuffix(f"[{about['level']}]")

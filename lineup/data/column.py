@@ -36,7 +36,7 @@ class Column:
 
     def about(self) -> dict:
         """Says what new rows are to be read by: its kind, and where there are any its ``words``, ``unit`` and ``order``."""
-        more = {"words": list(self.words), "unit": self.unit, "order": self.order}
+        more = {"words": [*self.words, *self.shared], "unit": self.unit, "order": self.order}
         return {"kind": self.kind} | {key: value for key, value in more.items() if value}
 
     def only(self, kept: pa.ChunkedArray) -> "Column":

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lineup.data.coding import factor_of, is_pooled
 from lineup.data.imputation import Factor, Unlearned
 from lineup.data.tables import read_schema, read_table, role_column
 
@@ -84,8 +85,8 @@ def _unlearned(X: np.ndarray, missing: np.ndarray, schema: dict) -> Unlearned:
     """Finds what of the features of a table hangs on the training rows of a split."""
     rare, gaps, parts = schema["learned"]["rare_levels"], {}, {}
     for place, feature in enumerate(schema["features"]):
-        if "factor" in feature:
-            parts.setdefault(feature["factor"], []).append(place)
+        if "level" in feature or is_pooled(feature):
+            parts.setdefault(factor_of(feature), []).append(place)
         elif missing[:, place].any():
             gaps[place] = missing[:, place]
     factors = []

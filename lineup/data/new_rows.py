@@ -1,5 +1,6 @@
 """Reads a file of new rows as the columns of a prepared table were read, and codes them as these are coded."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.coding import code_again, refuse_infinity
-from lineup.data.column import Column
+from lineup.data.column import Column, Marks
 from lineup.data.columns import marks_of, type_columns
 from lineup.data.header import nearest
 from lineup.data.parts import parts_of
 from lineup.data.reading import read_file
 from lineup.errors import InputError, ended
+
+# Types of columns by what they are, where no value is there to tell.
+EMPTY = {"number": pa.float64(), "category": pa.string(), "boolean": pa.bool_(), "date": pa.timestamp("s")}
+NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -53,52 +58,69 @@ def _read(path: str, schema: dict, reading: Mapping, imputes: bool) -> NewRows:
     known: dict[str, dict] = schema["columns"]
     is_text = parts_of(path)[0].format == "CSV"
     told = {key: value for key, value in reading.items() if is_text or key in ("missing", "dates")}
-    # A row of values in front of a few others may look like one of names, and the other way round.
-    table, dialect = read_file(path, {"header": True} | told if is_text else told)
+    if is_text:
+        # A row of values beside few others may look like one of names; the names of a table without any are made up.
+        has_names = not all(re.fullmatch(r"column_[0-9]+", name) for name in known)
+        decimal = {"decimal": schema["decimal"]} if schema.get("decimal") else {}
+        told = {"header": has_names} | decimal | told
+    table, dialect = read_file(path, told)
     absent = [name for name in known if name not in table.column_names]
     if absent:
         more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
         raise InputError(
             f"has no column {absent[0]!r}{more}, which the models predict from: {nearest(absent[0], table.column_names)}"
         )
-    columns = _typed(
-        _without_words(table.select(list(known)), known), known, marks_of(told, dialect.separator)
-    )
+    likened = pa.table({name: _likened(table[name], name, about) for name, about in known.items()})
     features: list = [None] * len(schema["features"])
     can, doubts = np.ones(len(table), dtype=bool), []
-    for column in columns:
+    for column in _typed(likened, known, marks_of(told, dialect.separator)):
         if column.kind == "number":
             refuse_infinity(column.name, column.values)
         mine = [place for place, about in enumerate(schema["features"]) if about["column"] == column.name]
-        coded, is_new = code_again(column, [schema["features"][place] for place in mine])
+        column = _with_known_levels(column, [schema["features"][place] for place in mine])
+        coded, is_new, is_rare = code_again(column, [schema["features"][place] for place in mine])
         for place, values in zip(mine, coded, strict=True):
             features[place] = pc.fill_null(pc.cast(values, pa.float64()), np.nan).to_numpy()
-        is_new = is_new.to_numpy()
-        if is_new.any():
-            doubts.append(_of_level(column, is_new))
         missing = pc.is_null(column.values, nan_is_null=True).to_numpy()
-        if missing.any() and not imputes:
-            doubts.append(_of_missing(column, missing))
-            can &= ~missing
-        can &= ~is_new
+        unknown = is_new.to_numpy() & ~is_rare.to_numpy()
+        doubts += _of_levels(column, unknown, is_rare.to_numpy())
         doubts += _of_unit(column, known[column.name].get("unit", ""))
+        if missing.any() and not imputes:
+            doubts.append(
+                f"{_rows(missing)}: column {column.name!r} is empty. With missing_features: impute it is filled."
+            )
+        can &= ~(unknown | missing) if not imputes else ~unknown
     X = np.column_stack(features) if len(table) else np.empty((0, len(features)))
     return NewRows(table, X[can], can, doubts)
 
 
-def _without_words(table: pa.Table, known: Mapping[str, dict]) -> pa.Table:
-    """Takes out the words that counted as missing in the columns of the table."""
-    columns = []
-    for name in table.column_names:
-        words, column = known[name].get("words", []), table[name]
-        if words and pa.types.is_string(column.type):
-            is_word = pc.is_in(pc.utf8_trim_whitespace(column), pa.array(words))
-            column = pc.if_else(is_word, pa.scalar(None, pa.string()), column)
-        columns.append(column)
-    return pa.table(columns, names=table.column_names)
+def _likened(values: pa.ChunkedArray, name: str, about: Mapping) -> pa.ChunkedArray:
+    """Gives a column so that it can be read as what it is in the table.
+
+    Words that counted as missing there are taken out. What is true or false may be 1 or 0.
+
+    Raises:
+        InputError: If its type cannot be that.
+    """
+    kind, stored, is_boolean = about["kind"], values.type, about["kind"] == "boolean"
+    if pa.types.is_null(stored):
+        return pc.cast(values, pa.string())
+    is_read = not (
+        pa.types.is_nested(stored) or pa.types.is_binary(stored) or pa.types.is_large_binary(stored)
+    )
+    if not is_read or (kind == "number" and pa.types.is_boolean(stored)):
+        raise InputError(f"holds values of type {stored} in column {name!r}, which is a {kind} in the table")
+    if is_boolean and pa.types.is_integer(stored):
+        values, stored = pc.cast(values, pa.string()), pa.string()
+    if pa.types.is_string(stored):
+        trimmed = pc.utf8_trim_whitespace(values)
+        values = pc.if_else(pc.is_in(trimmed, pa.array(about.get("words", []), pa.string())), None, values)
+        for digit, truth in (("1", "true"), ("0", "false")) if is_boolean else ():
+            values = pc.if_else(pc.fill_null(pc.equal(trimmed, digit), False), truth, values)
+    return values
 
 
-def _typed(table: pa.Table, known: Mapping[str, dict], marks: object) -> list[Column]:
+def _typed(table: pa.Table, known: Mapping[str, dict], marks: Marks) -> list[Column]:
     """Reads each column as what it is in the prepared table; dates in the order of its own."""
     dated = [name for name in table.column_names if known[name].get("order")]
     others = table.drop_columns(dated)
@@ -106,20 +128,51 @@ def _typed(table: pa.Table, known: Mapping[str, dict], marks: object) -> list[Co
     for name in dated:
         of_date = replace(marks, dates=known[name]["order"])
         columns += type_columns(table.select([name]), {name: "date"}, of_date)[0]
-    return columns
+    # Of what is missing everywhere, the values do not say their type.
+    return [
+        replace(column, values=pc.cast(column.values, EMPTY[column.kind]))
+        if column.values.null_count == len(column.values)
+        else column
+        for column in columns
+    ]
 
 
-def _of_level(column: Column, is_new: np.ndarray) -> str:
-    row = int(np.argmax(is_new))
-    value = column.values[row].as_py()
-    return (
-        f"{_rows(is_new)}: column {column.name!r} holds {str(value)!r}, which no row of the table has, so that the models do not "
-        "know it."
-    )
+def _with_known_levels(column: Column, features: list[dict]) -> Column:
+    """Writes levels as the table does where they are the same number: 1.0 or 01 for 1."""
+    known = {
+        level for about in features if "level" in about for level in (about["level"], about.get("baseline"))
+    }
+    if column.kind != "category" or not all(NUMBER.fullmatch(level) for level in known):
+        return column
+    by_number = {float(level): level for level in known}
+    if len(by_number) < len(known):
+        return column  # 1 and 01 are two levels
+    coded = column.values.combine_chunks().dictionary_encode()
+    words = [
+        by_number.get(float(word), word) if NUMBER.fullmatch(word) and word not in known else word
+        for word in coded.dictionary.to_pylist()
+    ]
+    values = pc.take(pa.array(words, pa.string()), coded.indices)
+    return replace(column, values=pa.chunked_array([values]))
 
 
-def _of_missing(column: Column, missing: np.ndarray) -> str:
-    return f"{_rows(missing)}: column {column.name!r} is empty. With missing_features: impute it is filled."
+def _of_levels(column: Column, unknown: np.ndarray, is_rare: np.ndarray) -> list[str]:
+    """Says which rows have levels that the table does not have."""
+    found = []
+    for which, what in (
+        (unknown, "so that the models do not know it"),
+        (is_rare, "and which counts as a rare one"),
+    ):
+        if which.any():
+            value = column.values[int(np.argmax(which))].as_py()
+            has = f"column {column.name!r} holds {str(value)!r}, which no row of the table has, {what}"
+            found.append(f"{_rows(which)}: {has}." if which is unknown else f"{_counted(which)}: {has}.")
+    return found
+
+
+def _counted(which: np.ndarray) -> str:
+    number, first = int(which.sum()), int(np.argmax(which)) + 1
+    return f"In row {first}" if number == 1 else f"In {number} rows, the first of them row {first}"
 
 
 def _rows(which: np.ndarray) -> str:

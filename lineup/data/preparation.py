@@ -252,7 +252,7 @@ def preprocess(
         "features": [about for about, _ in prepared.coded],
         "columns": {column.name: column.about() for column in read.columns if column.name in of_features},
         "rows": {"read": prepared.rows, "dropped": prepared.rows - kept, "kept": kept},
-    } | ({"doubts": doubts} if doubts else {})
+    } | {key: value for key, value in (("decimal", read.decimal), ("doubts", doubts)) if value}
     if prepared.classes:
         schema["target"] |= {"classes": prepared.classes.names, "counts": prepared.classes.counts}
     if any(values.null_count or is_pooled(about) for about, values in prepared.coded):

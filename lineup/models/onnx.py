@@ -11,8 +11,7 @@ from lineup.data.design import Design, read_design
 from lineup.data.imputation import members
 from lineup.data.tables import read_schema
 from lineup.errors import InputError
-from lineup.files import replacing
-from lineup.models.prediction import fitted_splits
+from lineup.models.prediction import fitted_splits, writing
 from lineup.models.predictors import Layers, layers_of
 
 # What every runtime of the last years can read.
@@ -25,6 +24,7 @@ def export(
     predictions: list[str],
     fitted: list[str],
     output: str,
+    imputation: str | None,
     logger: logging.Logger,
     seed: int | None = None,
 ) -> str:
@@ -40,6 +40,7 @@ def export(
         predictions: Its predictions, a file a block.
         fitted: What its fits left, a file a block; none of an estimator.
         output: The file to write.
+        imputation: What missing numbers are filled with; None where nothing is predicted of a row with a missing value.
         logger: Where to report.
         seed: The split whose model is asked for; None for all together.
 
@@ -59,7 +60,9 @@ def export(
         raise InputError(
             "The package onnx is not installed: pip install -r requirements-onnx.txt."
         ) from error
-    design, models, fills = read_design(table), [], []
+    # A row in which all is missing has each fit learn what fills any gap.
+    blank = np.full((1, len(read_schema(table)["features"])), np.nan) if imputation else None
+    design, models, fills = read_design(table, blank, imputation), [], []
     for place, drawn in fitted_splits(splits, predictions, seed):
         for train, model in zip(drawn.train, layers_of(design, drawn, fitted[place]), strict=True):
             coded, filled = coding_folded_in(model, design, train)
@@ -68,13 +71,13 @@ def export(
     schema = read_schema(table)
     about = {key: schema[key] for key in ("task", "target", "features")}
     found = onnx.helper.make_model(
-        _graph(models, np.stack(fills) if design.unlearned else None),
+        _graph(models, np.stack(fills) if imputation else None),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )
     onnx.helper.set_model_props(found, {"lineup": json.dumps(about, sort_keys=True, ensure_ascii=False)})
     onnx.checker.check_model(found, full_check=True)
-    with replacing(output) as temporary:
+    with writing(output) as temporary:
         temporary.write_bytes(found.SerializeToString(deterministic=True))
     logger.info("%d models of %d features written as ONNX.", len(models), len(design.features))
     models_written = "One model is" if len(models) == 1 else f"{len(models)} models together are"
@@ -124,9 +127,9 @@ def _graph(models: Sequence[Layers], fills: np.ndarray | None) -> object:
         nodes.append(helper.make_node(kind, list(inputs), [f"{kind.lower()}_{len(nodes)}"], **attributes))
         return nodes[-1].output[0]
 
-    found = "features"
+    found, missing = "features", add("IsNaN", "features")
     if fills is not None:
-        found = add("Where", add("IsNaN", found), constant("fills", fills[:, None, :]), found)
+        found = add("Where", missing, constant("fills", fills[:, None, :]), found)
     if shape.is_single:
         found = add("Cast", add("Cast", found, to=TensorProto.FLOAT), to=TensorProto.DOUBLE)
     for place in range(len(shape.layers)):
@@ -141,8 +144,16 @@ def _graph(models: Sequence[Layers], fills: np.ndarray | None) -> object:
         else:
             found = add("Softmax", found, axis=-1)
     name = "probabilities" if shape.has_classes else "predicted"
-    axes = {"axes": [0]} if shape.has_classes else {"axes": [0, 2]}
-    nodes.append(helper.make_node("ReduceMean", [found], [name], keepdims=0, **axes))
+    found = add("ReduceMean", found, keepdims=0, axes=[0] if shape.has_classes else [0, 2])
+    if fills is None:
+        # Of a row with a missing value nothing is predicted.
+        some = add(
+            "ReduceMax", add("Cast", missing, to=TensorProto.FLOAT), keepdims=int(shape.has_classes), axes=[1]
+        )
+        found = add(
+            "Where", add("Cast", some, to=TensorProto.BOOL), constant("nothing", np.full(1, np.nan)), found
+        )
+    nodes.append(helper.make_node("Identity", [found], [name]))
     rows, p, classes = "rows", models[0].layers[0][0].shape[1], max(2, len(shape.layers[-1][1]))
     return helper.make_graph(
         nodes,

@@ -3,6 +3,7 @@
 import csv
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from lineup.data.design import Design, read_design
 from lineup.data.new_rows import NewRows, read_new_rows
 from lineup.data.tables import Splits, read_schema, read_splits, read_table, write_table
 from lineup.errors import InputError, warn
-from lineup.files import replacing
+from lineup.files import FULL, replacing
 from lineup.models.predictors import predictors_of
 from lineup.progress import Progress
 
@@ -144,16 +145,28 @@ def _columns(
 def _write(found: Mapping[str, np.ndarray], new: NewRows, output: str) -> None:
     """Writes the rows with what is predicted of them, empty where nothing is."""
     table, places = new.table, np.cumsum(new.can) - 1
+    mark = "lineup_" if set(found) & set(table.column_names) else ""
     for name, values in found.items():
-        if name in table.column_names:
-            raise InputError(
-                f"The rows have a column {name!r} of their own: rename it, since it is to hold what is predicted."
-            )
-        table = table.append_column(name, pa.array(values[places], mask=~new.can))
-    if Path(output).suffix == ".parquet":
-        write_table(table, output)
-        return
-    with replacing(output) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.column_names)
-        writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        table = table.append_column(mark + name, pa.array(values[places], mask=~new.can))
+    with writing(output) as temporary:
+        if Path(output).suffix == ".parquet":
+            write_table(table, temporary)
+            return
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(table.column_names)
+            writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+@contextmanager
+def writing(output: str) -> Iterator[Path]:
+    """Gives a temporary path that takes the place of a file that a person named; raises an InputError if it cannot be written."""
+    try:
+        with replacing(output) as temporary:
+            yield temporary
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise InputError(
+            f"{output} cannot be written ({error.strerror}): name another file under to."
+        ) from error

@@ -17,6 +17,13 @@ def grades(*keys, to):
 
 SPARSE = of_classes("sparse")
 
+
+def drop_the_penalized(place):
+    """Takes a model out of the config, the figures of which come from a rule of all kinds."""
+    place.dataset["models"].remove("sparse")
+    del place.config["models"]["sparse"]
+
+
 CHANGES = [
     of_grades("rare_classes", grades("rare_classes", to=1), PREPARED_CLASSES, "rare_classes was 2, is 1"),
     of_grades(
@@ -56,6 +63,12 @@ CHANGES = [
     ),
     of_grades("penalized: tolerance", model("sparse", "tolerance", to=1e-6), SPARSE, "tolerance was"),
     of_grades("logistic: threads: only the report shows it", model("plain", "threads", to=2), ["report"]),
+    of_grades(
+        "a model is gone from the config",
+        drop_the_penalized,
+        [*DRAWN_CLASSES, "timings.grades"],
+        "models: sparse is no longer used",
+    ),
     of_grades(
         "the code of fit_logistic",
         append("lineup/models/logistic.py", "\nimport math\n\nmath.tau = 6.0\n"),

@@ -111,10 +111,11 @@ def test_another_runtime_predicts_the_same(kind, task, has_gaps, data, tmp_path,
         expected.append(model(coded[0]))
     expected = np.array(expected)
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
+    imputation = "median" if has_gaps else None
 
     for seed in (None, 5):
         output = str(tmp_path / "model.onnx")
-        said = export(table, [splits], [predictions], [fitted], output, logger, seed)
+        said = export(table, [splits], [predictions], [fitted], output, imputation, logger, seed)
         assert (
             said
             == f"{'3 models together are' if seed is None else 'One model is'} written as ONNX, in {output}."
@@ -130,13 +131,34 @@ def test_another_runtime_predicts_the_same(kind, task, has_gaps, data, tmp_path,
     assert [feature["name"] for feature in about["features"]] == design.features
     assert about["target"].get("classes", []) == design.classes
     first = (tmp_path / "model.onnx").read_bytes()
-    export(table, [splits], [predictions], [fitted], output, logger, 5)
+    export(table, [splits], [predictions], [fitted], output, imputation, logger, 5)
     assert (tmp_path / "model.onnx").read_bytes() == first and onnx.load(output).opset_import[0].version == 17
+
+
+@pytest.mark.parametrize("task", ["regression", "three"])
+def test_a_gap_where_the_table_has_none_is_filled_or_gives_nothing(task, data, tmp_path, logger):
+    runtime = pytest.importorskip("onnxruntime")
+    table, splits = data(task, False)
+    predictions, fitted = fitted_to("linear", table, splits, tmp_path, logger)
+    X = as_stored(table)[:3]
+    X[1, 0] = np.nan
+    X[2, 2:] = np.nan  # the factor
+    output, found = str(tmp_path / "model.onnx"), {}
+    for imputation in (None, "median"):
+        export(table, [splits], [predictions], [fitted], output, imputation, logger, 5)
+        (found[imputation],) = runtime.InferenceSession(output).run(None, {"features": X})
+    np.testing.assert_array_equal(np.isnan(found[None].reshape(3, -1)).all(axis=1), [False, True, True])
+    design, drawn = read_design(table, X, "median"), read_splits([splits])
+    one = drawn[drawn.seeds == 5]
+    (model,) = layers_of(design, one, fitted)
+    (coded,) = design.coded(one.train, np.arange(80, 83)[None])
+    np.testing.assert_allclose(found["median"], model(coded[0]), rtol=1e-9)
+    np.testing.assert_allclose(found[None][0], found["median"][0], rtol=1e-12)
 
 
 def test_what_cannot_be_written_is_said(data, tmp_path, logger, monkeypatch):
     with pytest.raises(InputError, match="Only linear models and networks can be written as ONNX"):
-        export("table", ["splits"], ["predictions"], [], "out.onnx", logger)
+        export("table", ["splits"], ["predictions"], [], "out.onnx", None, logger)
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(InputError, match=r"onnx is not installed: pip install -r requirements-onnx.txt"):
-        export("table", ["splits"], ["predictions"], ["fitted"], "out.onnx", logger)
+        export("table", ["splits"], ["predictions"], ["fitted"], "out.onnx", None, logger)

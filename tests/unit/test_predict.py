@@ -14,7 +14,7 @@ from lineup.data.tables import read_parquet, read_schema, read_splits, write_tab
 from lineup.errors import InputError
 from lineup.models.linear import fit_linear
 from lineup.models.logistic import fit_logistic
-from lineup.models.prediction import mean_and_spread, predict
+from lineup.models.prediction import mean_and_spread, predict, writing
 
 ROWS = 90
 
@@ -131,7 +131,12 @@ def test_a_level_that_is_new_is_a_rare_one_where_there_are_such_and_else_not_pre
     file = tmp_path / "new.csv"
     changed(rows, kind="never seen", shop="left").to_csv(file, index=False)
     found = read_new_rows(str(file), schema, {}, imputes=True)
-    assert found.can.all() and not found.doubts
+    (doubt,) = found.doubts
+    assert (
+        doubt
+        == "In row 2: column 'kind' holds 'never seen', which no row of the table has, and which counts as a rare one."
+    )
+    assert found.can.all()
     design = read_design(table, found.features, "median")
     names = design.features
     whole = np.arange(ROWS)[None]
@@ -246,8 +251,13 @@ def test_classes_are_predicted_by_their_mean_probability_and_the_threshold(prepa
         assert share.min() < 0.2 < 0.5 < share.max()
         assert all(float(record["probability_sd[yes]"]) > 0 for record in found)
     pd.DataFrame({"x": [1.0], "predicted": ["no"]}).to_csv(rows, index=False)
-    with pytest.raises(InputError, match="have a column 'predicted' of their own"):
-        predicted(table, splits, paths, str(rows), tmp_path / "out.csv", logger)
+    # A column of that name stays as it is.
+    _, (found,) = predicted(table, splits, paths, str(rows), tmp_path / "out.csv", logger)
+    assert (
+        found["predicted"] == "no"
+        and found["lineup_predicted"] == "yes"
+        and "lineup_probability[no]" in found
+    )
     pd.DataFrame({"x": [None, None]}).to_csv(rows, index=False)
     with pytest.raises(InputError, match="no row that can be predicted"):
         predicted(table, splits, paths, str(rows), tmp_path / "out.csv", logger)
@@ -256,10 +266,15 @@ def test_classes_are_predicted_by_their_mean_probability_and_the_threshold(prepa
 CONFIG = {
     "build": ["one", "two"],
     "datasets": {
-        name: {"format": "csv", "models": models, "splits": {"seeds": {"first": 1, "last": 9}}}
+        name: {
+            "format": "csv",
+            "models": models,
+            "splits": {"seeds": {"first": 1, "last": 9}},
+            "sources": [{"file": f"{name}.csv"}],
+        }
         for name, models in {"one": ["flat", "steep"], "two": ["flat"], "three": ["other"]}.items()
     }
-    | {"pictures": {"format": "images", "models": ["flat"], "splits": {"seeds": [1]}}},
+    | {"pictures": {"format": "images", "models": ["flat"], "splits": {"seeds": [1]}, "sources": []}},
     "models": {"flat": {}, "steep": {"splits": 3}, "other": {}},
 }
 
@@ -276,7 +291,13 @@ CONFIG = {
             "fit=4 is none of those of steep on one: leave it out for all its splits",
         ),
         ({"model": "steep", "fit": "all"}, "fit=all is none of those of steep on one"),
-        ({"model": "steep", "to": "./new.csv"}, "would take the place of the rows themselves"),
+        ({"model": "steep", "fit": "²"}, "fit=² is none of those of steep on one"),
+        ({"model": "steep", "fit": 1.5}, "fit=1.5 is none of those of steep on one"),
+        ({"model": "steep", "to": "./new.csv"}, "would take the place of what is read"),
+        ({"model": "steep", "to": "one.csv"}, "would take the place of what is read"),
+        ({"model": "steep", "to": "results/one/predicted.csv"}, "would take the place of what is read"),
+        ({"model": "steep", "to": "mine.yaml"}, "to=mine.yaml has to end in .csv or .parquet."),
+        ({"model": "steep", "rows": None, "to": "one.csv"}, "to=one.csv has to end in .onnx."),
         ({"model": "flat", "dataset": "pictures"}, "pictures has images, and predict takes tables."),
     ],
 )
@@ -292,6 +313,9 @@ def test_what_is_asked_is_understood():
     assert (found.dataset, found.model, found.seed, found.all_rows) == ("one", "steep", 3, False)
     assert (found.rows, found.to) == ("a/new.csv.gz", "a/new.predicted.csv")
     assert config == {"datasets": {}, "build": ["x"]}
+    for name, to in {"s.2024.csv": "s.2024", ".h.tsv": ".h", "new": "new", "b/a.parquet": "b/a"}.items():
+        asked = take_asked({"rows": name, "model": "steep", "to": ""})
+        assert asked_prediction(asked, CONFIG).to == f"{to}.predicted.csv"
     found = asked_prediction(
         {"rows": "new.csv", "model": "other", "dataset": "three", "fit": "all_rows"}, CONFIG
     )
@@ -299,3 +323,150 @@ def test_what_is_asked_is_understood():
     found = asked_prediction({"model": "steep"}, CONFIG)
     assert (found.rows, found.to) == (None, "one.steep.onnx")
     assert asked_prediction({}, CONFIG) is None
+
+
+def prepared_from(folder, text, logger, rare_levels=5, impute=True, reading=None, told=None):
+    """Prepares a table of a text, and gives its path."""
+    (folder / "table.csv").write_text(text, encoding="utf-8")
+    table = str(folder / "table.parquet")
+    imputation = {"numbers": "median", "indicators": False} if impute else None
+    missing = "impute" if impute else "drop"
+    raw = str(folder / "table.csv")
+    preprocess(
+        raw,
+        table,
+        "y",
+        "regression",
+        "drop",
+        missing,
+        imputation,
+        rare_levels,
+        reading or {},
+        told or {},
+        logger,
+    )
+    return table
+
+
+def coded_rows(table, file, impute=True, reading=None):
+    """Reads new rows, and gives their features by name with those that a fit to the whole table fills in; and the doubts."""
+    found = read_new_rows(str(file), read_schema(table), reading or {}, imputes=impute)
+    design = read_design(table, found.features, "median" if impute else None)
+    whole = len(design.X) - len(found.features)
+    (X,) = design.coded(np.arange(whole)[None], np.arange(whole, len(design.X))[None])
+    return {name: X[0, :, place].tolist() for place, name in enumerate(design.features)}, found.doubts
+
+
+ZONES = "zone,x,y\n" + "".join(f"{row % 3 + 1},{row},{row % 7}\n" for row in range(60))
+
+
+@pytest.mark.parametrize("written", [["1", "2", "3"], ["1.0", "2.0", "3.0"], ["01", "+2", "3"]])
+def test_levels_that_are_the_same_number_are_the_same_level(written, tmp_path, logger):
+    table = prepared_from(tmp_path, ZONES, logger, told={"zone": "category"})
+    (tmp_path / "new.csv").write_text(
+        "zone,x\n" + "".join(f"{word},1\n" for word in written), encoding="utf-8"
+    )
+    found, doubts = coded_rows(table, tmp_path / "new.csv")
+    assert (found["zone[2]"], found["zone[3]"], doubts) == ([0, 1, 0], [0, 0, 1], [])
+
+
+def test_numbers_are_read_with_the_mark_of_the_table(tmp_path, logger):
+    text = "price;y\n" + "".join(f"1.{row:03d},5;{row % 7}\n" for row in range(100, 140))
+    table = prepared_from(tmp_path, text, logger)
+    (tmp_path / "new.csv").write_text("price;other\n4.500;12.5\n4.500;1\n", encoding="utf-8")
+    assert coded_rows(table, tmp_path / "new.csv")[0]["price"] == [4500.0, 4500.0]
+    (tmp_path / "new.csv").write_text("price\n4500.5\n", encoding="utf-8")
+    # This can be read in one way only.
+    assert coded_rows(table, tmp_path / "new.csv")[0]["price"] == [4500.5]
+
+
+def test_a_table_can_predict_its_own_file(tmp_path, logger):
+    """A word counts as missing in one column and is a level of another; there are no names."""
+    words = [
+        ("unknown" if row % 20 == 3 else str(row), "unknown" if row % 3 else "sure", row % 7)
+        for row in range(60)
+    ]
+    text = "".join(f"{x},{c},{y}\n" for x, c, y in words)
+    table = prepared_from(tmp_path, "x,c,y\n" + text, logger)
+    found, doubts = coded_rows(table, tmp_path / "table.csv")
+    assert doubts == [] and found["c[unknown]"] == [float(row % 3 != 0) for row in range(60)]
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "table.csv").write_text(
+        "".join(f"{row},{row * 1.5},{row % 7}\n" for row in range(40)), encoding="utf-8"
+    )
+    bare_table = str(bare / "table.parquet")
+    preprocess(
+        str(bare / "table.csv"),
+        bare_table,
+        "column_3",
+        "regression",
+        "drop",
+        "drop",
+        None,
+        5,
+        {},
+        {"column_1": "number"},
+        logger,
+    )
+    found, doubts = coded_rows(bare_table, bare / "table.csv", impute=False)
+    assert doubts == [] and found["column_2"] == [row * 1.5 for row in range(40)]
+
+
+def test_an_empty_level_counts_as_the_most_frequent_though_none_was_empty(tmp_path, logger):
+    table = prepared_from(
+        tmp_path, ZONES.replace("3,", "2,", 9), logger, rare_levels=1, told={"zone": "category"}
+    )
+    (tmp_path / "new.csv").write_text("zone,x\n,1\n2,\n", encoding="utf-8")
+    found, _ = coded_rows(table, tmp_path / "new.csv")
+    assert found["zone[2]"] == [1, 1] and found["zone[3]"] == [0, 0]
+    assert found["x"] == [1.0, 29.5]
+
+
+def test_columns_of_other_types_are_read_or_refused(known, tmp_path):
+    rows, _, schema = known
+    columns = {
+        name: [None if one != one else one for one in values] for name, values in changed(rows).items()
+    }
+
+    def read(**values):
+        write_table(columns | values, tmp_path / "new.parquet")
+        return read_new_rows(str(tmp_path / "new.parquet"), schema, {}, imputes=True)
+
+    assert read(flag=[1, 0, 1]).features[:, schema_place(schema, "flag")].tolist() == [1, 0, 1]
+    # Nothing but gaps has no type.
+    assert np.isnan(
+        read(plain=[None] * 3, day=[None] * 3, flag=[None] * 3).features[:, schema_place(schema, "day.days")]
+    ).all()
+    for name, values, said in (
+        (
+            "plain",
+            [[1], [2], [3]],
+            r"values of type list<.*> in column 'plain', which is a number in the table",
+        ),
+        (
+            "plain",
+            [True, False, True],
+            "values of type bool in column 'plain', which is a number in the table",
+        ),
+        (
+            "kind",
+            [b"x", b"x", b"9"],
+            "values of type binary in column 'kind', which is a category in the table",
+        ),
+    ):
+        with pytest.raises(InputError, match=said):
+            read(**{name: values})
+
+
+def schema_place(schema, name):
+    """Gives the place of a feature by its name, or by that of its column."""
+    return next(
+        place for place, about in enumerate(schema["features"]) if name in (about["name"], about["column"])
+    )
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be written"), writing(str(tmp_path / "file" / "out.csv")):
+        pass

@@ -95,7 +95,7 @@ def test_the_values_are_those_of_an_independent_coding(hitters_csv, hitters):
 
 def test_the_table_says_what_its_columns_are(hitters_table):
     schema = read_schema(hitters_table)
-    assert set(schema) == {"task", "target", "features", "columns", "rows"}
+    assert set(schema) == {"task", "target", "features", "columns", "rows", "decimal"}
     assert schema["task"] == "regression"
     assert schema["target"] == {"name": "Salary"}
     assert schema["rows"] == {"read": 322, "dropped": 59, "kept": 263}

@@ -182,6 +182,8 @@ def fits_to_forecast(wildcards):
 def is_in_config(rule, wildcards):
     """Tells whether the config has a job. A record may be of one that it had once, with more splits, say."""
     dataset, model, block = (wildcards.get(name) for name in ("dataset", "model", "block"))
+    if model and model not in config["models"]:
+        return False
     if block and block not in [*fitted_blocks(dataset, model), *TRIED, ALL_ROWS]:
         return False
     if not model:

@@ -44,6 +44,10 @@ rule export:
         mem_mb=growing(2000, 50),
         runtime=growing(60),
     params:
-        asked=lambda wildcards: {"output": prediction.to, "seed": prediction.seed} if prediction else {},
+        asked=lambda wildcards: {
+            key: value
+            for key, value in prediction_settings(wildcards).items()
+            if key in ("output", "seed", "imputation")
+        },
     script:
         "../../scripts/export.py"
