@@ -87,7 +87,8 @@ REMEMBERED = ("outline-*.json", "installed-*.json")
 def lend_remembered(project: Path, folder: str) -> bool:
     """Gives a project that has not run what others remember: by its first run it would take seconds. Tells whether it had not."""
     state = project / STATE
-    if state.exists():
+    # A disk that is not that of the others is one of a test, and small.
+    if state.exists() or not project.exists() or project.stat().st_dev != Path(folder).stat().st_dev:
         return False
     state.mkdir(parents=True)
     for file in _remembered(Path(folder)):
