@@ -11,7 +11,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
+from difflib import get_close_matches
 from importlib import import_module
+from inspect import Parameter, signature
 
 from lineup.errors import InputError
 from lineup.hints import hint_of, listed
@@ -110,8 +112,28 @@ def _made(maker: object, path: str, settings: dict, where: str) -> object:
             raise InputError(f"{where} cannot be taken by {path}: {error}") from error
         hint = hint_of(wrong, known, "setting") if known else "it has none"
         raise InputError(f"{where}.{wrong} is not a setting of {path}: {hint}") from error
+    if isinstance(maker, type) and Parameter.VAR_KEYWORD in {one.kind for one in _parameters(maker)}:
+        _check_names(maker, path, settings, where)
     _check_values(made, where)
     return made
+
+
+def _parameters(maker: type) -> list[Parameter]:
+    return [*signature(maker).parameters.values()]
+
+
+def _check_names(maker: type, path: str, settings: dict, where: str) -> None:
+    """Raises an InputError for a misspelt setting of a class that takes any: what it has by itself is written almost so."""
+    known = maker().get_params()
+    for key in settings:
+        if key not in known and get_close_matches(key, known, 1, 0.85):
+            raise InputError(f"{where}.{key} is not a setting of {path}: {hint_of(key, known, 'setting')}")
+
+
+def _params_of(estimator: object) -> dict:
+    """Gives the settings of an estimator, and of those in it; also those that some packages list only when they are set."""
+    unset = [one.name for one in _parameters(type(estimator)) if one.default is None]
+    return dict.fromkeys(unset) | estimator.get_params(deep=True)
 
 
 def _check_values(made: object, where: str) -> None:
@@ -137,7 +159,7 @@ def estimator_of(model: Mapping, candidate: Mapping | None = None) -> object:
         raise InputError(
             f"{ESTIMATOR} is {model[ESTIMATOR]}, which does not fit and predict: name an estimator that does"
         )
-    known, more = made.get_params(deep=True), dict(candidate or {})
+    known, more = _params_of(made), dict(candidate or {})
     for key, value in more.items():
         # What is inside another one may be searched, too.
         if key not in known and not ("__" in key and key.partition("__")[0] in more):
@@ -149,19 +171,20 @@ def estimator_of(model: Mapping, candidate: Mapping | None = None) -> object:
     if more:
         _check_values(made, "search.settings")
     threads = {
-        name: 1
-        for name, value in made.get_params(deep=True).items()
-        if _last(name) in THREADS and value is None
+        name: 1 for name, value in _params_of(made).items() if _last(name) in THREADS and value is None
     }
     return made.set_params(**threads)
 
 
 def with_seed(estimator: object, seed: int) -> object:
     """Gives an estimator, and those in it, a seed wherever they take one and have none."""
-    known = estimator.get_params(deep=True)
-    return estimator.set_params(
-        **{name: seed for name, value in known.items() if _last(name) in SEEDS and value is None}
-    )
+    known = {name: value for name, value in _params_of(estimator).items() if _last(name) in SEEDS}
+    owners: dict[str, list[str]] = {}
+    for name in sorted(known):
+        owners.setdefault(name.removesuffix(_last(name)), []).append(name)
+    # Of several names for the same, one alone may be set.
+    free = [names[0] for names in owners.values() if all(known[name] is None for name in names)]
+    return estimator.set_params(**dict.fromkeys(free, seed))
 
 
 def _last(name: str) -> str:

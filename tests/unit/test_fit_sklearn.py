@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from lineup.data.design import read_design
 from lineup.data.tables import read_splits, read_table
 from lineup.errors import InputError
 from lineup.models.candidates import candidates_of
-from lineup.models.estimators import estimator_of, made_of, paths_in, problem_of
+from lineup.models.estimators import estimator_of, made_of, paths_in, problem_of, with_seed
 from lineup.models.sklearn import Settings, fit_sklearn, seed_of
 from lineup.settings import typed
 
@@ -496,3 +497,56 @@ def test_a_block_of_classes_without_a_fit_can_be_read(fitted, prepare, tmp_path)
     block = model(estimator="sklearn.neighbors.KNeighborsClassifier", settings={"n_neighbors": 50})
     paths = fitted(block, files)
     assert read_predicted([paths["predictions"]], "classification").shape == (0, 2)
+
+
+class Lazy(DecisionTreeRegressor):
+    """Lists a setting only when it is set, and has two names for its seed."""
+
+    def __init__(self, depth=3, random_seed=None, random_state=None, thread_count=None):
+        self.given = {
+            "depth": depth,
+            "random_seed": random_seed,
+            "random_state": random_state,
+            "thread_count": thread_count,
+        }
+
+    def get_params(self, deep=True):
+        return {name: value for name, value in self.given.items() if value is not None}
+
+    def set_params(self, **params):
+        self.given |= params
+        assert not (self.given["random_seed"] is not None and self.given["random_state"] is not None)
+        return self
+
+
+class Greedy(DecisionTreeRegressor):
+    """Takes any setting, as those of boosting do."""
+
+    def __init__(self, n_estimators=10, **others):
+        self.n_estimators, self.others = n_estimators, others
+
+    def get_params(self, deep=True):
+        return {"n_estimators": self.n_estimators} | self.others
+
+    def set_params(self, **params):
+        self.others |= params
+        return self
+
+
+def test_settings_that_an_estimator_does_not_list_are_set_and_misspelt_ones_told(monkeypatch):
+    """CatBoost lists the settings that were set, XGBoost and LightGBM take any."""
+    package = types.ModuleType("others")
+    package.Lazy, package.Greedy = Lazy, Greedy
+    monkeypatch.setitem(sys.modules, "others", package)
+    lazy = model(estimator="others.Lazy", packages=["others"])
+    made = with_seed(estimator_of(lazy, {"depth": 2}), 7)
+    assert made.get_params() == {"depth": 2, "random_seed": 7, "thread_count": 1}
+    own = model(estimator="others.Lazy", packages=["others"], settings={"random_state": 5, "thread_count": 2})
+    assert with_seed(estimator_of(own), 7).get_params() == {"depth": 3, "random_state": 5, "thread_count": 2}
+    assert problem_of(
+        lazy | {"search": lazy["search"] | {"settings": {"deptH": [1]}}}, ["regression"]
+    ).startswith("search.settings.deptH is not a setting of others.Lazy: did you mean depth?")
+    greedy = model(estimator="others.Greedy", packages=["others"], settings={"n_estimator": 5})
+    said = "settings.n_estimator is not a setting of others.Greedy: did you mean n_estimators?"
+    assert problem_of(greedy, ["regression"]) == said
+    assert problem_of(greedy | {"settings": {"eta": 0.1}}, ["regression"]) is None
