@@ -1,6 +1,8 @@
 """The rooms of the package stand on each other in one direction, and scripts on the package alone."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
@@ -96,3 +98,11 @@ def test_every_folder_of_the_package_is_a_room():
         path.name for path in (ROOT / "lineup").iterdir() if path.is_dir() and path.name != "__pycache__"
     }
     assert folders | {""} == set(ROOMS)
+
+
+def test_a_fit_imports_little():
+    """A job is a new process: what it imports takes longer than the fits of a small table."""
+    heavy = ["matplotlib", "pandas", "pyarrow.compute", "requests", "scipy", "sklearn", "torch", "yaml"]
+    code = f"import sys, lineup.models.linear, lineup.ledger.recorder; print([one for one in {heavy} if one in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

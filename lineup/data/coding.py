@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.column import Column
+from lineup.data.features import factor_of, is_pooled
 from lineup.errors import InputError
 
 DAYS = "days since 1970-01-01"
@@ -132,15 +133,6 @@ def code_again(
     return found, unseen, pc.and_not(unseen, unknown)
 
 
-def factor_of(about: dict) -> str:
-    """Names the factor that a feature is a level of, or the feature."""
-    return (
-        about["name"].removesuffix(f"[{about['level']}]")
-        if "level" in about
-        else about.get("factor", about["name"])
-    )
-
-
 def _coded_again(
     about: dict, values: pa.ChunkedArray, column: Column, new: dict[str, pa.ChunkedArray]
 ) -> pa.ChunkedArray:
@@ -203,8 +195,3 @@ def with_rare_levels(coded: Coded, rare: int) -> Coded:
             about["coding"] = RARE.format(rare)
             found.append((about, pa.chunked_array([np.zeros(len(mine[0][1]), dtype=np.int8)])))
     return coded + found
-
-
-def is_pooled(about: dict) -> bool:
-    """Tells whether a feature, by its description, is that of the rare levels of a factor together."""
-    return "factor" in about and "level" not in about

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lineup.data.coding import factor_of, is_pooled
+from lineup.data.features import factor_of, is_pooled
 from lineup.data.imputation import Factor, Unlearned
 from lineup.data.tables import read_schema, read_table, role_column
 

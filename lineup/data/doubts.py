@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineup.data.coding import Coded, is_pooled, power_of_ten
+from lineup.data.coding import Coded, power_of_ten
 from lineup.data.column import Column, quoted
+from lineup.data.features import is_pooled
 from lineup.data.leaks import COPY, leaks, leaks_of_classes
 
 # Numbers that stand for missing in many files.

@@ -13,7 +13,6 @@ from lineup.data.coding import (
     Coded,
     code_column,
     indicator,
-    is_pooled,
     power_of_ten,
     refuse_infinity,
     with_rare_levels,
@@ -22,6 +21,7 @@ from lineup.data.column import Column, row_numbers
 from lineup.data.columns import marks_of, type_columns
 from lineup.data.dialect import Dialect
 from lineup.data.doubts import doubts_of_constants, doubts_of_rows, doubts_of_text
+from lineup.data.features import is_pooled
 from lineup.data.header import TARGETS, check_names
 from lineup.data.missing import Missing, doubt_of_dropped_rows, drop_missing, drop_weightless
 from lineup.data.reading import doubts_of_dialect, how_it_is_written, read_file
