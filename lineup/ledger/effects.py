@@ -4,7 +4,7 @@ import ast
 import sys
 
 from lineup.ledger.origins import Origins
-from lineup.ledger.scopes import COMPREHENSIONS, FUNCTIONS, annotations, bound_by
+from lineup.ledger.scopes import COMPREHENSIONS, FUNCTIONS, annotations, bound_by, walk
 
 # Packages whose modules have no attributes that do something when they are read.
 KNOWN = sys.stdlib_module_names | {"builtins", "matplotlib", "numpy", "pyarrow", "torch"}
@@ -84,7 +84,7 @@ class Effects(Origins):
         self.values: dict[str, ast.expr] = {}
         self.classes = {one.name: one for one in body if isinstance(one, ast.ClassDef)}
         self.functions = {one.name for one in body if isinstance(one, FUNCTIONS)}
-        nodes = [node for one in body for node in ast.walk(one)]
+        nodes = [node for one in body for node in walk(one)]
         # Whose attributes are set from outside.
         self.touched = {
             node.value.id
@@ -130,7 +130,7 @@ class Effects(Origins):
                     and self._is_quiet_body(statement)
                 )
             case ast.Assign(targets=targets, value=value):
-                nodes = [node for target in targets for node in ast.walk(target)]
+                nodes = [node for target in targets for node in walk(target)]
                 if not all(isinstance(node, ast.Name | ast.Tuple | ast.List | ast.Store) for node in nodes):
                     return False
                 unpacks = any(not isinstance(target, ast.Name) for target in targets)
@@ -172,7 +172,7 @@ class Effects(Origins):
 
     def _is_type(self, expression: ast.expr) -> bool:
         """Tells whether an expression is one that types are written with; brackets behind a class of the project may do more."""
-        nodes = list(ast.walk(expression))
+        nodes = list(walk(expression))
         generics = [node.value for node in nodes if isinstance(node, ast.Subscript)]
         sides = [side for node in nodes if isinstance(node, ast.BinOp) for side in (node.left, node.right)]
         inner = [node.value for node in nodes if isinstance(node, ast.Attribute)]

@@ -4,7 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
-from lineup.ledger.scopes import BUILTINS, bound_by
+from lineup.ledger.scopes import BUILTINS, bound_by, walk
 
 
 class Origins:
@@ -23,8 +23,9 @@ class Origins:
                 for name, origin in origins_of(statement):
                     imported.setdefault(name, []).append(origin)
             else:
-                for node in ast.walk(statement):
-                    inside |= dict(origins_of(node))
+                for node in walk(statement):
+                    if isinstance(node, ast.Import | ast.ImportFrom):
+                        inside |= dict(origins_of(node))
         self.origins = {name: origins[-1] for name, origins in imported.items()}
         self.inner_origins = inside
         # To import the same twice changes nothing.

@@ -8,7 +8,7 @@ from lineup.errors import InputError
 from lineup.files import sha256
 from lineup.ledger.dynamic import look_for_dynamic
 from lineup.ledger.effects import Effects, is_text
-from lineup.ledger.scopes import DEFINITIONS, FUNCTIONS, annotations, bound_by, canonical, outer_parts
+from lineup.ledger.scopes import DEFINITIONS, FUNCTIONS, annotations, bound_by, canonical, outer_parts, walk
 
 # What runs when the file is imported, and what runs only in a script of its own, stand under these names.
 EXECUTED, MAIN = "", "__main__"
@@ -44,9 +44,10 @@ def outline_of(source: bytes, file: str) -> dict:
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}," if getattr(error, "lineno", None) else ""
         raise InputError(f"{file}{line} is not valid Python: {getattr(error, 'msg', error)}.") from error
-    types = Effects(body)
-    body = [one for one in body if not types.is_for_types(one)]
     effects = Effects(body)
+    if any(map(effects.is_for_types, body)):
+        body = [one for one in body if not effects.is_for_types(one)]
+        effects = Effects(body)
     outline = {"imports": {}, "steps": [], "bound": sorted(effects.times), "text": sha256(source)}
     outline["obscure"] = [(module, one.lineno) for one in body for module in _obscure_modules(one)]
     parts: dict[str, list[ast.stmt]] = {EXECUTED: [], MAIN: []}
@@ -112,14 +113,12 @@ def _looks_when_defined(statement: ast.stmt) -> bool:
     """Tells whether a definition looks at names when it is defined, so that what ran before it may decide what it is."""
     parts = outer_parts(statement) if isinstance(statement, ast.FunctionDef) else [statement]
     return any(
-        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-        for one in parts
-        for node in ast.walk(one)
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) for one in parts for node in walk(one)
     )
 
 
 def _definition(statements: list[ast.stmt], effects: Effects, after: int) -> dict:
-    nodes = [node for statement in statements for node in ast.walk(statement)]
+    nodes = [node for statement in statements for node in walk(statement)]
     modules = [
         (module, node.lineno)
         for node in nodes
@@ -141,7 +140,7 @@ def _named_in_texts(function: ast.AST) -> Iterator[str]:
         if isinstance(one, ast.Constant) and isinstance(one.value, str):
             with suppress(SyntaxError, ValueError):
                 tree = ast.parse(one.value, mode="eval")
-                yield from (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+                yield from (node.id for node in walk(tree) if isinstance(node, ast.Name))
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
@@ -154,7 +153,7 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 def _without_texts(statement: ast.stmt) -> ast.stmt:
     """Takes the docstrings out of a definition, and any other text that stands as a statement."""
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, DEFINITIONS):
             node.body = [one for one in node.body if not is_text(one)]
     return statement
