@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
-from inspect import Parameter, signature
 
 from lineup.errors import InputError
 from lineup.hints import hint_of, listed
@@ -23,6 +23,8 @@ ESTIMATOR, SETTINGS = "estimator", "settings"
 # What sets the random numbers of an estimator, and how many threads it takes; names after the last `__`.
 SEEDS = {"random_state", "random_seed"}
 THREADS = {"n_jobs", "nthread", "thread_count"}
+# What no class has a setting of that name for, unless it takes any.
+ANY = "lineup_any"
 # ASSUME: the largest seed that all packages take is that of a number of 32 bits with a sign.
 LARGEST_SEED = 2**31 - 1
 
@@ -112,14 +114,20 @@ def _made(maker: object, path: str, settings: dict, where: str) -> object:
             raise InputError(f"{where} cannot be taken by {path}: {error}") from error
         hint = hint_of(wrong, known, "setting") if known else "it has none"
         raise InputError(f"{where}.{wrong} is not a setting of {path}: {hint}") from error
-    if isinstance(maker, type) and Parameter.VAR_KEYWORD in {one.kind for one in _parameters(maker)}:
+    if isinstance(maker, type) and _takes(maker, ANY):
         _check_names(maker, path, settings, where)
     _check_values(made, where)
     return made
 
 
-def _parameters(maker: type) -> list[Parameter]:
-    return [*signature(maker).parameters.values()]
+@cache
+def _takes(maker: type, name: str) -> bool:
+    """Tells whether a class can be made with a setting of this name."""
+    try:
+        maker(**{name: None})
+    except Exception:
+        return False
+    return True
 
 
 def _check_names(maker: type, path: str, settings: dict, where: str) -> None:
@@ -131,9 +139,10 @@ def _check_names(maker: type, path: str, settings: dict, where: str) -> None:
 
 
 def _params_of(estimator: object) -> dict:
-    """Gives the settings of an estimator, and of those in it; also those that some packages list only when they are set."""
-    unset = [one.name for one in _parameters(type(estimator)) if one.default is None]
-    return dict.fromkeys(unset) | estimator.get_params(deep=True)
+    """Gives the settings of an estimator, and of those in it; also seeds and threads that some packages list only when they are set."""
+    known, maker = estimator.get_params(deep=True), type(estimator)
+    unlisted = [] if _takes(maker, ANY) else [name for name in SEEDS | THREADS if _takes(maker, name)]
+    return dict.fromkeys(unlisted) | known
 
 
 def _check_values(made: object, where: str) -> None:
@@ -162,7 +171,8 @@ def estimator_of(model: Mapping, candidate: Mapping | None = None) -> object:
     known, more = _params_of(made), dict(candidate or {})
     for key, value in more.items():
         # What is inside another one may be searched, too.
-        if key not in known and not ("__" in key and key.partition("__")[0] in more):
+        is_unlisted = not _takes(type(made), ANY) and _takes(type(made), key)
+        if key not in known and not is_unlisted and not ("__" in key and key.partition("__")[0] in more):
             raise InputError(
                 f"search.settings.{key} is not a setting of {model[ESTIMATOR]}: {hint_of(key, known, 'setting')}"
             )
