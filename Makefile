@@ -60,7 +60,7 @@ $(VENV)/cluster/installed: requirements-cluster.txt $(VENV)/installed
 # All is resolved together, then what each part needs; the lock of a group is what the base does not have.
 lock:  ## renew the lock files and environment.yml from pyproject.toml
 	rm -rf $(VENV)-lock && mkdir $(VENV)-lock
-	for part in all base $(GROUPS); do \
+	for part in all base; do \
 	  $(PYTHON) -m venv $(VENV)-lock/$$part && \
 	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --upgrade 'pip>=25.1' || exit 1; done
 	$(VENV)-lock/all/bin/python -m pip install --quiet --group run --group test $(GROUPS:%=--group %)
@@ -71,11 +71,12 @@ lock:  ## renew the lock files and environment.yml from pyproject.toml
 	  | sed 's/+cpu$$//' | grep -v -i -E '^(cuda|nvidia|triton)'; } > requirements.new
 	mv requirements.new requirements.txt
 	for part in $(GROUPS); do \
-	  $(VENV)-lock/$$part/bin/python -m pip install --quiet --group run --group test --group $$part \
+	  $(VENV)-lock/base/bin/python -m pip install --quiet --dry-run --report $(VENV)-lock/$$part.json --group $$part \
 	    --constraint $(VENV)-lock/all.txt && \
-	  $(VENV)-lock/$$part/bin/python -m pip freeze > $(VENV)-lock/$$part.txt && \
-	  { sed -n '/^#/p' requirements-$$part.txt; grep -v -x -F -f $(VENV)-lock/base.txt $(VENV)-lock/$$part.txt; } \
-	    > requirements.new && mv requirements.new requirements-$$part.txt || exit 1; done
+	  { sed -n '/^#/p' requirements-$$part.txt; $(PYTHON) -c 'import json, sys; \
+	    found = [one["metadata"] for one in json.load(open(sys.argv[1]))["install"]]; \
+	    print(*sorted((one["name"] + "==" + one["version"] for one in found), key=str.lower), sep="\n")' \
+	    $(VENV)-lock/$$part.json; } > requirements.new && mv requirements.new requirements-$$part.txt || exit 1; done
 	{ sed '/- pip:$$/q' environment.yml; sed -n '/==/s/^/      - /p' requirements.txt; } > environment.new
 	mv environment.new environment.yml
 	rm -rf $(VENV)-lock
