@@ -9,11 +9,11 @@ if __name__ == "__main__":
         asked, files = snakemake.params.asked, snakemake.input
         if not asked:
             raise InputError(
-                "Say which model: snakemake export --config model=NAME, and dataset=NAME if several have it."
+                "Say which model: snakemake export --config model=NAME, and dataset=NAME if several have it; without rows."
             )
         print(
             export(
-                table=files.table[0],
+                table=next(iter(files.table), ""),
                 splits=list(files.splits),
                 predictions=list(files.predictions),
                 fitted=list(files.fitted),

@@ -94,11 +94,15 @@ def test_one_fit_to_all_rows_is_made_once_and_stands_in_no_comparison(project):
 
 
 def test_what_is_missing_in_the_request_is_said(project):
-    for asked, said in {
-        (): "Say which rows and which model: snakemake predict --config rows=FILE model=NAME",
-        ("--config", "rows=new.csv"): "Say which model is to predict, as model=plain",
-        ("--config", "rows=new.csv", "model=lasso_oen"): "did you mean lasso_one?",
+    """Before anything is fitted for it."""
+    for (command, *asked), said in {
+        ("predict",): "Say which rows and which model: snakemake predict --config rows=FILE model=NAME",
+        ("predict", "model=plain"): "Say which rows and which model",
+        ("predict", "rows=new.csv"): "Say which model is to predict, as model=plain",
+        ("predict", "rows=new.csv", "model=lasso_oen"): "did you mean lasso_one?",
+        ("export", "model=plain", "rows=new.csv"): "Say which model: snakemake export --config model=NAME",
+        ("export", "model=forest"): "Only linear models and networks can be written as ONNX",
     }.items():
-        run = project.run("--cores", "1", "predict", *asked)
+        run = project.run("--cores", "1", command, *(["--config", *asked] if asked else []))
         assert run.status == 1 and said in run.text, run.text
-        assert "Traceback" not in run.text
+        assert "Traceback" not in run.text and set(run.jobs) <= {command}

@@ -411,19 +411,25 @@ def predicted_blocks():
     return [known[split_seeds(splits["seeds"]).index(seed) // splits["block_size"]]]
 
 
-def of_predicted(pattern):
-    """Gives the input function that lists a file for each of these blocks, where new rows are to be predicted."""
-    known = prediction and {"dataset": prediction.dataset, "model": prediction.model}
-    return lambda wildcards: (
-        [port.filled(pattern, known | {"block": block}) for block in predicted_blocks()] if prediction else []
-    )
+def fitted_file():
+    """Names what a fit of the model that is to predict leaves to predict with; None of an estimator, which is fitted again."""
+    return kinds()[config["models"][prediction.model]["kind"]].get("fitted")
 
 
-def fitted_of_predicted(wildcards):
-    """Lists what the fits of these blocks left to predict with."""
-    file = prediction and kinds()[config["models"][prediction.model]["kind"]].get("fitted")
+def of_predicted(pattern, rows=True):
+    """Gives the input function that lists a file for each of these blocks, where rows are to be predicted, or a model to be exported."""
+    is_asked = prediction and (prediction.rows is not None) == rows and (rows or fitted_file())
+    return lambda wildcards: [
+        port.filled(pattern, {"dataset": prediction.dataset, "model": prediction.model, "block": block})
+        for block in (predicted_blocks() if is_asked else [])
+    ]
+
+
+def fitted_of_predicted(rows=True):
+    """Gives the input function that lists what the fits of these blocks left to predict with."""
+    file = prediction and fitted_file()
     folder = "results/{dataset}/models/{model}/block_{block}"
-    return of_predicted(f"{folder}/{file}")(wildcards) if file else []
+    return of_predicted(f"{folder}/{file}", rows) if file else []
 
 
 def prediction_settings(wildcards):

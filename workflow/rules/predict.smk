@@ -9,7 +9,7 @@ rule predict:
         table=lambda wildcards: of_predicted("results/{dataset}/table.parquet")(wildcards)[:1],
         splits=of_predicted(rules.split.output.splits),
         predictions=of_predicted("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
-        fitted=fitted_of_predicted,
+        fitted=fitted_of_predicted(),
         checked=manifest_checked,
     log:
         "results/logs/predict/predict.log",
@@ -29,10 +29,12 @@ rule predict:
 rule export:
     """Write the models of `--config model=...`, of all its splits together unless told otherwise, as ONNX."""
     input:
-        table=lambda wildcards: of_predicted("results/{dataset}/table.parquet")(wildcards)[:1],
-        splits=of_predicted(rules.split.output.splits),
-        predictions=of_predicted("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
-        fitted=fitted_of_predicted,
+        table=lambda wildcards: of_predicted("results/{dataset}/table.parquet", rows=False)(wildcards)[:1],
+        splits=of_predicted(rules.split.output.splits, rows=False),
+        predictions=of_predicted(
+            "results/{dataset}/models/{model}/block_{block}/predictions.parquet", rows=False
+        ),
+        fitted=fitted_of_predicted(rows=False),
         checked=manifest_checked,
     log:
         "results/logs/export/export.log",
@@ -47,7 +49,7 @@ rule export:
         asked=lambda wildcards: {
             key: value
             for key, value in prediction_settings(wildcards).items()
-            if key in ("output", "seed", "imputation")
+            if key in ("output", "seed", "imputation") and prediction.rows is None
         },
     script:
         "../../scripts/export.py"
