@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineup.data.column import Column
-from lineup.data.features import factor_of, is_pooled
+from lineup.data.features import DAYS, factor_of, is_pooled
 from lineup.errors import InputError
 
-DAYS = "days since 1970-01-01"
 MISSING = "1 where it is missing, else 0"
 RARE = "1 for levels with fewer than {} training rows, else 0"
 

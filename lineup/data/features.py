@@ -1,5 +1,7 @@
 """What the descriptions of features in a prepared table say. Jobs that fit need no more of the coding."""
 
+DAYS = "days since 1970-01-01"
+
 
 def factor_of(about: dict) -> str:
     """Names the factor that a feature is a level of, or the feature."""

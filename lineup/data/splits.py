@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pyarrow.parquet as pq
 
-from lineup.data.coding import DAYS
 from lineup.data.column import quoted
+from lineup.data.features import DAYS
 from lineup.data.followed import follow_column, follow_file, sides_of
 from lineup.data.stratification import stratified_folds, stratified_split
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
