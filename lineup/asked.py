@@ -76,10 +76,11 @@ def _check_output(to: str, endings: tuple[str, ...], rows: str | None, config: d
     path = Path(to)
     if path.suffix not in endings:
         raise InputError(f"to={to} has to end in {listed(endings, 'or')}.")
-    sources = [source.get("file") for block in config["datasets"].values() for source in block["sources"]]
-    taken = {Path(file).resolve() for file in [rows, *sources] if file}
-    kept = [Path(folder).resolve() for folder in ("results", ".snakemake")]
-    if path.resolve() in taken or path.is_dir() or any(map(path.resolve().is_relative_to, kept)):
+    blocks = [one for block in config["datasets"].values() for one in (block, block["splits"])]
+    sources = [source.get("file") for block in blocks for source in block.get("sources", [])]
+    # A table may be a folder, of which each file counts.
+    taken = [Path(file).resolve() for file in [rows, *sources, "results", ".snakemake"] if file]
+    if path.is_dir() or any(map(path.resolve().is_relative_to, taken)):
         raise InputError(f"to={to} would take the place of what is read: name another file.")
 
 

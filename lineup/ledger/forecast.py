@@ -46,7 +46,7 @@ def tell_forecast(workflow: Workflow) -> None:
 
 
 def forecast_of_plan(planned: Iterable[Job], folder: Path) -> Iterator[str]:
-    """Says what jobs take: each as it did last, or on average as those with another last wildcard, such as the block, did.
+    """Says what jobs take: each as it did last, or as those of the other blocks of its model did on average.
 
     Args:
         planned: The jobs.
@@ -57,7 +57,7 @@ def forecast_of_plan(planned: Iterable[Job], folder: Path) -> Iterator[str]:
     def of_others(rule: str, name: str) -> Cost | None:
         known = [
             cost
-            for path in sorted((folder / FOLDER / rule).glob(f"{name}.*.json"))
+            for path in sorted((folder / FOLDER / rule).glob(f"{name}.[1-9]*.json"))
             if (cost := cost_by_record(path))
         ]
         return (

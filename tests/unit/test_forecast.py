@@ -33,6 +33,9 @@ def test_a_dry_run_adds_what_jobs_took_and_says_of_which_it_does_not_know():
     record("t.m.2", 8.0, 200.0)
     record("t.one", 2.0, 500.0, "compare")
     record("t.other.1", 1000.0, 9000.0)
+    # A few splits, or one fit to all rows, are no block like the others.
+    for block in ("tried_1", "tried_10", "all_rows", "training_sizes"):
+        record(f"t.m.{block}", 2000.0, 9000.0)
     jobs = [planned("t.m.1"), planned("t.m.3"), planned("t.one", "compare"), Job("all", "all", [], [])]
     # The third block, of which there is no record, as the two others on average.
     expected = (

@@ -269,7 +269,7 @@ CONFIG = {
         name: {
             "format": "csv",
             "models": models,
-            "splits": {"seeds": {"first": 1, "last": 9}},
+            "splits": {"seeds": {"first": 1, "last": 9}, "sources": [{"file": f"tests_of_{name}.csv"}]},
             "sources": [{"file": f"{name}.csv"}],
         }
         for name, models in {"one": ["flat", "steep"], "two": ["flat"], "three": ["other"]}.items()
@@ -295,6 +295,8 @@ CONFIG = {
         ({"model": "steep", "fit": 1.5}, "fit=1.5 is none of those of steep on one"),
         ({"model": "steep", "to": "./new.csv"}, "would take the place of what is read"),
         ({"model": "steep", "to": "one.csv"}, "would take the place of what is read"),
+        ({"model": "steep", "to": "one.csv/more.csv"}, "would take the place of what is read"),
+        ({"model": "steep", "to": "tests_of_one.csv"}, "would take the place of what is read"),
         ({"model": "steep", "to": "results/one/predicted.csv"}, "would take the place of what is read"),
         ({"model": "steep", "to": "mine.yaml"}, "to=mine.yaml has to end in .csv or .parquet."),
         ({"model": "steep", "rows": None, "to": "one.csv"}, "to=one.csv has to end in .onnx."),
