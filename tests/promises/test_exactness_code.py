@@ -140,9 +140,9 @@ CHANGES = [
     ),
     Change(
         "an early job's code is edited, its result stays the same",
-        edit("lineup/data/coding.py", ("days since 1970-01-01", "days since 1 January 1970")),
+        edit("lineup/data/features.py", ("days since 1970-01-01", "days since 1 January 1970")),
         PREPARED,
-        "lineup/data/coding.py has changed",
+        "lineup/data/features.py has changed",
         spared=[job for job in MODELLED if job != "report"],
     ),
     Change("a comment in a .smk file", append("workflow/rules/lasso.smk", PARAGRAPH), NOTHING),
