@@ -17,6 +17,7 @@ from support.runs import Project, snakemake
 from support.tree import second_tree
 
 LONG_AGO = 1_500_000_000  # seconds: a time before every run
+EDITED: list[tuple[str, str]] = []  # the files and the first old texts of all edits that were defined
 PARAGRAPH = "\n# A comment.\n"
 
 
@@ -192,6 +193,7 @@ def model(*keys, to):
 
 def edit(file, *pairs, older=False):
     """Gives the change of a file of the tree: each old text is replaced once."""
+    EDITED.append((file, pairs[0][0]))
 
     def make(place):
         path = place.tree / file
