@@ -13,7 +13,7 @@ import yaml
 
 from lineup.comparison.answer import answer
 from lineup.comparison.metrics import decimals, digits_of
-from lineup.data.splits import doubts_of_order
+from lineup.data.split_doubts import doubts_of_order
 from lineup.data.tables import read_schema, read_table
 from lineup.files import name_of, replacing
 from lineup.metrics import DEFINITIONS, HIGHER_IS_BETTER, LABELS, NULL_MODEL, metrics_of

@@ -3,7 +3,7 @@
 import ast
 import builtins
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # What can see the names of locals.
 SEES_LOCALS = {"dir", "eval", "evaluate", "exec", "locals", "query", "vars"}
@@ -109,14 +109,13 @@ def _in_same_scope(node: ast.AST) -> Iterable[ast.AST]:
     return ast.iter_child_nodes(node)
 
 
-@dataclass
-class _Scope:
+class _Scope(NamedTuple):
     """A function, a class or a comprehension: the names that it binds, and what its locals are called."""
 
     is_class: bool
     bound: set[str]
-    renamed: dict[str, str] = field(default_factory=dict)
-    global_names: set[str] = field(default_factory=set)
+    renamed: dict[str, str]
+    global_names: set[str]
 
 
 class _Names(ast.NodeTransformer):
@@ -194,7 +193,7 @@ class _Names(ast.NodeTransformer):
     def _visit_definition(self, node: ast.AST) -> None:
         parameters = [parameter.name for parameter in getattr(node, "type_params", [])]
         if parameters:
-            self.scopes.append(_Scope(False, set(parameters)))
+            self.scopes.append(_Scope(False, set(parameters), {}, set()))
         self._visit_all(outer_parts(node))
         body = node.body if isinstance(node.body, list) else [node.body]
         names = [] if isinstance(node, ast.ClassDef) else [one.arg for one in _parameters(node.args)]

@@ -4,12 +4,10 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import threading
 import time
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import lineup.ledger.lease as lease
@@ -112,12 +110,14 @@ def cancel(run: Path) -> None:
     name = (lease.read(run / "queue") or {}).get("slurm")
     until = time.monotonic() + PATIENCE
     if name and shutil.which("scancel"):
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(["scancel", "--me", "--name", name], timeout=PATIENCE, check=False)
-            while time.monotonic() < until:
-                if not _in_queue(name):
-                    return
-                time.sleep(0.5)
+        # What cannot be asked is left to the claims, below.
+        answers = _ask("scancel", "--me", "--name", name) is not None
+        while answers and time.monotonic() < until:
+            left = _ask("squeue", "--me", "--noheader", "--name", name, "--format=%i")
+            if left == (0, ""):
+                return
+            answers = left is not None
+            time.sleep(0.5)
     while time.monotonic() < until:
         ages = [lease.age(claim, run / "probe") for claim in (run / "claims").glob("[!.]*")]
         if not any(age is not None and age < 3 * lease.BEAT for age in ages):
@@ -125,8 +125,12 @@ def cancel(run: Path) -> None:
         time.sleep(lease.BEAT / 5)
 
 
-def _in_queue(name: str) -> bool:
-    """Tells whether Slurm still has jobs of this name, or may have for all that can be known."""
-    asked = ["squeue", "--me", "--noheader", "--name", name, "--format=%i"]
-    left = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    return left.returncode != 0 or bool(left.stdout.strip())
+def _ask(*command: str) -> tuple[int, str] | None:
+    """Gives the exit status of a command of the scheduler and what it prints, if it can be run and answers in time."""
+    import subprocess  # jobs, which load this module too, run none
+
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.returncode, done.stdout.strip()
