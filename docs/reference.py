@@ -106,7 +106,8 @@ OUTPUTS = {
     "results/{dataset}/splits": {
         "block_{block}.parquet": (
             "Which rows each split trains on and tests on, a line for each split. The block `training_sizes` has the first splits with "
-            "shares of their training rows, share after share; `all_rows` has one split of all rows, where `predict` was asked for it.",
+            "shares of their training rows, share after share; `trainings` has them for the trainings after the first, each with a seed of "
+            "its own and its training rows in another order; `all_rows` has one split of all rows, where `predict` was asked for it.",
             "seed train test",
         ),
     },
@@ -151,10 +152,6 @@ OUTPUTS = {
         "weights.safetensors": ("The weights. The first axis of each tensor is the split.", ""),
     },
     "results/{dataset}/models/{model}": {
-        "trainings.parquet": (
-            "The scores of several trainings on the first splits, where `trainings` asks for them.",
-            "seed training mae rmse r2",
-        ),
         "importance.parquet": (
             "How much worse the model predicts test rows when a column is shuffled among them, where `importance` asks for it; columns "
             "that are shuffled together are joined by ` + `.",

@@ -13,7 +13,7 @@ from jsonschema.validators import extend
 from lineup.config_errors import outermost_first, sentence
 from lineup.errors import InputError, ended
 from lineup.hints import hint_of, listed
-from lineup.kinds import add_to, kinds, kinds_for, problems
+from lineup.kinds import add_to, has_seed, kinds, kinds_for, problems
 from lineup.metrics import METRICS, NULL_MODEL
 from lineup.seeds import split_seeds
 
@@ -203,16 +203,7 @@ def _against_splits(dataset: dict, models: dict) -> Iterator[tuple[str, str]]:
             "training_sizes.splits",
             f"is {sizes['splits']}, and no model has so many splits: lower it",
         )
-    for model in dataset["models"]:
-        again = models.get(model, {})
-        if again.get("trainings", 1) > 1:
-            number = len(split_seeds(dataset["splits"]["seeds"]))
-            needed = min(again["trainings_splits"], again.get("splits", number), number)
-            if needed > dataset["splits"]["block_size"]:
-                yield (
-                    "splits.block_size",
-                    f"has to be at least {needed}, the trainings_splits of the model {model!r}",
-                )
+    yield from _against_trainings(dataset, models)
     if (dataset["splits"].get("method") == "file") != ("file" in dataset["splits"]):
         yield "splits.file", "goes with method: file, and only with it: write both, or neither"
     share, seeds = dataset["splits"]["test_share"], dataset["splits"]["seeds"]
@@ -224,6 +215,25 @@ def _against_splits(dataset: dict, models: dict) -> Iterator[tuple[str, str]]:
         yield (
             "splits.seeds",
             f"has to be at most {MOST_SPLITS} seeds, not {len(split_seeds(seeds))}",
+        )
+
+
+def _against_trainings(dataset: dict, models: dict) -> Iterator[tuple[str, str]]:
+    """Yields what keeps a dataset from several trainings on each of some splits, where it asks for them."""
+    asked, splits = dataset.get("trainings", {"number": 1}), dataset["splits"]
+    if asked["number"] == 1:
+        return
+    number = min(asked["splits"], splits["block_size"], len(split_seeds(splits["seeds"])))
+    known = [models[model] for model in dataset["models"] if model in models]
+    if number < 2:
+        yield (
+            "trainings.number",
+            f"is {asked['number']}, and the first block of splits has one only: set it to 1",
+        )
+    elif not any(has_seed(model) and model.get("splits", number) >= number for model in known):
+        yield (
+            "trainings.number",
+            f"is {asked['number']}, and no model of the dataset has a seed and {number} splits: set it to 1",
         )
 
 

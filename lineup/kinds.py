@@ -50,6 +50,11 @@ def is_linear(model: dict) -> bool:
     return linear is not None and _has(model, linear.get("when", {}))
 
 
+def has_seed(model: dict) -> bool:
+    """Tells whether chance has a part in a model: in its training, or in the folds that choose a setting."""
+    return _has_key("seed", kinds()[model["kind"]]["settings"])
+
+
 def weights_of(model: dict) -> str:
     """Names the output of the fit of a linear model that has its weights."""
     return kinds()[model["kind"]]["linear"]["weights"]
@@ -113,6 +118,11 @@ def _keys_of_numbers(value: object, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _keys_of_numbers(inner, f"{where}[{place}]")
+
+
+def _has_key(key: str, node: object) -> bool:
+    """Tells whether a block, or one inside it, has a key."""
+    return isinstance(node, dict) and (key in node or any(_has_key(key, inner) for inner in node.values()))
 
 
 def _has(model: dict, settings: dict) -> bool:

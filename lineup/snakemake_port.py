@@ -279,20 +279,16 @@ def filled(pattern: str, wildcards: dict[str, str]) -> str:
 
 
 def named_files(workflow: Workflow, rule: str, part: str, wildcards: Wildcards) -> dict[str, str | list[str]]:
-    """Lists the files of a job by their names in the rule.
-
-    Args:
-        workflow: The workflow.
-        rule: The rule of the job.
-        part: ``input`` or ``output``.
-        wildcards: The wildcards of the job.
-    """
+    """Lists the files of a job, ``input`` or ``output``, by their names in the rule; those without one under the empty name."""
 
     def of(value: str | list | Callable) -> str | list[str]:
         if callable(value):
             value = value(wildcards)
-        if isinstance(value, str):
-            return apply_wildcards(value, wildcards)
-        return [of(one) for one in value]
+        return apply_wildcards(value, wildcards) if isinstance(value, str) else [of(one) for one in value]
 
-    return {name: of(value) for name, value in getattr(workflow.get_rule(rule), part).items()}
+    files = getattr(workflow.get_rule(rule), part)
+    named = dict(files.items())
+    known = {id(one) for value in named.values() for one in (value if isinstance(value, list) else [value])}
+    loose = [of(one) for one in files if id(one) not in known]
+    flat = [file for one in loose for file in ([one] if isinstance(one, str) else one)]
+    return {name: of(value) for name, value in named.items()} | ({"": flat} if flat else {})

@@ -172,7 +172,7 @@ def effect_size(evidence: Evidence, model: str, other: str) -> float | None:
 
 
 def times_as_many(width: float, wanted: float, rows: int) -> float | None:
-    """Computes how many rows would make a width as small as wanted, with one significant digit.
+    """Computes how many rows would make a width as small as wanted, rounded up to two significant digits.
 
     A width is taken to shrink with the root of the number of rows. An interval that is no wider than the region is inside
     it or leaves out 0, whatever the truth is; one with half its width below the mean leaves out 0 if the mean stays. None if it
@@ -181,7 +181,7 @@ def times_as_many(width: float, wanted: float, rows: int) -> float | None:
     if abs(wanted) * 1000 < width:
         return None
     needed = rows * (width / wanted) ** 2
-    digit = 10 ** np.floor(np.log10(needed))
+    digit = 10 ** max(np.floor(np.log10(needed)) - 1, 0.0)
     return float(np.ceil(needed / digit) * digit)
 
 

@@ -21,8 +21,9 @@ from lineup.comparison.scores import (
     read_predicted,
     score_columns,
 )
+from lineup.comparison.seed_share import scores_again, seed_shares
 from lineup.data.design import Design, read_design
-from lineup.data.tables import Splits, read_schema, read_splits, read_table, read_tables, write_table
+from lineup.data.tables import Splits, read_schema, read_splits, read_tables, write_table
 from lineup.errors import InputError, warn
 from lineup.files import name_of, replacing
 from lineup.metrics import BY_CLASS, LABELS, NULL_MODEL, metrics_of
@@ -92,26 +93,6 @@ def on_shared_splits(scores: dict[str, dict[str, np.ndarray]]) -> dict[str, dict
         name: {key: values[np.isin(columns["seed"], shared)] for key, values in columns.items()}
         for name, columns in scores.items()
     }
-
-
-def seed_share(
-    scores: dict[str, np.ndarray], trainings: dict[str, np.ndarray] | None, metric: str
-) -> float | None:
-    """Estimates which share of the variance over the splits is the luck of the seed: that of T trainings within a split.
-
-    Args:
-        scores: The scores over all splits, of one training each.
-        trainings: Those of T trainings on some of them, with the column ``training``; None if there are none.
-        metric: The metric.
-
-    Returns:
-        The share, at most 1; None where nothing is known, or nothing varies.
-    """
-    if trainings is None or len(scores[metric]) < 2:
-        return None
-    within = trainings[metric].reshape(trainings["training"].max(), -1).var(axis=0, ddof=1).mean()
-    between = scores[metric].var(ddof=1)
-    return min(float(within / between), 1.0) if between > 0 else None
 
 
 def source_of(paths: list[str]) -> str:
@@ -210,7 +191,8 @@ def compare(
     splits: list[str],
     model_scores: list[str],
     predictions: list[str],
-    trainings: list[str],
+    again: list[str],
+    splits_again: list[str],
     scores: str,
     leaderboard_csv: str,
     differences_csv: str,
@@ -220,7 +202,7 @@ def compare(
     null_model: str,
     method: str,
     equivalence: float,
-    trained_again: list[str],
+    trainings: dict,
     logger: logging.Logger,
     threshold: float = 0.5,
 ) -> None:
@@ -231,7 +213,8 @@ def compare(
         splits: The B blocks of splits.
         model_scores: The scores that ``write_evaluation`` wrote: for each model those of the B blocks.
         predictions: Its predictions, in that order.
-        trainings: The scores of several trainings on some splits, for the models in ``trained_again``.
+        again: The predictions of trainings with other seeds, for the models in ``trainings``.
+        splits_again: The block of splits of these trainings; empty where there are none.
         scores: Parquet file to write, see ``write_scores``.
         leaderboard_csv: CSV file to write, see ``leaderboard``, with the files that each line comes from.
         differences_csv: CSV file to write, see ``differences``.
@@ -241,7 +224,7 @@ def compare(
         null_model: ``mean``, ``median`` or ``frequencies``.
         method: How the splits were made, see ``evidence``.
         equivalence: See there.
-        trained_again: Models with several trainings on some splits.
+        trainings: ``number`` of the trainings, on how many ``splits``, and of which ``models``.
         logger: Where to report.
         threshold: The probability above which the second of two classes is predicted.
 
@@ -249,11 +232,9 @@ def compare(
         InputError: If there is a threshold other than a half, and not two classes.
     """
     design, drawn = read_design(table), read_splits(splits)
-    metrics = list(metrics_of(design.task, metric))
-    files = by_model_name(models, model_scores)
-    predicted = {
-        name: read_predicted(paths, design.task) for name, paths in by_model_name(models, predictions).items()
-    }
+    metrics, files = list(metrics_of(design.task, metric)), by_model_name(models, model_scores)
+    of_models = by_model_name(models, predictions)
+    predicted = {name: read_predicted(paths, design.task) for name, paths in of_models.items()}
     predicted[NULL_MODEL] = null_predictions(design, drawn, null_model)
     by_model = {name: read_tables(paths) for name, paths in files.items()}
     by_model[NULL_MODEL] = score_columns(design, drawn, predicted[NULL_MODEL])
@@ -264,11 +245,11 @@ def compare(
     write_scores(by_model, failures, metrics, scores)
 
     ranked = leaderboard(by_model, metrics)
-    again = dict(zip(trained_again, map(read_table, trainings), strict=True))
+    others = scores_again(design, splits_again, trainings["models"], again, metric, threshold)
+    shares = seed_shares(by_model, others, drawn, trainings, metric)
     for record in ranked:
-        name = record["model"]
-        record["failed"] = len(failures.get(name, {}))
-        record["seed_share"] = seed_share(by_model[name], again.get(name), metric)
+        record["failed"] = len(failures.get(record["model"], {}))
+        record["seed_share"] = shares.get(record["model"])
     in_rank = {record["model"]: by_model[record["model"]] for record in ranked}
     made = {"method": method, "has_groups": "group" in read_schema(table).get("roles", {})}
     pairs = []

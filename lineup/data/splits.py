@@ -12,6 +12,7 @@ from lineup.data.split_doubts import doubts_of_copies, doubts_of_order
 from lineup.data.stratification import stratified_folds, stratified_split
 from lineup.data.tables import Splits, read_schema, read_table, role_column, write_splits
 from lineup.data.training_shares import smaller
+from lineup.data.trainings import again
 from lineup.errors import InputError, warn
 from lineup.seeds import split_seeds
 
@@ -94,6 +95,7 @@ def split(
     file: str | None = None,
     stratify: bool = False,
     training_shares: list[float] | None = None,
+    trainings: int = 1,
     all_rows: bool = False,
 ) -> None:
     """Writes a block of splits, see ``write_splits``.
@@ -110,6 +112,7 @@ def split(
         file: The file of ``file``, see ``follow_file``.
         stratify: Whether ``random`` and ``k_fold`` give each side its share of every class, where no groups are drawn.
         training_shares: Shares of the training rows to cut each split to, see ``smaller``; None to leave them whole.
+        trainings: How often models are trained; from 2 on the splits are those of the trainings after the first, see ``again``.
         all_rows: Whether to train on all rows, and to "test" on the same, for a model that is to predict others.
 
     Raises:
@@ -133,10 +136,12 @@ def split(
             warn(logger, doubt)
     if training_shares:
         splits = smaller(splits, training_shares, table, method)
+    if trainings > 1:
+        splits = again(splits, trainings)
     trains, tests = splits.sizes()
     write_splits(splits, output)
     sides = [_range(trains), _range(tests)]
-    logger.info("%d splits of %d rows: %s to train on, %s to test on.", len(seeds), rows, *sides)
+    logger.info("%d splits of %d rows: %s to train on, %s to test on.", len(splits), rows, *sides)
 
 
 def _draw(

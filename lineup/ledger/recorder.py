@@ -17,7 +17,7 @@ from lineup.ledger.lock import follow_run
 from lineup.ledger.names import keep_names
 from lineup.ledger.opened import unnamed_files
 from lineup.ledger.records import RECORD, altered, write_record
-from lineup.ledger.specification import files_of, listed
+from lineup.ledger.specification import files_of
 
 OUT_OF_MEMORY = (
     "Memory ran out, or a process that worked for this job was killed: give the job more memory (mem_mb in the profile), or "
@@ -49,10 +49,11 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     with log_to(snakemake.log[0]) as logger:
-        for path in listed(dict(snakemake.output.items())):
+        made, record = list(map(str, snakemake.output)), snakemake.output[RECORD]
+        for path in made:
             remove_parts_of(path)
         _check_code(snakemake)
-        stamps = {path: stamp(path) for path in listed(dict(snakemake.input.items()))}
+        stamps = {path: stamp(path) for path in map(str, snakemake.input)}
         digests = {path: file_digest(path) for path in stamps}
         for path in altered(digests):
             raise InputError(f"{path} was changed after it was made: run again.")
@@ -64,13 +65,13 @@ def job(snakemake: object) -> Iterator[logging.Logger]:
             raise
         _check_unchanged(snakemake, stamps)
         write_record(
-            snakemake.output[RECORD],
+            record,
             rule=snakemake.rule,
             wildcards=dict(snakemake.wildcards.items()),
             specification=snakemake.params.spec,
             inputs=digests,
             opened=_opened(snakemake),
-            outputs=listed(outputs(snakemake)),
+            outputs=[path for path in made if path != record],
             threads=snakemake.threads,
             started=started,
             cost=_cost(clock),

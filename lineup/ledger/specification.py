@@ -30,7 +30,7 @@ def specification(
         script: Path of its script, relative to the root of the project; None if the code does not count.
         settings: All settings that it uses, by name.
         files: Other files of the project that it reads, such as a template.
-        inputs: Its input files, by their names in the rule.
+        inputs: Its input files, by their names in the rule; of those without one the name is empty.
         outputs: Its output files, by their names in the rule.
         modules: Modules that its settings have it import, or names in them.
 

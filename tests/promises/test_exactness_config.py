@@ -94,6 +94,13 @@ def other_sizes(place):
     place.dataset["training_sizes"] = {"shares": [0.5, 0.7, 0.8], "splits": 2}
 
 
+def one_training_more(place):
+    """There are two trainings on some splits, the workflow is run, and there are three."""
+    place.dataset["trainings"] = {"number": 2, "splits": 2}
+    finish(place)
+    place.dataset["trainings"] = {"number": 3, "splits": 2}
+
+
 def back_before_a_run(place):
     good = copy.deepcopy(place.config)
     place.config["models"]["lasso_one"]["penalties"]["number"] = 9
@@ -307,6 +314,19 @@ CHANGES = [
             "report",
         ],
         "training_shares was [0.5, 0.6, 0.8]",
+    ),
+    Change(
+        "trainings: one more",
+        one_training_more,
+        [
+            "split.trial.trainings",
+            *fits(*LASSOS, "net", block="trainings"),
+            "compare.trial",
+            "plot_comparison.trial",
+            "plot_variance.trial",
+            "report",
+        ],
+        "trainings was 2, is 3",
     ),
     Change("null_model", data("null_model", to="mean"), DRAWN, "null_model was median, is mean"),
     Change("metric", data("metric", to="rmse"), DRAWN, "metric was mae, is rmse"),

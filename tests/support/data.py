@@ -71,6 +71,9 @@ def small_models():
     return {name: copy.deepcopy(model) for name, model in models.items()}
 
 
+# What a comparison is told where nothing is trained again.
+NO_TRAININGS = {"number": 1, "splits": 0, "models": []}
+
 # What the rule that trains networks writes, but for its record.
 # The settings of a network that is soon trained.
 NETWORK = {

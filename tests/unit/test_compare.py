@@ -20,6 +20,7 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
+from support.data import NO_TRAININGS
 
 from lineup.comparison.intervals import RowsAndTrainings, wilson_interval
 from lineup.comparison.leaderboard import compare, leaderboard
@@ -108,6 +109,7 @@ def compared(tmp_path, prepare, logger):
             model_scores,
             predictions,
             [],
+            [],
             **paths,
             models=list(NAMES),
             metric="mae",
@@ -115,7 +117,7 @@ def compared(tmp_path, prepare, logger):
             null_model=null_model,
             method="random",
             equivalence=0.01,
-            trained_again=[],
+            trainings=NO_TRAININGS,
             logger=logger,
         )
         return paths | {"table": table, "splits": splits, "model_scores": model_scores}
@@ -224,8 +226,8 @@ def test_of_one_model_there_is_the_pair_with_the_null_model(tmp_path, prepare, l
     files = [str(tmp_path / "only" / "block_1" / name) for name in FILES]
     write_evaluation(design, drawn, np.concatenate(list(design.y[drawn.test])) + 0.5, *files)
     paths = [str(tmp_path / name) for name in ("all.parquet", "leaderboard.csv", "differences.csv")]
-    settings = ["mae", "only", "mean", "random", 0.01, []]
-    compare(table, [splits], files[1:], files[:1], [], *paths, ["only"], *settings, logger)
+    settings = ["mae", "only", "mean", "random", 0.01, NO_TRAININGS]
+    compare(table, [splits], files[1:], files[:1], [], [], *paths, ["only"], *settings, logger)
     records = read_csv(paths[2])
     assert [(record["model"], record["other"]) for record in records] == [("null_model", "only")] * 3
     assert float(records[0]["difference"]) > 1 and records[0]["splits_better"] == "0"
@@ -478,8 +480,8 @@ def compared_classes(tmp_path, logger):
                 write_evaluation(design, drawn, np.concatenate(list(probabilities)) / 2, *paths[-1])
         made = [str(tmp_path / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")]
         lists = [[pair[place] for paths in files.values() for pair in paths] for place in (1, 0)]
-        settings = ["accuracy", "bad", "frequencies", "given", 0.01, []]
-        compare(str(tmp_path / "table"), splits, *lists, [], *made, list(files), *settings, logger)
+        settings = ["accuracy", "bad", "frequencies", "given", 0.01, NO_TRAININGS]
+        compare(str(tmp_path / "table"), splits, *lists, [], [], *made, list(files), *settings, logger)
         return y[50:], {name: [pair[0] for pair in paths] for name, paths in files.items()}, made
 
     return run

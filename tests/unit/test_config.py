@@ -33,8 +33,7 @@ SHARE = "a number between 0 and 1 or a fraction such as 1/3"
 TEXT = "leave out quotes, and write an exponent with a point and a sign, as in 1.0e-8."
 LASSO_KEYS = "kind, standardize, penalties, folds, tolerance, max_iterations, failures and splits"
 NETWORK_KEYS = (
-    "kind, standardize, standardize_target, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, trainings, "
-    "trainings_splits, validation, patience, "
+    "kind, standardize, standardize_target, hidden, dropout, loss, optimizer, learning_rate, batch_size, epochs, seed, validation, patience, "
     "weights, accelerator, precision, failures, threads, threads_per_network, checkpoint_seconds and splits"
 )
 
@@ -266,9 +265,17 @@ BAD = [
     ),
     (
         lambda config: [
-            change(config) for change in (put("models/network/trainings", 2), put(f"{SPLITS}/block_size", 20))
+            change(config)
+            for change in (put(f"{DATA}/trainings", {"number": 2}), put(f"{SPLITS}/block_size", 1))
         ],
-        "datasets.hitters.splits.block_size has to be at least 50, the trainings_splits of the model 'network'.",
+        "datasets.hitters.trainings.number is 2, and the first block of splits has one only: set it to 1.",
+    ),
+    (
+        lambda config: [
+            change(config)
+            for change in (put(f"{DATA}/trainings", {"number": 3}), put(f"{DATA}/models", ["least_squares"]))
+        ],
+        "datasets.hitters.trainings.number is 3, and no model of the dataset has a seed and 50 splits: set it to 1.",
     ),
     (put(f"{SPLITS}/test_share", 0), "datasets.hitters.splits.test_share has to be more than 0, not 0."),
     (put(f"{SPLITS}/test_share", 1), "datasets.hitters.splits.test_share has to be less than 1, not 1."),

@@ -69,14 +69,15 @@ def test_the_region_is_a_share_of_the_null_models_error():
     ("mean", "half", "rows", "needed"),
     [
         (1.0, 2.0, 100, 400),
-        (1.0, 1.9, 100, 400),
-        (-3.0, 4.0, 263, 500),
+        (1.0, 1.9, 100, 370),
+        (-3.0, 4.0, 263, 470),
+        (2.0, 1.0, 9, 3),
         (0.0009, 1.0, 50, None),
         (0.0, 1.0, 9, None),
     ],
 )
 def test_rows_needed_by_hand(mean, half, rows, needed):
-    """Twice as wide as the mean: four times the rows. The figure is rounded up to one digit."""
+    """Twice as wide as the mean: four times the rows. The figure is rounded up to two digits."""
     assert times_as_many(half, mean, rows) == needed
 
 

@@ -48,7 +48,7 @@ def test_a_kind_is_complete(name):
 def test_the_settings_of_a_job_are_those_of_the_config(name):
     """But for what changes no result; and how many processes train a network is a resource."""
     module = importlib.import_module(f"lineup.models.{name}")
-    others = {"threads", "checkpoint_seconds", "trainings", "trainings_splits"}
+    others = {"threads", "checkpoint_seconds"}
     described = kinds()[name]["settings"].keys() - others
     if name == "mlp":
         described |= {"processes"}

@@ -237,6 +237,20 @@ def test_each_of_several_inputs_counts(tmp_path, monkeypatch, capsys):
     assert "three was changed while this job read it" in capsys.readouterr().err
 
 
+def test_an_input_without_a_name_counts_as_any_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("one").write_text("one", encoding="utf-8")
+    loose = given("compare", "", {"": ["one"]}, {"board": "board"})
+    del loose.input._names[""]
+    assert list(loose.input) == ["one"] and not dict(loose.input.items())
+    with job(loose):
+        Path("board").touch()
+    assert set(read_record("record.json")["inputs"]) == {"one"}
+    with pytest.raises(SystemExit), job(loose):
+        Path("one").write_text("other", encoding="utf-8")
+    assert "one was changed while this job read it" in capsys.readouterr().err
+
+
 def test_code_that_was_changed_after_the_plan_does_not_run(snakemake, capsys):
     snakemake.params.spec["code"] = snakemake.params.spec["code"] | {"scripts/split.py": "0" * 64}
     with pytest.raises(SystemExit) as caught, job(snakemake):

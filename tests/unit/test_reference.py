@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from snakemake.utils import update_config
+from support.data import NO_TRAININGS
 from support.given import given
 from support.records import RECORD_OF_NOTHING
 from support.tree import MAKE_NOTHING, ROOT
@@ -35,7 +36,6 @@ from lineup.models.linear import fit_linear
 from lineup.models.mlp import fit_mlp
 from lineup.models.sklearn import Settings as SklearnSettings
 from lineup.models.sklearn import fit_sklearn
-from lineup.models.trainings import Again, train_again
 from lineup.networks.settings import Settings
 from lineup.settings import typed
 from scripts.timings import timings
@@ -214,8 +214,6 @@ def files(tmp_path_factory, prepare, logger):
     short = settings["network"] | {"epochs": 2, "accelerator": "cpu", "processes": 1}
     fit_mlp(table, splits, **network, settings=typed(Settings, short), threads=1, logger=logger)
 
-    trainings = str(folder / "trainings.parquet")
-    train_again(table, splits, trainings, typed(Settings, short), Again(2, 1), 1, logger)
     models = ["linear", "lasso", "mlp"]
     scores = [written["scores"] for written in (linear, lasso, network)]
     summaries = {
@@ -229,6 +227,7 @@ def files(tmp_path_factory, prepare, logger):
         scores,
         [written["predictions"] for written in (linear, lasso, network)],
         [],
+        [],
         **summaries,
         models=models,
         metric="mae",
@@ -236,7 +235,7 @@ def files(tmp_path_factory, prepare, logger):
         null_model="mean",
         method="random",
         equivalence=0.01,
-        trained_again=[],
+        trainings=NO_TRAININGS,
         logger=logger,
     )
     sizes = [str(folder / name) for name in ("training_sizes.csv", "power_laws.csv")]
@@ -261,7 +260,7 @@ def files(tmp_path_factory, prepare, logger):
         "results/": [ranks],
         "results/{dataset}/": [*summaries.values(), *sizes, str(folder / "timings.csv")],
         "results/{dataset}/splits/": [splits],
-        "results/{dataset}/models/{model}/": [trainings, importances],
+        "results/{dataset}/models/{model}/": [importances],
         "results/{dataset}/models/{model}/block_{block}/": [
             *linear.values(),
             *lasso.values(),

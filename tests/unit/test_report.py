@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import yaml
+from support.data import NO_TRAININGS
 from support.tree import ROOT
 
 from lineup.comparison.leaderboard import compare
@@ -92,8 +93,8 @@ def make(folder, seeds, target="Price", unit="euros", title="Houses", published=
         str(results / name) for name in ("scores.parquet", "leaderboard.csv", "differences.csv")
     )
     compare(
-        str(results / "table.parquet"), splits, paths, predictions, [], scores, leaderboard, differences, models, "mae",
-        reference, "mean", "random", 0.01, [], LOGGER,
+        str(results / "table.parquet"), splits, paths, predictions, [], [], scores, leaderboard, differences, models, "mae",
+        reference, "mean", "random", 0.01, NO_TRAININGS, LOGGER,
     )  # fmt: skip
     dataset = {
         "task": "regression",

@@ -71,5 +71,10 @@ def test_three_tables(tmp_path):
         assert order[int(float(record["rank"])) - 1] == record["model"]
     page = project.results.joinpath("report.html").read_text(encoding="utf-8")
     assert "On average over 3 tables" in page and "Mean rank of each model over the tables" in page
+    # One table's scores are others, so the ranks are made again.
+    datasets["one"]["splits"]["seeds"] = [1, 3]
+    run = project.run("--cores", "2")
+    assert run.status == 0 and "rank_models" in {job.split(".")[0] for job in run.jobs}, run.text
+    assert project.dry_run().jobs == []
     project.config["build"] = ["one", "three"]
     assert project.dry_run().jobs == ["report"]

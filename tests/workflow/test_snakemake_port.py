@@ -70,6 +70,8 @@ rule first:
     shell: "echo first > {output.text}"
 rule second:
     input:
+        "loose.in",
+        lambda wildcards: [],
         one="first.txt",
         of_name=lambda wildcards: [f"{wildcards.name}.in"],
     output: text="made/{name}.txt", more="made/{name}.csv"
@@ -102,7 +104,8 @@ def run(tmp_path):
     (folder / "scripts").mkdir(parents=True)
     (folder / "lineup").symlink_to(ROOT / "lineup")
     (folder / "Snakefile").write_text(SNAKEFILE)
-    (folder / "a.in").write_text("a\n")
+    for name in ("a.in", "loose.in"):
+        (folder / name).write_text("a\n")
     (folder / "scripts" / "second.py").write_text(
         "from shutil import copy\n[copy('a.in', file) for file in snakemake.output]\n"
     )
@@ -146,13 +149,16 @@ def test_what_a_run_and_a_dry_run_answer(run):
     assert ran["names_of"], "names_of: where the names of a Snakefile stand"
     names, params, inputs, values = ran["declared"]
     assert (names, params) == ("['one', 'of_name']", "['what']"), "declared: the names of inputs and params"
-    assert inputs.startswith("['first.txt', <function") and values.startswith("[<function"), (
+    assert inputs.startswith("['loose.in', <function") and values.startswith("[<function"), (
         "declared: inputs and params as they stand in the Snakefile"
     )
     assert ran["wildcards_of"] == [{"name": "a"}, None, None], "wildcards_of: how an output is matched"
     assert ran["param_of"] == "about a", "param_of: how a param of a job is had"
     assert ran["resource_of"] == [5, None], "resource_of: how a resource of a job is had"
-    files = [{"one": "first.txt", "of_name": ["a.in"]}, {"text": "made/a.txt", "more": "made/a.csv"}]
+    files = [
+        {"": ["loose.in"], "one": "first.txt", "of_name": ["a.in"]},
+        {"text": "made/a.txt", "more": "made/a.csv"},
+    ]
     assert ran["named_files"] == files, "named_files: how the files of a rule are named"
     assert ran["filled"] == "made/b.txt", "filled: how wildcards are put into a pattern"
     for hide in (0, 1):
@@ -178,7 +184,11 @@ def test_targets(run, asked, expected):
 def test_what_begins_and_finishes(run):
     run()
     begun, finished = json.loads((run.folder / "watched.json").read_text())
-    second = {"rule": "second", "inputs": ["first.txt", "a.in"], "outputs": ["made/a.txt", "made/a.csv"]}
+    second = {
+        "rule": "second",
+        "inputs": ["loose.in", "first.txt", "a.in"],
+        "outputs": ["made/a.txt", "made/a.csv"],
+    }
     for jobs in (begun, finished):
         assert [job["name"] for job in jobs] == ["first", "second a", "all"], (
             "watch: when jobs begin and finish"

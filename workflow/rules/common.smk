@@ -14,7 +14,7 @@ from lineup.data.task import Tasks
 from lineup.errors import InputError, tell
 from lineup.files import STATE
 from lineup.estimator_check import check_estimators
-from lineup.kinds import figures_by_rule, is_linear, kinds, kinds_for, weights_of
+from lineup.kinds import figures_by_rule, has_seed, is_linear, kinds, kinds_for, weights_of
 from lineup.ledger.cutoff import tell_of_spared_jobs
 from lineup.ledger.libraries import versions_of
 from lineup.ledger.lock import follow_no_run
@@ -88,7 +88,7 @@ def growing(amount, per_megabyte=0, of_splits=False):
 
     def amount_of(wildcards, input, attempt):
         size = sum(os.path.getsize(file) for file in input if os.path.exists(file)) / 1e6
-        times = len(seeds_of(wildcards)) if of_splits else 1
+        times = fits_of_block(wildcards.dataset, wildcards.get("block", "1")) if of_splits else 1
         return int((amount + per_megabyte * size * times) * attempt)
 
     return amount_of
@@ -120,8 +120,8 @@ def blocks(dataset, model=None):
     )
 
 
-# The block of splits with fewer training rows.
-SIZES = "training_sizes"
+# The blocks of the first splits with fewer training rows, and with other seeds of the trainings.
+SIZES, TRAININGS = "training_sizes", "trainings"
 
 
 def has_training_sizes(dataset):
@@ -129,20 +129,45 @@ def has_training_sizes(dataset):
     return bool(config["datasets"][dataset]["training_sizes"]["shares"])
 
 
-def fitted_blocks(dataset, model=None):
-    """Lists the blocks of splits that a model is fitted on, or all that any is: also that with fewer training rows."""
-    models = [model] if model else [None, *config["datasets"][dataset]["models"]]
-    found = dict.fromkeys(block for one in models for block in blocks(dataset, one))
-    has_sizes = model in models_with_sizes(dataset) if model else has_training_sizes(dataset)
-    return [*found, *([SIZES] if has_sizes else [])]
-
-
 def models_with_sizes(dataset):
     """Lists the models of a dataset that are fitted with fewer training rows, too: those that have all splits of these."""
-    sizes, splits = config["datasets"][dataset]["training_sizes"], config["datasets"][dataset]["splits"]
-    number = min(sizes["splits"], splits["block_size"], len(split_seeds(splits["seeds"])))
-    models = config["datasets"][dataset]["models"] if sizes["shares"] else []
-    return [model for model in models if config["models"][model].get("splits", number) >= number]
+    return _with_first_splits(dataset, SIZES) if has_training_sizes(dataset) else []
+
+
+def has_trainings(dataset):
+    """Tells whether models of a dataset are trained with other seeds, too."""
+    return config["datasets"][dataset].get(TRAININGS, {}).get("number", 1) > 1
+
+
+def models_with_trainings(dataset):
+    """Lists the models of a dataset that are trained with other seeds, too: those that have a seed, and all splits of these."""
+    found = _with_first_splits(dataset, TRAININGS) if has_trainings(dataset) else []
+    return [model for model in found if has_seed(config["models"][model])]
+
+
+def _with_first_splits(dataset, key):
+    """Lists the models of a dataset that have as many splits as a question asks about."""
+    number = len(first_splits(dataset, key))
+    return [
+        model
+        for model in config["datasets"][dataset]["models"]
+        if config["models"][model].get("splits", number) >= number
+    ]
+
+
+def first_splits(dataset, key):
+    """Lists the seeds of the splits that `training_sizes` or `trainings` is about: the first ones, of the first block."""
+    splits = config["datasets"][dataset]["splits"]
+    number = min(config["datasets"][dataset][key]["splits"], splits["block_size"])
+    return split_seeds(splits["seeds"])[:number]
+
+
+def fitted_blocks(dataset, model=None):
+    """Lists the blocks of splits that a model is fitted on, or all that any is: also those of further questions."""
+    models = [model] if model else [None, *config["datasets"][dataset]["models"]]
+    found = dict.fromkeys(block for one in models for block in blocks(dataset, one))
+    more = {SIZES: models_with_sizes(dataset), TRAININGS: models_with_trainings(dataset)}
+    return [*found, *(block for block, fitted in more.items() if (model in fitted if model else fitted))]
 
 
 # Ranks of models say something from so many datasets on.
@@ -166,7 +191,7 @@ def fits_to_forecast(wildcards):
     for dataset in config["build"]:
         for model in config["datasets"][dataset]["models"]:
             record = f"results/manifest/fit_{config['models'][model]['kind']}/{dataset}.{model}.{{}}.json"
-            sizes = {block: len(seeds_of_block(dataset, block)) for block in fitted_blocks(dataset, model)}
+            sizes = {block: fits_of_block(dataset, block) for block in fitted_blocks(dataset, model)}
             records = {block: record.format(block) for block in sizes}
             tried = {
                 number: record.format(block)
@@ -209,29 +234,41 @@ def seeds_of(wildcards):
 
 def seeds_of_block(dataset, block):
     """Lists the seeds of a block of splits: of one that is no lot of its own they are those of the first splits."""
-    splits, sizes = config["datasets"][dataset]["splits"], config["datasets"][dataset]["training_sizes"]
+    splits = config["datasets"][dataset]["splits"]
     if block in TRIED or block == ALL_ROWS:
         return split_seeds(splits["seeds"])[: TRIED.get(block, 1)]
     if block not in fitted_blocks(dataset):
         last = fitted_blocks(dataset)[-1]
         raise WorkflowError(f"The splits of {dataset} have no block {block}: the last is block {last}.")
-    lot, _, some = block.partition("_first_") if block != SIZES else ("1", "", sizes["splits"])
+    if block in (SIZES, TRAININGS):
+        return first_splits(dataset, block)
+    lot, _, some = block.partition("_first_")
     first = (int(lot) - 1) * splits["block_size"]
     number = min(int(some or splits["block_size"]), splits["block_size"])
     return split_seeds(splits["seeds"])[first : first + number]
 
 
+def fits_of_block(dataset, block):
+    """Counts how often a model is fitted on a block of splits."""
+    number = len(seeds_of_block(dataset, block))
+    if block == SIZES:
+        return number * len(config["datasets"][dataset][SIZES]["shares"])
+    return number * (config["datasets"][dataset][TRAININGS]["number"] - 1) if block == TRAININGS else number
+
+
 def split_settings(wildcards):
     """Picks the settings of the splits of a job's dataset, with the seeds of its block."""
     dataset = config["datasets"][wildcards.dataset]
-    splits, sizes, seeds = dataset["splits"], dataset["training_sizes"], seeds_of(wildcards)
+    splits, seeds = dataset["splits"], seeds_of(wildcards)
     method = splits.get("method", "random")
     is_stratified = splits.get("stratify", False) and method in ("random", "k_fold")
     settings = {"test_share": splits["test_share"], "seeds": shortest(list(seeds))}
     if wildcards.block == ALL_ROWS:
         return settings | {"all_rows": True}
     if wildcards.block == SIZES:
-        settings["training_shares"] = sizes["shares"]
+        settings["training_shares"] = dataset[SIZES]["shares"]
+    if wildcards.block == TRAININGS:
+        settings["trainings"] = dataset[TRAININGS]["number"]
     if is_stratified:
         settings["stratify"] = True
     if method == "random":
@@ -242,7 +279,9 @@ def split_settings(wildcards):
 def comparison_settings(wildcards):
     """Picks the settings of the comparison of a job's dataset."""
     settings = dataset_settings("models", "metric", "reference", "null_model", "equivalence")(wildcards)
-    more = {"trained_again": trained_again(wildcards)} | threshold_of(wildcards)
+    models = models_with_trainings(wildcards.dataset)
+    about = config["datasets"][wildcards.dataset][TRAININGS] if models else {"number": 1, "splits": 0}
+    more = {"trainings": about | {"models": models}} | threshold_of(wildcards)
     return settings | method_of(wildcards) | more
 
 
@@ -265,23 +304,25 @@ def size_settings(wildcards):
     return dataset_settings("metric")(wildcards) | settings | method_of(wildcards) | threshold_of(wildcards)
 
 
-def trained_again(wildcards):
-    """Lists the models of a dataset that are trained several times on some splits."""
-    return list(filter(is_trained_again, config["datasets"][wildcards.dataset]["models"]))
+def of_trainings(pattern, models=False):
+    """Gives the input function that lists a file of the block with other seeds of the trainings, if there is one; for each model."""
 
+    def files_of(wildcards):
+        trained = models_with_trainings(wildcards.dataset)
+        return [
+            port.filled(pattern, {"dataset": wildcards.dataset, "model": model, "block": TRAININGS})
+            for model in (trained if models else trained[:1])
+        ]
 
-def has_trained_again(dataset):
-    """Tells whether a model of a dataset is trained several times on some splits, of which there are several."""
-    models, splits = config["datasets"][dataset]["models"], config["datasets"][dataset]["splits"]
-    return any(map(is_trained_again, models)) and len(split_seeds(splits["seeds"])) > 1
+    return files_of
 
 
 def variance_settings(wildcards):
     """Picks the settings of the figure of what the scores of a job's dataset vary by."""
     models = config["datasets"][wildcards.dataset]["models"]
-    seedless = [model for model in models if "seed" not in config["models"][model]]
+    seedless = [model for model in models if not has_seed(config["models"][model])]
     metric = dataset_settings("metric")(wildcards)
-    return metric | {"trained_again": trained_again(wildcards), "seedless": seedless}
+    return metric | {"trained_again": models_with_trainings(wildcards.dataset), "seedless": seedless}
 
 
 def model_settings(*left_out):
@@ -303,15 +344,9 @@ def estimators_of(wildcards):
     return list(paths_in(config["models"][wildcards.model]))
 
 
-def is_trained_again(model):
-    """Tells whether a model is trained several times on some splits."""
-    return config["models"][model].get("trainings", 1) > 1
-
-
-def training_settings(wildcards, *more):
+def training_settings(wildcards):
     """Picks the settings that decide what the training of a network gives: those of its model, and the processes."""
-    left_out = {"kind", "threads", "checkpoint_seconds", "trainings", "trainings_splits"}
-    settings = model_settings(*left_out.difference(more))(wildcards)
+    settings = model_settings("kind", "threads", "checkpoint_seconds")(wildcards)
     return settings | {"processes": port.resource_of(workflow, "fit_mlp", "tasks", wildcards)}
 
 
@@ -353,8 +388,7 @@ def weights_of_blocks(wildcards):
 
 def rules_of(dataset, model):
     """Lists the rules that fit and draw a model on a dataset."""
-    again = ["train_again"] if is_trained_again(model) else []
-    return [f"fit_{config['models'][model]['kind']}", *again, *figures_of_model(dataset, model)]
+    return [f"fit_{config['models'][model]['kind']}", *figures_of_model(dataset, model)]
 
 
 def figures_of_model(dataset, model):
@@ -460,7 +494,7 @@ def rules_of_data(dataset):
 
 def rules_of_comparison(dataset):
     """Lists the rules that line up the models of a dataset."""
-    more = {"training_sizes": has_training_sizes, "plot_variance": has_trained_again}
+    more = {"training_sizes": has_training_sizes, "plot_variance": models_with_trainings}
     return [
         "compare",
         "plot_comparison",
@@ -506,7 +540,7 @@ RULES = Path(workflow.basedir) / "workflow" / "rules"
 
 def figures_of(dataset):
     """Lists the figures of a dataset, without their suffix."""
-    more = {SIZES: has_training_sizes, "variance": has_trained_again}
+    more = {SIZES: has_training_sizes, "variance": models_with_trainings}
     of_all = [
         "comparison",
         "differences",
@@ -584,5 +618,5 @@ def records(wildcards):
 
 
 wildcard_constraints:
-    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{alternatives([SIZES, ALL_ROWS, *TRIED])}",
+    block=rf"[1-9]\d*(_first_[1-9]\d*)?|{alternatives([SIZES, TRAININGS, ALL_ROWS, *TRIED])}",
     dataset=alternatives(config["datasets"]),

@@ -11,11 +11,8 @@ rule compare:
         splits=of_blocks(rules.split.output.splits),
         model_scores=of_models("results/{dataset}/models/{model}/block_{block}/scores.parquet"),
         predictions=of_models("results/{dataset}/models/{model}/block_{block}/predictions.parquet"),
-        trainings=lambda wildcards: expand(
-            "results/{dataset}/models/{model}/trainings.parquet",
-            dataset=wildcards.dataset,
-            model=trained_again(wildcards),
-        ),
+        splits_again=of_trainings(rules.split.output.splits),
+        again=of_trainings("results/{dataset}/models/{model}/block_{block}/predictions.parquet", models=True),
     output:
         scores="results/{dataset}/scores.parquet",
         leaderboard=report(
@@ -102,7 +99,7 @@ rule plot_variance:
     log:
         "results/logs/plot_variance/{dataset}.log",
     wildcard_constraints:
-        dataset=alternatives(filter(has_trained_again, config["datasets"])),
+        dataset=alternatives(filter(models_with_trainings, config["datasets"])),
     conda:
         "../../environment.yml"
     threads: 1

@@ -1,6 +1,6 @@
 # The neural network.
 # In:  the prepared table and the splits.
-# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, training_log.csv, learning_curves.parquet, summary.txt, weights.safetensors; figures beside the blocks, and trainings.parquet.
+# Out: results/{dataset}/models/{model}/block_{block}/: predictions.parquet, scores.parquet, training_log.csv, learning_curves.parquet, summary.txt, weights.safetensors; figures beside the blocks.
 
 
 rule fit_mlp:
@@ -35,36 +35,6 @@ rule fit_mlp:
         checkpoint_seconds=lambda wildcards, output: config["models"][wildcards.model]["checkpoint_seconds"],
     script:
         "../../scripts/fit_mlp.py"
-
-
-rule train_again:
-    """Train the neural network again with other seeds on the first splits, to tell what the seed does from what the rows do."""
-    input:
-        table="results/{dataset}/table.parquet",
-        splits=of_first_block(rules.split.output.splits),
-    output:
-        trainings="results/{dataset}/models/{model}/trainings.parquet",
-        record="results/manifest/train_again/{dataset}.{model}.json",
-    log:
-        "results/logs/train_again/{dataset}.{model}.log",
-    wildcard_constraints:
-        model=alternatives(filter(is_trained_again, config["models"])),
-    conda:
-        "../../environment.yml"
-    threads: threads_of_training
-    resources:
-        mem_mb=growing(4000, 30),
-        runtime=growing(240, 0.5, of_splits=True),
-        gpu=lambda wildcards: 0 if config["models"][wildcards.model]["accelerator"] == "cpu" else 1,
-    params:
-        spec=spec(
-            "train_again",
-            lambda wildcards: training_settings(wildcards, "trainings", "trainings_splits")
-            | {"processes": 1},
-        ),
-        checkpoint_seconds=lambda wildcards, output: config["models"][wildcards.model]["checkpoint_seconds"],
-    script:
-        "../../scripts/train_again.py"
 
 
 rule plot_mlp:
