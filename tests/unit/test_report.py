@@ -199,6 +199,7 @@ def test_shows_the_difference_of_each_model_to_the_reference(tmp_path, seeds, re
     assert "results/houses/differences.csv" in table
     # The page begins with the answer.
     assert text.index("has the best MAE") < text.index("Scores on the test rows")
+    assert ("would tell is a guide" in text) == (" rows would tell" in text.partition("Scores on")[0])
 
 
 def test_many_seeds_are_named_by_the_first_and_the_last(tmp_path):
