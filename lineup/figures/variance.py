@@ -32,7 +32,7 @@ def plot_variance(
     places = np.arange(len(names))
     axes.barh(places, percent * (1 - seeds), 0.55, color=BLUE, label="rows")
     axes.barh(
-        places, percent * seeds, 0.55, percent * (1 - seeds), color=ORANGE, label="seed of the training"
+        places, percent * seeds, 0.55, percent * (1 - seeds), color=ORANGE, label="seed"
     )
     for place, end, share, model in zip(places, percent, seeds, names, strict=True):
         text = f"{100 * share:.0f} % seed" if model in trained_again else "no seed"
