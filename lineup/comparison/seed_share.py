@@ -57,7 +57,7 @@ def seed_share(
     Args:
         scores: The scores over all splits, of one training each, by the seed of the split.
         others: Those of the trainings from the second on.
-        splits: The splits that have T trainings; where one of these failed, the split is left out.
+        splits: The splits that have T trainings; where one of these failed, or has no such score, the split is left out.
         trainings: How many.
 
     Returns:
@@ -66,7 +66,7 @@ def seed_share(
     within = []
     for seed in splits.seeds.tolist():
         lot = [scores.get(seed), *(others.get(seed_of(seed, number)) for number in range(2, trainings + 1))]
-        if None not in lot:
+        if None not in lot and np.isfinite(lot).all():
             within.append(np.var(lot, ddof=1))
     between = np.var([*scores.values()], ddof=1) if len(scores) > 1 else 0.0
     return min(float(np.mean(within) / between), 1.0) if within and between > 0 else None

@@ -31,6 +31,8 @@ def test_the_share_of_the_seed_by_hand():
     scores = {4: 1.0, 1: 5.0, 7: 3.0, 9: 7.0}
     others = {seed_of(4, 2): 3.0, seed_of(1, 2): 9.0}
     assert seed_share(scores, others, THREE, 2) == pytest.approx(5 / (20 / 3))
+    missing = others | {seed_of(7, 2): np.nan}
+    assert seed_share(scores, missing, THREE, 2) == seed_share(scores, others, THREE, 2)
     assert seed_share({4: 1.0, 1: 1.1}, others, THREE, 2) == 1
     assert (
         seed_share(scores, {}, THREE, 2) is seed_share(dict.fromkeys(scores, 1.0), others, THREE, 2) is None
