@@ -31,9 +31,7 @@ def plot_variance(
     figure, axes = new_figure(6.3, 1.3 + 0.42 * len(names))
     places = np.arange(len(names))
     axes.barh(places, percent * (1 - seeds), 0.55, color=BLUE, label="rows")
-    axes.barh(
-        places, percent * seeds, 0.55, percent * (1 - seeds), color=ORANGE, label="seed"
-    )
+    axes.barh(places, percent * seeds, 0.55, percent * (1 - seeds), color=ORANGE, label="seed")
     for place, end, share, model in zip(places, percent, seeds, names, strict=True):
         text = f"{100 * share:.0f} % seed" if model in trained_again else "no seed"
         axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=8)

@@ -12,6 +12,8 @@ from lineup.hints import listed
 from lineup.ledger.records import FOLDER, read_record
 from lineup.snakemake_port import Job, Workflow
 
+SHOWN = 12  # jobs that a dry run forecasts each by itself, the dearest
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -65,21 +67,27 @@ def forecast_of_plan(planned: Iterable[Job], folder: Path) -> Iterator[str]:
             and Cost(sum(cost.seconds for cost in known) / len(known), max(cost.mebibytes for cost in known))
         ) or None
 
-    known, unknown = [], []
+    known, unknown = {}, []
     for job in planned:
         record = next((file for file in job.outputs if Path(file).is_relative_to(FOLDER)), None)
         if record is None:
             continue  # of a rule that keeps none
         name = Path(record).stem.rpartition(".")[0]
         cost = cost_by_record(folder / record) or (of_others(job.rule, name) if name else None)
-        known += [cost] if cost else []
-        unknown += [] if cost else [job.rule]
+        if cost:
+            known[job.name] = cost
+        else:
+            unknown.append(job.rule)
     if known:
-        memory = max(cost.mebibytes for cost in known)
         yield (
-            f"Forecast, by the records of before: {_duration(sum(cost.seconds for cost in known))} of processor time for "
-            f"{_jobs(len(known))}, and at most {memory:,.0f} MiB for one."
+            f"Forecast, by the records of before: {_together(known.values())} of processor time for "
+            f"{_jobs(len(known))}, and at most {_most(known.values())} for one."
         )
+        dearest = sorted(known, key=lambda name: -known[name].seconds)
+        for name in dearest[:SHOWN]:
+            yield f"{_duration(known[name].seconds):>10} {_most([known[name]]):>10}  {name}"
+        if rest := [known[name] for name in dearest[SHOWN:]]:
+            yield f"{_together(rest):>10} {_most(rest):>10}  {_jobs(len(rest))} more together, and the most memory of one"
         if unknown:
             yield (
                 f"Of {_jobs(len(unknown))} there is no record, of {listed(dict.fromkeys(unknown))}: `snakemake forecast` tries a "
@@ -154,6 +162,14 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{max(seconds, 0.1):.1f} s"
+
+
+def _together(costs: Iterable[Cost]) -> str:
+    return _duration(sum(cost.seconds for cost in costs))
+
+
+def _most(costs: Iterable[Cost]) -> str:
+    return f"{max(cost.mebibytes for cost in costs):,.0f} MiB"
 
 
 def _jobs(number: int) -> str:

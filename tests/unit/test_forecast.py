@@ -41,14 +41,28 @@ def test_a_dry_run_adds_what_jobs_took_and_says_of_which_it_does_not_know():
     expected = (
         "Forecast, by the records of before: 12 s of processor time for 3 jobs, and at most 500 MiB for one."
     )
-    assert list(forecast_of_plan(jobs, Path())) == [expected]
-    first, second = forecast_of_plan([*jobs, planned("t.new.1"), planned("u", "compare")], Path())
-    assert first == expected
+    each = [
+        "6.0 s    300 MiB  fit_lasso t.m.3",
+        "4.0 s    300 MiB  fit_lasso t.m.1",
+        "2.0 s    500 MiB  compare t.one",
+    ]
+    each = [f"     {line}" for line in each]
+    assert list(forecast_of_plan(jobs, Path())) == [expected, *each]
+    first, *lines, second = forecast_of_plan([*jobs, planned("t.new.1"), planned("u", "compare")], Path())
+    assert [first, *lines] == [expected, *each]
     assert second.startswith(
         "Of 2 jobs there is no record, of fit_lasso and compare: `snakemake forecast` tries"
     )
     # Nothing is known, and nothing is said.
     assert list(forecast_of_plan([planned("t.new.1")], Path())) == list(forecast_of_plan([], Path())) == []
+
+
+def test_the_dearest_jobs_are_named_and_the_others_added():
+    for number in range(1, 31):
+        record(f"t.m.{number}", float(number), 100.0 + number)
+    _, *each, rest = forecast_of_plan([planned(f"t.m.{number}") for number in range(1, 31)], Path())
+    assert [line.split()[-1] for line in each] == [f"t.m.{number}" for number in range(30, 18, -1)]
+    assert rest.split()[:4] == ["2.9", "min", "118", "MiB"] and "18 jobs more" in rest
 
 
 def fits(model, blocks, tried=None):
