@@ -47,7 +47,7 @@ class Table:
 
 
 TABLES = {
-    "Caravan": Table("Purchase", 25, 0.01, 10),
+    "Caravan": Table("Purchase", 20, 0.05, 10),
     "Default": Table("default", 25, 0.01, 10),
     "OJ": Table("Purchase", 25, 0.01, 10),
     "Smarket": Table("Direction", 25, 0.01, 10, ("Today",)),
@@ -93,7 +93,7 @@ def losses_of_two(Z: np.ndarray, y: np.ndarray, out: tuple, penalties: np.ndarra
     """Fits two classes at all penalties, and gives the log losses on the rows held out."""
     model, found = (
         LogisticRegression(
-            l1_ratio=1, solver="liblinear", tol=1e-6, max_iter=10_000, intercept_scaling=1000.0
+            l1_ratio=1, solver="liblinear", tol=1e-9, max_iter=100_000, intercept_scaling=1000.0
         ),
         [],
     )
