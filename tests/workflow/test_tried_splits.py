@@ -47,7 +47,7 @@ def test_a_few_splits_are_tried_where_nothing_is_known(tmp_path):
         r"Forecast, by the records of before: [\d.]+ s of processor time for \d jobs, and at most \d+ MiB",
         run.text,
     )
-    assert re.search(r"^ +[\d.]+ s +\d+ MiB  fit_lasso trial\.lasso_one\.1_first_5$", run.text, re.MULTILINE), (
-        run.text
-    )
+    assert re.search(
+        r"^ +[\d.]+ s +\d+ MiB  fit_lasso trial\.lasso_one\.1_first_5$", run.text, re.MULTILINE
+    ), run.text
     assert "there is no record" not in run.text
