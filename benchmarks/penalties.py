@@ -2,9 +2,10 @@
 
     python benchmarks/penalties.py [--splits 20] [Caravan Khan NCI60 ...]
 
-Two classes are fitted by liblinear, whose penalty on the constant is made small, and more by saga. Of wide tables saga gets the
-features that the sequential strong rules keep (Tibshirani and others 2012), and those that are then found to violate the conditions of a
-minimum, until none does: so it minimizes over all features, in minutes in place of hours.
+Two classes are fitted by liblinear, and then polished: where many columns are 0 in all but a few rows, held-out losses still move by
+per cents while the objective moves by 1e-8 of itself, and liblinear has a small penalty on the constant. More classes are fitted by saga.
+Of wide tables it gets the features that the sequential strong rules keep (Tibshirani and others 2012), and those that are then found to
+violate the conditions of a minimum, until none does: so it minimizes over all features, in minutes in place of hours.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from scipy.special import softmax
+from scipy.optimize import minimize
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
@@ -90,17 +92,70 @@ def design_of(name: str) -> Design:
 
 
 def losses_of_two(Z: np.ndarray, y: np.ndarray, out: tuple, penalties: np.ndarray) -> list[float]:
-    """Fits two classes at all penalties, and gives the log losses on the rows held out."""
-    model, found = (
-        LogisticRegression(
-            l1_ratio=1, solver="liblinear", tol=1e-9, max_iter=100_000, intercept_scaling=1000.0
-        ),
-        [],
-    )
+    """Fits two classes at all penalties, and gives the log losses on the rows held out.
+
+    Where columns are the same in the rows of a fit, the minimum is not unique, and what is held out tells them apart: the first counts.
+    """
+    found, first = [], np.sort(np.unique(Z.round(9), axis=1, return_index=True)[1])
+    Z, out = Z[:, first], (out[0][:, first], out[1])
     for penalty in penalties:
-        model.set_params(C=1 / (penalty * len(Z))).fit(Z, y)
-        found.append(log_loss(out[1], model.predict_proba(out[0]), labels=[0, 1]))
+        model = LogisticRegression(
+            l1_ratio=1,
+            solver="liblinear",
+            C=1 / (penalty * len(Z)),
+            tol=1e-6,
+            max_iter=10_000,
+            intercept_scaling=1000.0,
+        ).fit(Z, y)
+        weights, constant = polished(Z, y, penalty, model.coef_[0], model.intercept_[0])
+        found.append(log_loss(out[1], expit(out[0] @ weights + constant), labels=[0, 1]))
     return found
+
+
+def polished(
+    Z: np.ndarray, y: np.ndarray, penalty: float, weights: np.ndarray, constant: float
+) -> tuple[np.ndarray, float]:
+    """Goes on from a fit of two classes by SciPy, over the features in use with their signs, until the conditions of a minimum hold.
+
+    With its signs fixed, the penalty is linear and the objective smooth. On the way to the minimum the first weight that comes to 0
+    goes out; at the minimum the feature that violates its condition most comes in. The objective falls each time (feature-sign search,
+    Lee and others 2007), and where all conditions hold it has its minimum.
+    """
+    n, signs, weights = len(Z), np.sign(weights), weights.copy()
+    while True:
+        used = np.flatnonzero(signs)
+        A, slopes = np.column_stack([Z[:, used], np.ones(n)]), np.append(penalty * signs[used], 0.0)
+
+        def value(beta: np.ndarray, A: np.ndarray = A, slopes: np.ndarray = slopes) -> float:
+            margins = A @ beta
+            return np.logaddexp(0, margins).mean() - y @ margins / n + slopes @ beta
+
+        def gradient(beta: np.ndarray, A: np.ndarray = A, slopes: np.ndarray = slopes) -> np.ndarray:
+            return A.T @ (expit(A @ beta) - y) / n + slopes
+
+        def hessian(beta: np.ndarray, A: np.ndarray = A) -> np.ndarray:
+            shares = expit(A @ beta)
+            return (A.T * (shares * (1 - shares))) @ A / n
+
+        beta = np.append(weights[used], constant)
+        beta = minimize(value, beta, jac=gradient, hess=hessian, method="trust-exact", tol=1e-9).x
+        # Once more, where the values differ by rounding alone; columns may be combinations of others.
+        beta -= np.linalg.lstsq(hessian(beta), gradient(beta), rcond=None)[0]
+        before = weights[used]
+        turns = np.flatnonzero(beta[:-1] * signs[used] <= 0)
+        shares = before[turns] / (before[turns] - beta[:-1][turns])
+        share = min(shares, default=1.0)
+        weights[used] = before + share * (beta[:-1] - before)
+        constant += share * (beta[-1] - constant)
+        if turns.size:
+            out = used[turns[np.argmin(shares)]]
+            weights[out] = signs[out] = 0
+            continue
+        slope = Z.T @ (expit(Z @ weights + constant) - y) / n
+        missed = np.where(signs == 0, np.abs(slope), 0).argmax()
+        if signs[missed] or abs(slope[missed]) <= penalty * (1 + 1e-9):
+            return weights, constant
+        signs[missed] = -np.sign(slope[missed])
 
 
 def losses_of_many(

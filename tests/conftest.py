@@ -17,8 +17,9 @@ from support.changes import Change, names
 from support.data import small_csv, small_dataset, small_models
 from support.quick import own
 from support.runs import Project
+from support.shared import made_once
 from support.slurm import slurm  # noqa: F401  (a fixture)
-from support.tree import ROOT, compile_tree, copy_of_tree
+from support.tree import ROOT, compile_tree, sketching_tree
 from support.warm import SHARED, Folder
 
 from lineup.data.design import Design, read_design
@@ -256,7 +257,13 @@ def mnist_table(tmp_path_factory, logger):
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory):
+def sketching(tmp_path_factory):
+    """A tree whose figures are sketched, for runs of which nobody looks at the figures."""
+    return made_once(tmp_path_factory, "sketching", lambda folder: sketching_tree(folder / "tree"))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory, sketching):
     """A project of least squares and one lasso on a small table, after its first run."""
     csv = small_csv(tmp_path_factory.mktemp("small_data") / "trial.csv", seed=1)
     models = {name: model for name, model in small_models().items() if name in ("plain", "lasso_one")}
@@ -265,8 +272,7 @@ def small_run(tmp_path_factory):
         "datasets": {"trial": small_dataset(csv, models=list(models))},
         "models": models,
     }
-    tree = copy_of_tree(tmp_path_factory.mktemp("small_tree"))
-    project = Project(tmp_path_factory.mktemp("small_run") / "work", tree, config)
+    project = Project(tmp_path_factory.mktemp("small_run") / "work", sketching, config)
     run = project.run()
     assert run.status == 0, run.text
     return project

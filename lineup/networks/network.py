@@ -1,6 +1,7 @@
 """The neural network, many of them side by side, and their weights in a file."""
 
 import json
+from pathlib import Path
 
 import safetensors
 import safetensors.torch
@@ -165,7 +166,8 @@ def save_weights(stacked: dict[str, torch.Tensor], description: dict, path: str)
     """
     # With more than one metadata key, the order in the file would differ from run to run.
     metadata = {"lineup": json.dumps(description, sort_keys=True, ensure_ascii=False)}
-    safetensors.torch.save_file(stacked, path, metadata)
+    # The library's own writing says nothing that a full disk could be told by.
+    Path(path).write_bytes(safetensors.torch.save(stacked, metadata))
 
 
 def load_network(path: str, seed: int) -> MLP:

@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,10 @@ import pytest
 from support.data import small_csv, small_dataset, small_models
 from support.runs import Project, Run, environment, reproducible
 from support.shared import made_once
-from support.tree import copy_of_tree
+from support.tree import sketching_tree
 from support.waiting import PATIENCE, wait_for
 
-MODELS = ["plain", "lasso_one", "net"]
+MODELS = ["lasso_one", "net"]
 SCRIPTS = ".snakemake/scripts/"  # where Snakemake puts the scripts that it runs
 PLAIN = ("--cores", "4")
 
@@ -153,7 +154,7 @@ def start(tmp_path):
 
 def failing_tree(folder):
     """Makes a copy of the tree, with a trap in the function that writes files."""
-    tree = copy_of_tree(folder)
+    tree = sketching_tree(folder)
     path = tree / "lineup" / "files.py"
     text = path.read_text(encoding="utf-8")
     before = "        try:\n            temporary.replace(path)\n"
@@ -165,7 +166,10 @@ def failing_tree(folder):
 def failing_config(folder):
     csv = small_csv(folder / "trial.csv", seed=1)
     dataset = small_dataset(
-        csv, splits={"test_share": 0.25, "seeds": [3, 4], "block_size": 10}, models=MODELS
+        csv,
+        splits={"test_share": 0.25, "seeds": [3, 4], "block_size": 10},
+        models=MODELS,
+        reference="lasso_one",
     )
     models = {name: model for name, model in small_models().items() if name in MODELS}
     return {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
@@ -339,8 +343,9 @@ def test_killed_at_any_moment(tmp_path, start, tell, undisturbed, undisturbed_ch
             change_dropout(project.config)
         else:
             project = Project(folder, undisturbed.project.tree, copy.deepcopy(undisturbed.project.config))
-        lines, run, seen = [], start(project), set()
+        lines, seen = [], set()
         for _ in range(KILLS[kind]):
+            run = start(project)
             moment = wait_for_moment(run, random.Random(seed))
             hit = run.process.poll() is None
             run.process.kill()
@@ -356,10 +361,9 @@ def test_killed_at_any_moment(tmp_path, start, tell, undisturbed, undisturbed_ch
                  (done[-1] if done else stage) if hit else "ended", orphans]
             )  # fmt: skip
             seed += 1
-            run = start(project)
             if len(lines) < KILLS[kind]:
                 lines[-1] += ["killed", ""]
-        last = run.ended()
+        last = project.run(*PLAIN)
         found = faults(project, last, goal.results)
         lines[-1] += [len(last.jobs), "ok" if not found else "NOT THE SAME"]
         wrong += [f"folder {number}: {fault}" for fault in found]
@@ -379,8 +383,13 @@ SUMMARY = "models/net/block_1/summary.txt"  # its last
 GRID = "models/lasso_one/block_1/grid.parquet"  # the fourth of the five that the lasso's job writes
 
 
+# `make test` stops the network's job while it writes in test_everything_is_stopped_again_and_again.
 @pytest.mark.parametrize(
-    ("job", "file"), [("fit_lasso.trial.lasso_one.1", GRID), ("fit_mlp.trial.net.1", WEIGHTS)]
+    ("job", "file"),
+    [
+        ("fit_lasso.trial.lasso_one.1", GRID),
+        pytest.param("fit_mlp.trial.net.1", WEIGHTS, marks=pytest.mark.slow),
+    ],
 )
 def test_a_job_is_stopped_while_it_writes(project, start, undisturbed, job, file):
     for stop in (signal.SIGTERM, signal.SIGKILL):
@@ -591,7 +600,7 @@ def test_a_job_ends_as_nobody_foresaw_beside_older_results(again, undisturbed_ch
 # What is edited meanwhile -----------------------------------------------------------------------------
 
 
-def test_an_input_and_a_script_are_edited_while_a_job_runs(project, start, tmp_path, undisturbed):
+def test_an_input_and_a_script_are_edited_while_a_job_runs(project, tmp_path, undisturbed):
     project.tree = tmp_path / "tree"
     shutil.copytree(undisturbed.project.tree, project.tree)
     table = project.results / "trial" / "table.parquet"
@@ -605,11 +614,12 @@ def test_an_input_and_a_script_are_edited_while_a_job_runs(project, start, tmp_p
         ),
     ]:
         traps(project, "wait", GRID)
-        run = start(project)
-        trapped(project)
-        file.write_bytes(file.read_bytes() + more)
-        release(project)
-        ended = run.ended()
+        with ThreadPoolExecutor() as beside:
+            run = beside.submit(project.run, *PLAIN)
+            trapped(project)
+            file.write_bytes(file.read_bytes() + more)
+            release(project)
+            ended = run.result()
         assert ended.status == 1 and "Traceback" not in ended.text, ended.text
         assert f"Error: {sentence}" in ended.text.splitlines(), ended.text
     # The first run after the edit of the table has made it again.

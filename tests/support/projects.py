@@ -17,7 +17,7 @@ from support.data import (
     small_models_of_classes,
 )
 from support.jobs import ALL, ALL_OF_CLASSES, ALL_OF_CODED, ALL_OF_ESTIMATED, ALL_OF_IMAGES, LASSOS, MODELS
-from support.tree import copy_of_tree
+from support.tree import sketching_tree
 
 
 def trial(folder):
@@ -132,6 +132,6 @@ def place_of(name, base):
         (base / part).mkdir(parents=True)
     datasets, models, jobs = PROJECTS[name](base / "work")
     config = {"build": list(datasets), "datasets": datasets, "models": models}
-    tree = copy_of_tree(base / "tree")
+    tree = sketching_tree(base / "tree")
     ADDED.get(name, lambda tree: None)(tree)
     return Place(base / "work", tree, copy.deepcopy(config), {}, (), next(iter(datasets))), jobs

@@ -61,6 +61,31 @@ def copy_of_tree(folder):
     return folder
 
 
+def sketching_tree(folder):
+    """Makes a copy of the tree whose figures are only sketched: more than half of a small run is drawing.
+
+    A sketch has all lines, points and words, but no layout; and the PNG is the SVG again.
+    """
+    style = copy_of_tree(folder) / "lineup" / "figures" / "style.py"
+    text = style.read_text(encoding="utf-8")
+    for old, new in SKETCH:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    style.write_text(text, encoding="utf-8")
+    compileall.compile_file(style, quiet=2)
+    return folder
+
+
+SKETCH = [
+    ("    figure.get_layout_engine().execute(figure)\n", ""),
+    (
+        'figure.savefig(temporary, dpi=200, metadata={"Software": None})',
+        "temporary.write_bytes(Path(svg).read_bytes())",
+    ),
+    ('"svg.fonttype": "path"', '"svg.fonttype": "none"'),
+]
+
+
 def second_tree(tree, folder):
     """Copies of a copy of the tree what a run reads, to edit it: what became of the tree itself meanwhile does not count."""
     unread = [str(tree / name) for name in ("benchmarks", "docs", "tests")]

@@ -1,5 +1,6 @@
 """The network and its members side by side: what they compute, which units they drop, and what is saved."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -323,3 +324,13 @@ def test_weights_that_were_cut_short_are_not_loaded(tmp_path):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(safetensors.SafetensorError):
         load_network(str(path), 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk here that is always full")
+def test_a_full_disk_is_told_as_any_other_file_tells_it(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.symlink_to("/dev/full")
+    description = {"seeds": [1], "features": ["a"], "classes": [], "hidden": [2], "dropout": [0.0]}
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_weights(stacked(states_of(MLP(1, [2], [0.0]), 1)), description, str(path))
+    assert caught.value.errno == errno.ENOSPC

@@ -8,7 +8,7 @@ import pytest
 from support.data import small_csv, small_dataset, small_models
 from support.records import RECORD_OF_NOTHING
 from support.runs import Project, snakemake
-from support.tree import contents, copy_of_tree
+from support.tree import contents, sketching_tree
 
 from lineup.errors import InputError
 from lineup.files import Digests, file_digest
@@ -92,7 +92,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    return copy_of_tree(tmp_path_factory.mktemp("tree"))
+    return sketching_tree(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import copy
 import pytest
 from support.data import small_csv, small_dataset, small_estimator, small_models
 from support.runs import Project
-from support.tree import copy_of_tree
+from support.tree import sketching_tree
 
 TREES = '''
 from sklearn.tree import DecisionTreeRegressor
@@ -24,7 +24,7 @@ class Moody(DecisionTreeRegressor):
 @pytest.fixture
 def project(tmp_path):
     """A table with least squares on eight splits, and a module of a person's own."""
-    tree = copy_of_tree(tmp_path / "tree")
+    tree = sketching_tree(tmp_path / "tree")
     (tree / "my_trees.py").write_text(TREES, encoding="utf-8")
     csv = small_csv(tmp_path / "trial.csv", seed=1)
     splits = {

@@ -3,10 +3,9 @@
 import pyarrow.parquet as pq
 from support.data import small_csv
 from support.runs import Project
-from support.tree import ROOT
 
 
-def test_splits_from_a_file(tmp_path):
+def test_splits_from_a_file(tmp_path, sketching):
     """The file is followed, and a change of it is a change of the splits."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -18,7 +17,7 @@ def test_splits_from_a_file(tmp_path):
     (folder / "given.csv").write_text("\n".join(given), encoding="utf-8")
     dataset = {"file": "mine.csv", "target": "strength", "models": ["least_squares"]}
     dataset["splits"] = {"method": "file", "file": "given.csv", "seeds": {"first": 1, "last": 2}}
-    project = Project(folder, ROOT, {"build": ["mine"], "datasets": {"mine": dataset}})
+    project = Project(folder, sketching, {"build": ["mine"], "datasets": {"mine": dataset}})
     run = project.run("--cores", "2")
     assert (
         run.status == 0

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from support.data import small_csv, small_dataset, small_models
 from support.runs import Project
-from support.tree import ROOT
 
 SPLITS = {
     "method": "random",
@@ -18,13 +17,13 @@ SPLITS = {
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, sketching):
     """A table with two models on four splits, in blocks of two."""
     table = small_csv(tmp_path / "trial.csv", seed=1)
     models = {name: small_models()[name] for name in ("plain", "lasso_one")}
     dataset = small_dataset(table, splits=SPLITS, models=[*models])
     return Project(
-        tmp_path / "work", ROOT, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
+        tmp_path / "work", sketching, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
     )
 
 

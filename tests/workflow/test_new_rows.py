@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from support.data import small_csv, small_dataset, small_estimator, small_models
 from support.runs import Project
-from support.tree import ROOT
 
 MODELS = ("plain", "lasso_one", "net", "forest")
 SPLITS = {
@@ -20,7 +19,7 @@ SPLITS = {
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, sketching):
     """A table with models of several kinds on three splits, in two blocks; nothing is built. Its rows are the new ones."""
     table = small_csv(tmp_path / "trial.csv", seed=1)
     forest = small_estimator() | {"settings": {"n_estimators": 5}, "splits": 2}
@@ -28,7 +27,7 @@ def project(tmp_path):
     models = {name: (small_models() | {"forest": forest})[name] for name in MODELS}
     dataset = small_dataset(table, splits=SPLITS, models=[*models])
     project = Project(
-        tmp_path / "work", ROOT, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
+        tmp_path / "work", sketching, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
     )
     project.rows = str(table)
     return project

@@ -7,7 +7,6 @@ import pytest
 import scipy.stats
 from support.data import small_csv
 from support.runs import Project
-from support.tree import ROOT
 
 from lineup.comparison.ranks import critical_difference, friedman, ranks_of
 from lineup.figures.ranks import groups_of
@@ -43,7 +42,7 @@ def test_the_longest_runs_of_models_that_are_not_apart():
     assert groups_of(list(places), lambda *_: True) == []
 
 
-def test_three_tables(tmp_path):
+def test_three_tables(tmp_path, sketching):
     folder = tmp_path / "work"
     folder.mkdir()
     datasets = {}
@@ -55,7 +54,7 @@ def test_three_tables(tmp_path):
             "splits": {"seeds": [1, 2]},
             "models": ["least_squares", "ridge"] + (["lasso"] if name == "two" else []),
         }
-    project = Project(folder, ROOT, {"build": ["one", "two"], "datasets": datasets, "models": {}})
+    project = Project(folder, sketching, {"build": ["one", "two"], "datasets": datasets, "models": {}})
     assert "rank_models" not in {job.split(".")[0] for job in project.dry_run().jobs}
     project.config["build"].append("three")
     run = project.run("--cores", "2")

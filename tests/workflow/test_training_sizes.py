@@ -8,7 +8,6 @@ from scipy.optimize import least_squares
 from sklearn.linear_model import LinearRegression
 from support.data import small_csv
 from support.runs import Project
-from support.tree import ROOT
 
 from lineup.comparison import training_sizes as sizes_module
 from lineup.comparison.jackknife import Tested, row_jackknife
@@ -106,7 +105,7 @@ def test_two_rows_are_left(roles):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, sketching):
     """A comparison on shares of the training rows."""
     folder = tmp_path_factory.mktemp("sizes") / "work"
     folder.mkdir()
@@ -120,7 +119,7 @@ def project(tmp_path_factory):
     }
     network = {"kind": "mlp", "hidden": [4], "epochs": 3, "accelerator": "cpu", "threads": 1}
     config = {"build": ["mine"], "datasets": {"mine": dataset}, "models": {"net": network}}
-    project = Project(folder, ROOT, config)
+    project = Project(folder, sketching, config)
     assert project.run("--cores", "2").status == 0
     before = project.results.joinpath("mine", "leaderboard.csv").read_bytes()
     dataset["training_sizes"] = {"shares": [0.3, 0.45, 0.6, 0.8], "splits": 100}

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from support.data import small_csv
 from support.runs import Project
-from support.tree import ROOT
 
 from lineup.comparison.seed_share import scores_again, seed_share
 from lineup.data.design import read_design
@@ -71,7 +70,7 @@ def test_classes_are_told_apart_by_the_threshold_of_the_dataset(tmp_path, prepar
     assert scored == pytest.approx(right.to_dict(), abs=1e-12) and len(scored) == 2
 
 
-def test_the_leaderboard_tells_it_and_nothing_else_changes(tmp_path):
+def test_the_leaderboard_tells_it_and_nothing_else_changes(tmp_path, sketching):
     """Of a network and of the folds of a lasso; least squares has no seed."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -84,7 +83,7 @@ def test_the_leaderboard_tells_it_and_nothing_else_changes(tmp_path):
         "models": ["least_squares", "lasso", "net"],
     }
     config = {"build": ["mine"], "datasets": {"mine": dataset}, "models": {"net": network}}
-    project = Project(folder, ROOT, config)
+    project = Project(folder, sketching, config)
     assert project.run("--cores", "2").status == 0
     dataset["trainings"] = {"number": 3, "splits": 2}
     fits = ["fit_lasso.mine.lasso.trainings", "fit_mlp.mine.net.trainings"]

@@ -4,10 +4,9 @@ import re
 
 from support.data import small_csv, small_dataset, small_models
 from support.runs import Project
-from support.tree import ROOT
 
 
-def test_a_few_splits_are_tried_where_nothing_is_known(tmp_path):
+def test_a_few_splits_are_tried_where_nothing_is_known(tmp_path, sketching):
     table = small_csv(tmp_path / "trial.csv", seed=1)
     models = {name: small_models()[name] for name in ("plain", "lasso_one")}
     models["lasso_one"]["splits"] = 5
@@ -20,7 +19,7 @@ def test_a_few_splits_are_tried_where_nothing_is_known(tmp_path):
     }
     dataset = small_dataset(table, splits=splits, models=[*models])
     project = Project(
-        tmp_path / "work", ROOT, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
+        tmp_path / "work", sketching, {"build": ["trial"], "datasets": {"trial": dataset}, "models": models}
     )
     run = project.run("--cores", "1", "forecast")
     assert run.status == 0, run.text

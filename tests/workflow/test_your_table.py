@@ -293,14 +293,14 @@ def test_a_run_ends_with_where_to_look(office):
     assert "The report is" not in office.run(*PLAIN, "results/office/table.parquet").text
 
 
-def test_a_target_of_words_is_a_classification(tmp_path):
+def test_a_target_of_words_is_a_classification(tmp_path, sketching):
     """A file and a target, nothing else: found out, stratified, ranked by the log loss, and shown with the shares."""
     small_csv_of_classes(tmp_path / "grades.csv", seed=1, rows=80)
     block = {"file": "grades.csv", "target": "grade", "splits": {"seeds": [1, 2, 3]}}
     models = {"logistic_lasso": {"kind": "logistic_lasso", "penalties": {"number": 6}}}
     models["net"] = {"kind": "mlp", "hidden": [4], "epochs": 3, "accelerator": "cpu"}
     block["models"] = ["logistic", "logistic_lasso", "net"]
-    project = Project(tmp_path, ROOT, {"build": ["mine"], "datasets": {"mine": block}, "models": models})
+    project = Project(tmp_path, sketching, {"build": ["mine"], "datasets": {"mine": block}, "models": models})
     run = project.run(*PLAIN)
     assert run.status == 0, run.text
     assert "class 'odd' of 'grade' are left out, 1 in all" in run.text
@@ -322,15 +322,15 @@ def test_a_target_of_words_is_a_classification(tmp_path):
     assert "null_model: frequencies" in page and "threshold: 0.5" in page
     assert project.dry_run().jobs == []
     positive = block | {"positive": "bad"}
-    other = Project(tmp_path, ROOT, project.config | {"datasets": {"mine": positive}})
+    other = Project(tmp_path, sketching, project.config | {"datasets": {"mine": positive}})
     assert "positive was" in other.dry_run().text
 
 
-def test_the_task_can_be_told(tmp_path):
+def test_the_task_can_be_told(tmp_path, sketching):
     """Words for a regression are refused before anything runs, and numbers are classes where it is told."""
     small_csv_of_classes(tmp_path / "grades.csv", seed=1)
     block = {"file": "grades.csv", "target": "grade", "task": "regression", "splits": {"seeds": [1]}}
-    project = Project(tmp_path, ROOT, {"build": ["mine"], "datasets": {"mine": block}})
+    project = Project(tmp_path, sketching, {"build": ["mine"], "datasets": {"mine": block}})
     run = project.run(*PLAIN)
     assert run.status != 0 and "in column 'grade', row 1, which has to be a number" in run.text
     assert "or, if the target has classes, set task: classification" in run.text
@@ -341,6 +341,6 @@ def test_the_task_can_be_told(tmp_path):
     planned = {job.split(".")[0] for job in project.dry_run().jobs}
     assert "fit_linear" in planned
     told = Project(
-        tmp_path, ROOT, project.config | {"datasets": {"mine": block | {"task": "classification"}}}
+        tmp_path, sketching, project.config | {"datasets": {"mine": block | {"task": "classification"}}}
     )
     assert {"fit_logistic", "fit_logistic_lasso"} <= {job.split(".")[0] for job in told.dry_run().jobs}
