@@ -747,8 +747,11 @@ with job(snakemake) as logger:
 
 @pytest.mark.parametrize(
     ("stop", "processes"),
-    [(signal.SIGTERM, 1), (signal.SIGTERM, 2), (signal.SIGINT, 1)],
-    ids=["SIGTERM", "SIGTERM with two processes", "SIGINT"],
+    [
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, 2, id="SIGTERM with two processes"),
+        pytest.param(signal.SIGINT, 1, id="SIGINT"),
+    ],
 )
 @pytest.mark.long
 def test_a_training_that_is_stopped_fails_and_writes_nothing(

@@ -115,7 +115,7 @@ def test_second_run_has_nothing_to_do(again):
     assert run.status == 0 and run.jobs == [], run.text
 
 
-@pytest.mark.parametrize("cores", ["1", "4"])
+@pytest.mark.parametrize("cores", [pytest.param("1", marks=pytest.mark.slow), "4"])
 def test_same_bytes_on_any_number_of_cores(finished, project, cores):
     run = project.run("--cores", cores)
     assert run.status == 0, run.text

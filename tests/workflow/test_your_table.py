@@ -204,8 +204,9 @@ METHODS = {
 
 
 @pytest.mark.parametrize(("columns", "splits", "said"), METHODS.values(), ids=METHODS)
-def test_splits_of_each_method_go_through_all_models(office, columns, splits, said):
+def test_splits_of_each_method_go_through_all_models(office, sketching, columns, splits, said):
     """Their sizes differ from split to split, also where networks are trained side by side."""
+    office.tree = sketching
     network = {"kind": "mlp", "hidden": [4], "epochs": 2, "accelerator": "cpu"}
     office.config["models"] = {"net": network}
     dataset = office.config["datasets"]["office"]
@@ -287,7 +288,8 @@ def test_a_mistake_in_the_config_is_told_to_who_asked_for_silence(office):
     assert run.status == 1 and "Error: In the config, datasets.office.goal is not a known key" in run.text
 
 
-def test_a_run_ends_with_where_to_look(office):
+def test_a_run_ends_with_where_to_look(office, sketching):
+    office.tree = sketching
     run = office.run(*PLAIN)
     assert run.status == 0 and "The report is results/report.html." in run.text
     assert "The report is" not in office.run(*PLAIN, "results/office/table.parquet").text
