@@ -126,12 +126,12 @@ PROJECTS = {
 ADDED = {"coded": add_constructs, "estimated": add_module}
 
 
-def place_of(name, base):
-    """Writes a project into a folder, and lists the jobs of its first run."""
+def place_of(name, base, tree_of=sketching_tree):
+    """Writes a project into a folder, with a copy of the tree, and lists the jobs of its first run."""
     for part in ("tree", "work"):
         (base / part).mkdir(parents=True)
     datasets, models, jobs = PROJECTS[name](base / "work")
     config = {"build": list(datasets), "datasets": datasets, "models": models}
-    tree = sketching_tree(base / "tree")
+    tree = tree_of(base / "tree")
     ADDED.get(name, lambda tree: None)(tree)
     return Place(base / "work", tree, copy.deepcopy(config), {}, (), next(iter(datasets))), jobs

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from support.projects import place_of
 from support.runs import reproducible, snakemake
-from support.tree import contents
+from support.tree import contents, copy_of_tree
 
 # What differs from run to run: places, times, the run's number, and the order in which files are listed and jobs run.
 PASSING = [
@@ -32,7 +32,7 @@ def said(text):
 
 @pytest.mark.parametrize("project", ["trial", pytest.param("rows", marks=pytest.mark.slow)])
 def test_the_same_bytes_jobs_and_messages(project, tmp_path):
-    places = [place_of(project, tmp_path / name)[0] for name in ("cold", "warm")]
+    places = [place_of(project, tmp_path / name, copy_of_tree)[0] for name in ("cold", "warm")]
     for place in places:
         del place.dataset["models"][1:-1]  # the last is a network
 
@@ -51,6 +51,8 @@ def test_the_same_bytes_jobs_and_messages(project, tmp_path):
     assert len(both("--cores", "2").jobs) > 10
     cold, warm = (reproducible(place) for place in places)
     assert len(cold) > 20 and cold == warm
+    # The figures are drawn, not sketched.
+    assert any(name.endswith(".png") and data.startswith(b"\x89PNG") for name, data in warm.items())
     assert contents(places[0].results).keys() == contents(places[1].results).keys()
     assert both("--dry-run").jobs == []
     assert both("--cores", "2", "verify").status == 0
