@@ -38,9 +38,13 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_configure(config):
-    """Gives the workers one folder for the processes of their warm runs, and the code compiled."""
+    """Gives the workers one folder for the processes of their warm runs, the code compiled, and a thread of BLAS each.
+
+    With a thread for each core in each worker, the threads wait for one another most of the time.
+    """
     if not hasattr(config, "workerinput"):
         compile_tree()
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         folder = Folder()
         os.environ[SHARED] = folder.name

@@ -107,7 +107,7 @@ CHANGES = [
         several(variable("TZ", "Asia/Tokyo"), variable("LC_ALL", "C"), variable("LINEUP_TEST", "1")),
         NOTHING,
     ),
-    Change("OMP_NUM_THREADS=1", variable("OMP_NUM_THREADS", "1"), NOTHING),
+    Change("OMP_NUM_THREADS=3", variable("OMP_NUM_THREADS", "3"), NOTHING),
     Change(
         "MPLBACKEND and a matplotlibrc with another font size",
         several(variable("MPLBACKEND", "svg"), matplotlibrc),

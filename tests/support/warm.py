@@ -8,8 +8,8 @@ import atexit
 import fcntl
 import gc
 import importlib.util
-import json
 import logging
+import marshal
 import os
 import select
 import signal
@@ -211,7 +211,7 @@ def serve(kind: str, path: str) -> dict:
             client, _ = listener.accept()
             head, files, _, _ = socket.recv_fds(client, 8, len(STANDARD))
             with client.makefile("rb") as text:
-                request = json.loads(text.read(int.from_bytes(head, "big")))
+                request = marshal.loads(text.read(int.from_bytes(head, "big")))
             pid = os.fork()
             if pid == 0:
                 break
@@ -232,6 +232,7 @@ def serve(kind: str, path: str) -> dict:
 
 def become(request: dict) -> None:
     """Makes this process what a new one would be, and does what is asked."""
+    gc.disable()  # it ends soon
     atexit._clear()  # what was imported asks at the end for what takes its time and does nothing here
     os.chdir(request["cwd"])
     os.environ.clear()
@@ -241,7 +242,6 @@ def become(request: dict) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     arguments, stand_in = request["arguments"], request.get("stand_in")
     sys.path[:] = [place for place in sys.path if Path(place).resolve() not in (ROOT, ROOT / "tests")]
-    sys.path_importer_cache.clear()
     if stand_in is None:
         script, *_ = sys.argv = arguments
         sys.path.insert(0, str(Path(script).parent))
