@@ -5,20 +5,22 @@ VENV := .venv
 CORES ?= 4
 GROUPS := cluster estimators onnx
 
-.PHONY: run test quick test-all lint docs exactness estimators bench calibration lock clean help
+.PHONY: run packages test quick test-all lint docs exactness estimators bench calibration lock clean help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/installed  ## build everything that the config names
 	$(VENV)/bin/snakemake --cores $(CORES)
 	@echo "The comparison is in results/report.html"
 
-test: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators $(VENV)/onnx  ## run the tests, and the checks of style
+packages: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators $(VENV)/onnx  ## set up what the tests need
+
+test: packages  ## run the tests, and the checks of style
 	$(VENV)/bin/python -m pytest
 
 quick: $(VENV)/installed  ## run the tests that a file can reach: make quick FILE=lineup/data/tables.py
 	PYTHONPATH=.:tests $(VENV)/bin/python -m support.quick $(FILE)
 
-test-all: $(VENV)/installed $(VENV)/cluster/installed $(VENV)/estimators $(VENV)/onnx  ## run the tests that take minutes, too
+test-all: packages  ## run the tests that take minutes, too
 	$(VENV)/bin/python -m pytest -m ""
 
 lint: $(VENV)/installed  ## run the checks of style alone
@@ -39,10 +41,12 @@ bench: $(VENV)/installed  ## time the pipeline beside one plain script of the sa
 calibration: $(VENV)/installed  ## measure how often the intervals and verdicts are right (an hour), and write docs/calibration.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.calibration
 
-# The packages go into the checkout and nowhere else. The mark is written when all of them are there.
+# The packages go into the checkout and nowhere else. The mark is written when all of them are there. They are compiled
+# on all cores, which pip does not; a file that is for another version of Python stays as it is.
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --requirement requirements.txt
+	$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $@
 
 # For models of packages beside scikit-learn, and to write models as ONNX.

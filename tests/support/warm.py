@@ -20,6 +20,7 @@ import tempfile
 import threading
 import traceback
 import types
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -88,10 +89,18 @@ IMPORTED[TORCH_JOB] = [
 
 # Of these a run may have its own. Whatever else its environment has of its own, a library may look at while it is imported.
 OWN = {"TMPDIR", "PYTEST_CURRENT_TEST", "SNAKEMAKE_OUTPUT_CACHE"}
+OWN |= {proxy for name in ("http_proxy", "https_proxy", "all_proxy") for proxy in (name, name.upper())}
+# And this one, if nothing can be imported from there.
+FOLDERS = "PYTHONPATH"
 
 
 # The workers of a session share the processes: this variable names the folder of their sockets.
 SHARED = "WARM_FOLDER"
+
+
+def folders_of(environment: Mapping[str, str]) -> list[str]:
+    """Lists the folders that an environment adds to those of the modules."""
+    return [folder for folder in environment.get(FOLDERS, "").split(os.pathsep) if folder]
 
 
 class Folder:
@@ -140,6 +149,9 @@ class Warm:
     def can(self, environment: dict[str, str]) -> bool:
         """Tells whether a run with this environment may be warm."""
         names = {name for name, _ in self.environment.items() ^ environment.items()}
+        more = set(folders_of(environment)) - set(folders_of(self.environment))
+        if all(path.suffix == ".dist-info" for folder in more for path in Path(folder).iterdir()):
+            names -= {FOLDERS}
         return sys.platform == "linux" and names <= OWN
 
     def start(self, kinds: list[str]) -> None:
@@ -242,6 +254,7 @@ def become(request: dict) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     arguments, stand_in = request["arguments"], request.get("stand_in")
     sys.path[:] = [place for place in sys.path if Path(place).resolve() not in (ROOT, ROOT / "tests")]
+    sys.path[:0] = [folder for folder in folders_of(os.environ) if folder not in sys.path]
     if stand_in is None:
         script, *_ = sys.argv = arguments
         sys.path.insert(0, str(Path(script).parent))

@@ -3,15 +3,12 @@
 import copy
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
+from support.runs import snakemake
 from support.tree import ROOT
-from support.waiting import PATIENCE
 
 from lineup.config import schema, validate
 from lineup.config_files import take_files
@@ -840,18 +837,6 @@ def test_a_range_of_seeds_is_not_written_out():
     assert "not 4294967296" in refusal(shipped_with(put(f"{SPLITS}/seeds", seeds)))
 
 
-def dry_run(folder, *options):
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
-    return subprocess.run(
-        [*command, "--directory", str(folder), *options],
-        cwd=folder,
-        env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -865,11 +850,11 @@ def dry_run(folder, *options):
 def test_snakemake_says_it_and_runs_nothing(tmp_path, options, sentence):
     twice = "models:\n  lasso:\n    folds:\n      number: 5\n      number: 6\n"
     (tmp_path / "mine.yaml").write_text(twice, encoding="utf-8")
-    done = dry_run(tmp_path, *options)
-    said = done.stdout + done.stderr
-    assert done.returncode == 1
-    assert said.splitlines().count(sentence) == 1, said
-    assert "Traceback" not in said and "Job stats" not in said and "rule " not in said
+    where = ("--snakefile", ROOT / "Snakefile", "--directory", tmp_path)
+    run = snakemake("--dry-run", *where, *options, cwd=tmp_path)
+    assert run.status == 1
+    assert run.text.splitlines().count(sentence) == 1, run.text
+    assert "Traceback" not in run.text and "Job stats" not in run.text and "rule " not in run.text
     assert not (tmp_path / "results").exists()
 
 

@@ -221,13 +221,20 @@ SPLITS = {
     "40 splits": (tuple(range(4, 44)), 3),
 }
 assert len(SPLITS["29 splits"][0]) < OUTLINE <= len(SPLITS["40 splits"][0])
-SOME = pytest.mark.parametrize(
-    ("seeds", "blocks"),
-    [
-        pytest.param(*these, id=name, marks=[pytest.mark.long] * (name in ("two splits", "29 splits")))
-        for name, these in SPLITS.items()
-    ],
-)
+
+
+def on_splits(mark):
+    """Gives the parameters of a test on all of these numbers of splits; those between the least and the most are marked."""
+    between = [*SPLITS][1:-1]
+    cases = [
+        pytest.param(*these, id=name, marks=[mark] * (name in between)) for name, these in SPLITS.items()
+    ]
+    return pytest.mark.parametrize(("seeds", "blocks"), cases)
+
+
+SOME = on_splits(pytest.mark.long)
+# Where what is asked does not hang on the number.
+FEW = on_splits(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -291,16 +298,13 @@ def bands(axes):
     return found
 
 
-@SOME
+@FEW
 @pytest.mark.parametrize("figure", FIGURES)
 @pytest.mark.long
-def test_both_files_are_written_with_the_same_bytes_twice(results, figure, seeds, blocks):
-    made = results(seeds, blocks=blocks)
-    first, second = made.draw(figure), made.draw(figure)
-    for one, other in zip(first, second, strict=True):
-        assert Path(one).read_bytes() == Path(other).read_bytes()
-    ElementTree.parse(first[0])
-    pixels = matplotlib.image.imread(first[1])
+def test_both_files_are_written(results, figure, seeds, blocks):
+    svg, png = results(seeds, blocks=blocks).draw(figure)
+    ElementTree.parse(svg)
+    pixels = matplotlib.image.imread(png)
     assert pixels.shape[0] > 300
     assert pixels.shape[1] > 300
     assert 0.5 < (pixels[..., :3] == 1).all(axis=2).mean() < 0.999  # mostly paper, and not only paper
@@ -330,7 +334,7 @@ def test_nothing_in_a_file_tells_when_or_with_what_it_was_made(results):
 
 @pytest.mark.parametrize("figure", FIGURES)
 @pytest.mark.long
-def test_the_cut_into_blocks_is_not_seen(tmp_path, figure):
+def test_the_same_bytes_are_drawn_twice_whatever_the_cut_into_blocks(tmp_path, figure):
     drawings = []
     for name, number in (("whole", 1), ("cut", 3)):
         (tmp_path / name).mkdir()
@@ -664,7 +668,7 @@ def test_a_thousand_splits_have_a_comma(results, drawn):
 # What does not vary
 
 
-@SOME
+@FEW
 @pytest.mark.long
 def test_predictions_and_targets_that_are_all_equal_are_drawn(results, drawn, seeds, blocks):
     made = results(seeds, blocks=blocks)
@@ -709,7 +713,7 @@ def test_a_model_that_equals_the_reference_is_drawn_at_0(results, drawn, seeds, 
         assert low < 0 < high
 
 
-@SOME
+@FEW
 def test_a_model_that_errs_alike_on_every_split_is_drawn(results, drawn, seeds, blocks):
     made = results(seeds, blocks=blocks)
     models = {"best_one": np.full(len(seeds), 5.0), "other": np.full(len(seeds), 8.0)}
@@ -720,7 +724,7 @@ def test_a_model_that_errs_alike_on_every_split_is_drawn(results, drawn, seeds, 
     assert [text.get_text() for text in drawn[1].axes[0].texts] == ["3.000"]
 
 
-@SOME
+@FEW
 @pytest.mark.long
 def test_a_selection_of_nothing_is_drawn(results, drawn, seeds, blocks):
     """One penalty is chosen on all splits, and no coefficient is kept on any."""
@@ -789,7 +793,7 @@ def test_models_that_cannot_be_told_apart_have_a_bar_at_the_edge(results, drawn,
     assert whole
 
 
-@SOME
+@FEW
 def test_residuals_and_their_means_in_tenths(results, drawn, seeds, blocks):
     made = results(seeds, blocks=blocks)
     made.draw("predictions")
@@ -807,7 +811,7 @@ def test_residuals_and_their_means_in_tenths(results, drawn, seeds, blocks):
         np.testing.assert_allclose(means, expected, atol=1.5)
 
 
-@SOME
+@FEW
 def test_the_coverage_of_intervals(results, drawn, seeds, blocks):
     """Of five test rows, three are known: their largest residual is for 75 %."""
     made = results(seeds, blocks=blocks)

@@ -1,11 +1,8 @@
 """Several processes that train one network: the same network as one process, up to rounding, or an error."""
 
-import json
+import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ import pytest
 import yaml
 from support.data import NETWORK_FILES
 from support.tree import ROOT
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, wait_for
 
 from lineup.data.design import read_design
 from lineup.data.tables import read_splits, read_table
@@ -97,15 +94,40 @@ def test_each_process_says_which_it_is(pair):
 
 @pytest.mark.usefixtures("quiet_logging")
 @pytest.mark.long
-def test_a_pair_that_was_killed_goes_on_with_the_same_bytes(tmp_path, pair, digits, settings):
-    """The first process is killed after a checkpoint; the other one does not outlive the job."""
+def test_a_pair_whose_job_is_killed_ends_and_goes_on_with_the_same_bytes(tmp_path, pair, digits, settings):
+    """The job is killed after a checkpoint; none of its processes outlives it."""
+    job = os.fork()
+    if job == 0:
+        try:
+            fit(tmp_path, digits, settings, 2, seconds=0)
+        finally:
+            os._exit(1)
+    try:
+        wait_for(lambda: list((tmp_path / FOLDER).rglob("*.ckpt")), "there is no checkpoint")
+        helpers = psutil.Process(job).children(recursive=True)
+    finally:
+        os.kill(job, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]) == -signal.SIGKILL
+    assert len(helpers) == 2
+    assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == []
+    resumed = fit(tmp_path, digits, settings, 2, seconds=0)
+    assert (tmp_path / "log").read_text(encoding="utf-8").count("goes on from epoch") == 2
+    for key in NETWORK_FILES:
+        assert Path(resumed[key]).read_bytes() == Path(pair[key]).read_bytes(), key
+
+
+@pytest.mark.usefixtures("quiet_logging")
+@pytest.mark.parametrize(
+    "after", ["the start", pytest.param("a checkpoint", marks=[pytest.mark.slow, pytest.mark.long])]
+)
+def test_a_process_that_is_killed_ends_the_other_and_the_job(tmp_path, digits, settings, after):
     begun = ranks._first_failure
     killed = []
 
     def first_failure(processes):
-        while not list((tmp_path / FOLDER).rglob("*.ckpt")):
-            assert all(process.poll() is None for process in processes)
-            time.sleep(0.005)
+        if after == "a checkpoint":
+            wait_for(lambda: list((tmp_path / FOLDER).rglob("*.ckpt")), "there is no checkpoint")
+        assert all(process.poll() is None for process in processes)
         processes[0].kill()
         killed.extend(process.pid for process in processes)
         return begun(processes)
@@ -114,43 +136,6 @@ def test_a_pair_that_was_killed_goes_on_with_the_same_bytes(tmp_path, pair, digi
         patched.setattr(ranks, "_first_failure", first_failure)
         fit(tmp_path, digits, settings, 2, seconds=0)
     assert len(killed) == 2 and not any(map(psutil.pid_exists, killed))
-    resumed = fit(tmp_path, digits, settings, 2, seconds=0)
-    assert (tmp_path / "log").read_text(encoding="utf-8").count("goes on from epoch") == 2
-    for key in NETWORK_FILES:
-        assert Path(resumed[key]).read_bytes() == Path(pair[key]).read_bytes(), key
-
-
-KILLED = """
-import json, sys
-from pathlib import Path
-from lineup.networks.ranks import launch
-launch(json.loads(sys.argv[1]), Path(sys.argv[2]), 2, None, ())
-"""
-
-
-@pytest.mark.long
-def test_the_processes_do_not_outlive_the_job(tmp_path, digits, settings):
-    task = {
-        "table": digits[0],
-        "splits": digits[1](1),
-        "settings": vars(typed(Settings, settings | {"processes": 2, "epochs": 100_000})),
-        "chunks": [[0, 1]],
-        "log": str(tmp_path / "log"),
-        "accelerator": "cpu",
-        "checkpoint_seconds": 0,
-    }
-    arguments = [json.dumps(task), str(tmp_path)]
-    with subprocess.Popen([sys.executable, "-c", KILLED, *arguments], cwd=ROOT) as process:
-        try:
-            until = time.monotonic() + 120
-            while not list(tmp_path.rglob("*.ckpt")):
-                assert process.poll() is None and time.monotonic() < until
-                time.sleep(0.05)
-            helpers = psutil.Process(process.pid).children(recursive=True)
-        finally:
-            process.send_signal(signal.SIGKILL)
-    assert len(helpers) == 2
-    assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == []
 
 
 @pytest.mark.parametrize(("mpi", "job"), [("srun", None), ("mpirun", "7")])
