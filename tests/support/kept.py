@@ -7,6 +7,7 @@ import hashlib
 import os
 import pickle
 import pkgutil
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,28 @@ def keep_plugins() -> None:
 
     pkgutil.iter_importer_modules.register(FileFinder, modules)
     list(pkgutil.iter_modules())
+
+
+# The patterns that a run had compiled, of which those forked after it have each compiled already.
+PATTERNS = "patterns"
+
+
+def keep_patterns(folder: str) -> None:
+    """Keeps which patterns this run has compiled: a fifth of the time of a dry run."""
+    file = Path(folder, PATTERNS)
+    if not file.exists():
+        plain = (key[1:] for key in list(re._cache) if isinstance(key[1], str))
+        _keep(file, list(plain))
+
+
+def compile_patterns(folder: str) -> bool:
+    """Compiles the patterns that a run kept; tells whether one has."""
+    file = Path(folder, PATTERNS)
+    if not file.exists():
+        return False
+    for pattern, flags in pickle.loads(file.read_bytes()):
+        re.compile(pattern, flags)
+    return True
 
 
 def keep_parsed(folder: str) -> None:

@@ -29,7 +29,7 @@ ROOT = HERE.parents[2]
 if __name__ == "__main__":
     sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
 
-from support.kept import keep_configs, keep_parsed, keep_plugins  # noqa: E402
+from support.kept import compile_patterns, keep_configs, keep_parsed, keep_patterns, keep_plugins  # noqa: E402
 from support.stand_in import STANDARD, ask  # noqa: E402
 
 # What snakemake imports on the way to its jobs, what these import, and what those that need torch import. The modules of
@@ -204,6 +204,7 @@ def serve(kind: str, path: str) -> dict:
     gc.freeze()  # so that no collection writes to, and copies, the pages that all share
     # By its file descriptor: a process, and who waits for it.
     forked: dict[int, tuple[int, socket.socket]] = {}
+    is_ready = kind != SNAKEMAKE
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -224,6 +225,7 @@ def serve(kind: str, path: str) -> dict:
             head, files, _, _ = socket.recv_fds(client, 8, len(STANDARD))
             with client.makefile("rb") as text:
                 request = marshal.loads(text.read(int.from_bytes(head, "big")))
+            is_ready = is_ready or compile_patterns(str(Path(path).parent))
             pid = os.fork()
             if pid == 0:
                 break
@@ -269,7 +271,10 @@ def become(request: dict) -> None:
         sys.executable = stand_in
         sys.argv = [importlib.util.find_spec("snakemake.__main__").origin, *arguments]
         sys.path.insert(0, request["cwd"])
-        snakemake.cli.main()
+        try:
+            snakemake.cli.main()
+        finally:
+            keep_patterns(str(Path(stand_in).parent))
 
 
 def end_after(work: object, *arguments: object) -> None:
