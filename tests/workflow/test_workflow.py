@@ -22,7 +22,8 @@ import yaml
 from support.data import small_csv, small_dataset, small_models
 from support.jobs import ALL, MODELS, TOGETHER, of
 from support.runs import Project, environment, heavy_imports, reproducible
-from support.tree import ROOT, contents, copy_of_tree
+from support.shared import made_once
+from support.tree import ROOT, contents, sketching_tree
 from support.waiting import PATIENCE
 
 from lineup.kinds import figures_by_rule, kinds_for
@@ -88,24 +89,28 @@ def records_of(jobs):
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory):
-    return copy_of_tree(tmp_path_factory.mktemp("tree"))
+def finished(tmp_path_factory):
+    """A project after its first run, on one core, with that run and what the tree held before."""
+
+    def make(folder):
+        tree, csv = sketching_tree(folder / "tree"), small_csv(folder / "trial.csv", seed=1)
+        config = {"build": ["trial"], "datasets": {"trial": small_dataset(csv)}, "models": small_models()}
+        project, before = Project(folder / "work", tree, config), contents(tree)
+        run = project.run("--cores", "1")
+        assert run.status == 0, run.text
+        return project, run, before
+
+    return made_once(tmp_path_factory, "workflow", make)
 
 
 @pytest.fixture(scope="session")
-def config(tmp_path_factory):
-    csv = small_csv(tmp_path_factory.mktemp("data") / "trial.csv", seed=1)
-    return {"build": ["trial"], "datasets": {"trial": small_dataset(csv)}, "models": small_models()}
+def tree(finished):
+    return finished[0].tree
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, tree, config):
-    """A project after its first run, with that run and what the tree held before."""
-    before = contents(tree)
-    project = Project(tmp_path_factory.mktemp("finished") / "work", tree, config)
-    run = project.run("--cores", "2")
-    assert run.status == 0, run.text
-    return project, run, before
+def config(finished):
+    return finished[0].config
 
 
 @pytest.fixture
@@ -183,7 +188,7 @@ def change_dropout(config):
 @pytest.mark.parametrize(
     ("change", "model", "kind"),
     [
-        (change_penalties, "lasso_one", "lasso"),
+        pytest.param(change_penalties, "lasso_one", "lasso", marks=pytest.mark.slow),
         (change_dropout, "net", "mlp"),
         (add_lasso, "lasso_three", "lasso"),
     ],
@@ -203,13 +208,13 @@ def test_computes_one_model_and_what_stands_on_all(again, change, model, kind):
     assert again.run().jobs == []
 
 
-@pytest.mark.parametrize("cores", ["1", "4"])
+@pytest.mark.parametrize("cores", [pytest.param("2", marks=pytest.mark.slow), "4"])
 def test_same_bytes_on_any_number_of_cores(finished, project, cores):
     run = project.run("--cores", cores)
     assert run.status == 0, run.text
-    on_two, on_these = reproducible(finished[0]), reproducible(project)
-    assert set(on_two) == set(on_these)
-    differ = [name for name in on_two if on_two[name] != on_these[name]]
+    on_one, on_these = reproducible(finished[0]), reproducible(project)
+    assert set(on_one) == set(on_these)
+    differ = [name for name in on_one if on_one[name] != on_these[name]]
     assert not differ, f"With --cores {cores}, these differ: {', '.join(differ)}"
 
 

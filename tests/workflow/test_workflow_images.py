@@ -16,7 +16,8 @@ from support.data import (
 )
 from support.jobs import ALL_OF_IMAGES, FIGURES_OF_IMAGES, MODELS_OF_IMAGES, of_images
 from support.runs import Project, reproducible
-from support.tree import contents, copy_of_tree
+from support.shared import made_once
+from support.tree import contents, sketching_tree
 
 FIGURES = {
     "plot_training": ["learning_curves"],
@@ -31,34 +32,25 @@ TABLES = {
 }
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    return copy_of_tree(tmp_path_factory.mktemp("tree"))
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A project after its first run, on one core, with that run."""
 
+    def make(folder):
+        dataset = small_images_dataset(small_images(folder / "rows", seed=1))
+        config = {"build": ["rows"], "datasets": {"rows": dataset}, "models": small_models_of_classes()}
+        project = Project(folder / "work", sketching_tree(folder / "tree"), config)
+        run = project.run("--cores", "1")
+        assert run.status == 0, run.text
+        return project, run
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    images = small_images(tmp_path_factory.mktemp("data") / "rows", seed=1)
-    return {
-        "build": ["rows"],
-        "datasets": {"rows": small_images_dataset(images)},
-        "models": small_models_of_classes(),
-    }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, tree, config):
-    """A project after its first run, with that run."""
-    project = Project(tmp_path_factory.mktemp("finished") / "work", tree, copy.deepcopy(config))
-    run = project.run("--cores", "2")
-    assert run.status == 0, run.text
-    return project, run
+    return made_once(tmp_path_factory, "workflow_images", make)
 
 
 @pytest.fixture
-def project(tmp_path, tree, config):
+def project(tmp_path, finished):
     """A project in an empty folder, with a config to change."""
-    return Project(tmp_path / "work", tree, copy.deepcopy(config))
+    return Project(tmp_path / "work", finished[0].tree, copy.deepcopy(finished[0].config))
 
 
 @pytest.fixture
@@ -115,13 +107,13 @@ def test_second_run_has_nothing_to_do(again):
     assert run.status == 0 and run.jobs == [], run.text
 
 
-@pytest.mark.parametrize("cores", [pytest.param("1", marks=pytest.mark.slow), "4"])
+@pytest.mark.parametrize("cores", [pytest.param("2", marks=pytest.mark.slow), "4"])
 def test_same_bytes_on_any_number_of_cores(finished, project, cores):
     run = project.run("--cores", cores)
     assert run.status == 0, run.text
-    on_two, on_these = reproducible(finished[0]), reproducible(project)
-    assert set(on_two) == set(on_these)
-    assert [name for name in on_two if on_two[name] != on_these[name]] == []
+    on_one, on_these = reproducible(finished[0]), reproducible(project)
+    assert set(on_one) == set(on_these)
+    assert [name for name in on_one if on_one[name] != on_these[name]] == []
 
 
 def test_another_network_reruns_neither_the_regression_nor_the_table(again):
