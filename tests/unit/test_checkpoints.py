@@ -261,7 +261,7 @@ def taken(folder):
 
 
 @pytest.mark.parametrize(
-    ("threads", "stops"), [(1, 4), (2, 2), pytest.param(1, 10, marks=pytest.mark.slow)], ids=str
+    ("threads", "stops"), [(1, 2), (2, 2), pytest.param(1, 10, marks=pytest.mark.slow)], ids=str
 )
 @pytest.mark.long
 def test_a_job_that_is_stopped_at_random_moments_ends_with_the_same_bytes(

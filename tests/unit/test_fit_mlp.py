@@ -350,9 +350,14 @@ NETWORKS = {
     "held out": {"validation": 0.2},
     "stopped early": {"validation": 0.2, "patience": 1, "weights": "best", "epochs": 6},
 }
+# Of these, `make test` trains some beside others; the rest differ in nothing that could matter for that alone.
+BESIDE = {"the book's", "three layers", "a row in the last batch", "stopped early"}
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network",
+    [name if name in BESIDE else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS],
+)
 @pytest.mark.long
 def test_a_network_is_the_same_whatever_is_trained_beside_it(
     monkeypatch, fitted, hitters_table, splits_of, network
@@ -750,7 +755,7 @@ with job(snakemake) as logger:
     [
         pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow, id="SIGTERM"),
         pytest.param(signal.SIGTERM, 2, id="SIGTERM with two processes"),
-        pytest.param(signal.SIGINT, 1, id="SIGINT"),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow, id="SIGINT"),
     ],
 )
 @pytest.mark.long
@@ -813,6 +818,15 @@ CLASSIFIERS = {
     "standardized": {"hidden": [12], "dropout": [0.0], "standardize": True},
     "the best epoch": {"weights": "best", "learning_rate": 0.05},
     "stopped early": {"weights": "best", "patience": 1, "epochs": 8, "learning_rate": 0.05},
+}
+
+
+# Of these, side by side and one by one, `make test` trains some beside others.
+CLASSIFIED_BESIDE = {
+    ("linear", False),
+    ("stopped early", False),
+    ("two hidden layers", True),
+    ("stopped early", True),
 }
 
 
@@ -887,8 +901,14 @@ def test_a_plain_loop_gives_the_same_classifier(monkeypatch, fitted, digits, net
         assert (given_.weight - start).abs().max() > 100 * tolerance
 
 
-@pytest.mark.parametrize("network", CLASSIFIERS)
-@pytest.mark.parametrize("alone", [False, True], ids=["side by side", "one by one"])
+@pytest.mark.parametrize(
+    ("network", "alone"),
+    [
+        pytest.param(name, alone, marks=() if (name, alone) in CLASSIFIED_BESIDE else pytest.mark.slow)
+        for name in CLASSIFIERS
+        for alone in (False, True)
+    ],
+)
 @pytest.mark.long
 def test_a_classifier_is_the_same_whatever_is_trained_beside_it(monkeypatch, fitted, digits, network, alone):
     if alone:

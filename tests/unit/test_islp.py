@@ -182,7 +182,7 @@ def test_a_leak_of_classes_is_told(name, islp, tmp_path, logger):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in ("Khan", "NCI60") else ())
+        pytest.param(name, marks=pytest.mark.slow if name in ("Caravan", "Khan", "NCI60") else ())
         for name in TABLES_OF_CLASSES
     ],
 )

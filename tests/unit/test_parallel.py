@@ -183,10 +183,13 @@ list(map_in_processes(lambda item: time.sleep(100), range(2), 2))
 """
 
 
+@pytest.mark.parametrize(
+    "places", [range(0, 20, 2), pytest.param(range(20), marks=pytest.mark.slow)], ids=len
+)
 @pytest.mark.long
-def test_a_stop_in_the_middle_of_a_fork_is_not_forgotten():
+def test_a_stop_in_the_middle_of_a_fork_is_not_forgotten(places):
     """Without care, one in six is: Python drops what its functions raise around a fork."""
-    for place in range(20):
+    for place in places:
         with subprocess.Popen(
             [sys.executable, "-c", STOPPED_AT_THE_FORK],
             cwd=ROOT,

@@ -192,7 +192,9 @@ def test_the_same_bytes_are_drawn_twice(draw):
             ElementTree.parse(path)
 
 
-@pytest.mark.parametrize("mistakes", [0, 1, 9], ids=["none", "one", "more than a row"])
+@pytest.mark.parametrize(
+    "mistakes", [0, pytest.param(1, marks=pytest.mark.slow), 9], ids=["none", "one", "more than a row"]
+)
 @pytest.mark.long
 def test_few_mistakes_are_drawn(draw, drawn, digits, mistakes):
     actual = read_design(digits[0]).y[1400:]

@@ -15,6 +15,7 @@ from lineup.files import Digests, file_digest
 from lineup.ledger.cache import CACHE, cache_folder, damaged_entries, drop_entry
 
 FITS = ["fit_lasso.trial.lasso_one.1", "fit_linear.trial.plain.1"]
+FITTED = ("--cores", "2", "--until", "compare")
 RULES = ["fit_linear", "fit_lasso", "fit_mlp"]
 
 
@@ -165,19 +166,19 @@ def test_a_second_checkout_takes_the_fits_and_checks_them(shared):
 
 def test_another_setting_is_another_entry(shared):
     run, _ = shared
-    assert run("first")[1].status == 0
+    assert run("first", *FITTED)[1].status == 0
 
     def change(config):
         config["models"]["lasso_one"]["penalties"]["number"] = 9
 
-    other = run("second", change=change)[1]
+    other = run("second", *FITTED, change=change)[1]
     assert other.status == 0 and taken(other) == (RECORDS[1:], RECORDS[:1]), other.text
 
 
 def test_the_cache_is_off_by_default(shared, tree, config, tmp_path):
     _, cache = shared
     project = Project(tmp_path / "plain", tree, config)
-    run = snakemake(*project.command("--cores", "2"), cwd=tmp_path, **{CACHE: str(cache)})
+    run = snakemake(*project.command(*FITTED), cwd=tmp_path, **{CACHE: str(cache)})
     assert run.status == 0 and not list(cache.iterdir())
     assert taken(run) == ([], []) and "eligible for caching" not in run.text
     assert not [path for path in project.results.rglob("*") if path.is_symlink()]
