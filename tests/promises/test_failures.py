@@ -507,9 +507,10 @@ def test_orphans_end_and_do_not_race_the_next_run(project, start, undisturbed, o
             again.process.kill()
             again.process.wait()
     project.config = good
-    rerun = start(project)
-    assert psutil.wait_procs(orphans, timeout=PATIENCE)[1] == []
-    ended = rerun.ended()
+    with ThreadPoolExecutor() as beside:
+        rerun = beside.submit(project.run, *PLAIN)
+        assert psutil.wait_procs(orphans, timeout=PATIENCE)[1] == []
+        ended = rerun.result()
     assert faults(project, ended, undisturbed.results) == []
     assert "fit_mlp.trial.net.1" in ended.jobs
 

@@ -62,16 +62,16 @@ def copy_of_tree(folder):
 
 
 def sketching_tree(folder):
-    """Makes a copy of the tree whose figures are only sketched: more than half of a small run is drawing.
+    """Makes a copy of the tree whose figures are only sketched: two thirds of a small run is drawing.
 
-    A sketch has all lines, points and words, but no layout; and the PNG is the SVG again.
+    A sketch tells of all lines, points, areas and words, where they are and what they look like, but shows nothing.
     """
     style = copy_of_tree(folder) / "lineup" / "figures" / "style.py"
     text = style.read_text(encoding="utf-8")
     for old, new in SKETCH:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    style.write_text(text, encoding="utf-8")
+    style.write_text(text + OUTLINE, encoding="utf-8")
     compileall.compile_file(style, quiet=2)
     return folder
 
@@ -79,23 +79,46 @@ def sketching_tree(folder):
 SKETCH = [
     ("    figure.get_layout_engine().execute(figure)\n", ""),
     (
+        'figure.savefig(temporary, metadata={"Date": None, "Creator": None})',
+        "temporary.write_text(_outline(figure))",
+    ),
+    (
         'figure.savefig(temporary, dpi=200, metadata={"Software": None})',
         "temporary.write_bytes(Path(svg).read_bytes())",
     ),
-    ('"svg.fonttype": "path"', '"svg.fonttype": "none"'),
 ]
+OUTLINE = '''
+
+def _outline(artist):
+    """Writes down an artist and those in it."""
+    told = [type(artist).__name__, artist.get_visible(), artist.get_zorder(), artist.get_alpha()]
+    for name in (
+        "label text fontsize xydata offsets sizes array extent color facecolor edgecolor linewidth linestyle marker xlim ylim "
+        "xscale yscale x y width height size_inches view_interval label_text".split()
+    ):
+        if hasattr(artist, f"get_{name}"):
+            value = getattr(artist, f"get_{name}")()
+            told.append([name, value.tolist() if hasattr(value, "tolist") else str(value)])
+    if hasattr(artist, "get_paths"):
+        told.append([path.vertices.tolist() for path in artist.get_paths()])
+    # An axis makes its ticks when it is drawn.
+    inner = artist.get_children() if not hasattr(artist, "get_view_interval") else []
+    return "\\n".join([repr(told), *map(_outline, inner)])
+'''
 
 
 def second_tree(tree, folder):
     """Copies of a copy of the tree what a run reads, to edit it: what became of the tree itself meanwhile does not count."""
-    unread = [str(tree / name) for name in ("benchmarks", "docs", "tests")]
-
-    def left(path, names):
-        return [name for name in names if name == "__pycache__" or f"{path}/{name}" in unread]
-
-    shutil.copytree(tree, folder, symlinks=True, ignore=left)
-    copy_bytecode(tree, folder)
+    folder.mkdir()
+    copy_with_times(
+        [path for path in tree.iterdir() if path.name not in ("benchmarks", "docs", "tests")], folder
+    )
     return folder
+
+
+def copy_with_times(paths, folder):
+    """Copies files and folders into a folder, with their times; in a fifth of the time that Python takes for it."""
+    subprocess.run(["cp", "-a", *paths, folder], check=True)
 
 
 def compile_tree():

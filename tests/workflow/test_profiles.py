@@ -158,7 +158,8 @@ def changed(tmp_path_factory):
         assert old in text, name
         (folder / name).mkdir()
         (folder / name / "profile.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-    return checked(ROOT, [folder / name for name in CHANGES], folder)
+    (folder / "empty").mkdir()
+    return checked(ROOT, [folder / name for name in (*CHANGES, "empty", "not_there")], folder)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -166,11 +167,9 @@ def test_checker_finds(changed, name):
     assert any(CHANGES[name][2] in problem for problem in changed[name]["problems"]), changed[name]
 
 
-def test_checker_finds_a_profile_that_is_not_there(tmp_path):
-    (tmp_path / "empty").mkdir()
-    said = checked(ROOT, [ROOT / "profiles" / "slrum", tmp_path / "empty"], tmp_path)
-    for name in ("slrum", "empty"):
-        (problem,) = said[name]["problems"]
+def test_checker_finds_a_profile_that_is_not_there(changed):
+    for name in ("not_there", "empty"):
+        (problem,) = changed[name]["problems"]
         assert problem.endswith(f"{name}/profile.yaml is not there")
 
 

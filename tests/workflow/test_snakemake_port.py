@@ -246,7 +246,8 @@ def test_the_cache(run):
     assert "Symlinking output" in run("--cache", "second", **{port.CACHE: str(cache)})[0].text
 
 
-def test_a_scheduler(run):
+@pytest.mark.parametrize("group", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["job", "group"])
+def test_a_scheduler(run, group):
     """The command to submit is a shell, which runs the job at once."""
     run()
     assert json.loads((run.folder / "begun.json").read_text()) == [False, None, ["a.log"]], (
@@ -266,16 +267,15 @@ def test_a_scheduler(run):
         "--seconds-between-status-checks",
         "0",
     )
-    run("--forcerun", "second", *options, **with_plugins())
+    groups = ("--groups", "second=both") if group else ()
+    run("--forcerun", "second", *groups, *options, **with_plugins())
     assert json.loads((run.folder / "begun.json").read_text())[0], "submits: how a scheduler is told"
     assert json.loads((run.folder / "submitted.json").read_text()) == [["second:name=a"], 1, True, True], (
         "submitted_jobs, shares_files, end_submissions_with_run: what is on the command line of a job"
     )
-    asked = {"name": "second of a", "cpus": 1, "megabytes": 5, "minutes": 0, "partition": ""}
-    assert json.loads((run.folder / "requests.json").read_text()) == [asked], "look_at_requests: of a job"
-    run("--forcerun", "second", "--groups", "second=both", *options, **with_plugins())
-    (of_group,) = json.loads((run.folder / "requests.json").read_text())
-    assert of_group == asked | {"name": "The group both"}, "look_at_requests: of a group"
+    asked = {"cpus": 1, "megabytes": 5, "minutes": 0, "partition": ""}
+    asked["name"] = "The group both" if group else "second of a"
+    assert json.loads((run.folder / "requests.json").read_text()) == [asked], "look_at_requests"
 
 
 def test_jobs_that_a_check_said_nothing_of_are_asked_for_again(monkeypatch):
