@@ -42,11 +42,11 @@ calibration: $(VENV)/installed  ## measure how often the intervals and verdicts 
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.calibration
 
 # The packages go into the checkout and nowhere else. The mark is written when all of them are there. They are compiled
-# on all cores, which pip does not; a file that is for another version of Python stays as it is.
+# on all cores, which pip does not, but for their own tests; a file for another version of Python stays as it is.
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --requirement requirements.txt
-	$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
+	$(VENV)/bin/python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true
 	touch $@
 
 # For models of packages beside scikit-learn, and to write models as ONNX.

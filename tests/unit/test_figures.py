@@ -249,11 +249,12 @@ def results(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Collects the figures that are saved, and saves the smaller of their files."""
+    """Collects the figures that are saved, and saves the smaller of their files, without a layout."""
     saved = []
 
     def spy(figure, svg, png):
         saved.append(figure)
+        figure.set_layout_engine("none")
         figure.savefig(svg)
 
     for module in (plot_predictions, plot_lasso, plot_mlp, plot_comparison):

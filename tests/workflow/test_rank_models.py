@@ -72,8 +72,8 @@ def test_three_tables(tmp_path, sketching):
     assert "On average over 3 tables" in page and "Mean rank of each model over the tables" in page
     # One table's scores are others, so the ranks are made again.
     datasets["one"]["splits"]["seeds"] = [1, 3]
-    run = project.run("--cores", "2")
+    run = project.run("--cores", "2", "--until", "rank_models")
     assert run.status == 0 and "rank_models" in {job.split(".")[0] for job in run.jobs}, run.text
-    assert project.dry_run().jobs == []
-    project.config["build"] = ["one", "three"]
+    assert "rank_models" not in {job.split(".")[0] for job in project.dry_run().jobs}
+    project.config["build"] = ["two", "three"]
     assert project.dry_run().jobs == ["report"]
