@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from support.changes import PARAGRAPH, Change, append, check, each_planned, edit, several, touch
+from support.changes import PARAGRAPH, Change, append, check, each_together, edit, several, touch
 from support.jobs import (
     DRAWN,
     FIGURES,
@@ -504,7 +504,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each_planned(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)
 

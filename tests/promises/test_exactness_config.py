@@ -8,7 +8,7 @@ from support.changes import (
     Change,
     append,
     check,
-    each_planned,
+    each_together,
     edit,
     finish,
     model,
@@ -508,6 +508,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each_planned(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

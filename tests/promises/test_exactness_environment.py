@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from support.changes import Change, check, each, newer, several, upgraded
+from support.changes import Change, check, each_together, newer, several, upgraded
 from support.jobs import FIGURES, LASSOS, NOTHING, PREPARED, of
 
 
@@ -116,6 +116,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

@@ -109,6 +109,14 @@ def each_planned(changes):
     return found
 
 
+def each_together(changes):
+    """Gives these, too, but those after which nothing runs as one change; ``make test-all`` makes them one by one as well."""
+    nothing = [change for change in changes if not change.jobs]
+    at_once = Change("all after which nothing runs", several(*(change.make for change in nothing)), [])
+    one_by_one = [pytest.param(change, id=_id_of(change), marks=pytest.mark.slow) for change in nothing]
+    return [*each_planned([change for change in changes if change.jobs]), *each([at_once]), *one_by_one]
+
+
 def _id_of(change):
     return re.sub(r"\W+", "-", change.name).strip("-")
 

@@ -110,6 +110,8 @@ def empty_bucket():
     server.server_close()
 
 
+# `make test` checks this profile as the others, above.
+@pytest.mark.slow
 def test_kubernetes_would_run_every_job_for_an_empty_bucket(small_run, tmp_path, empty_bucket):
     project = Project(tmp_path / "work", small_run.tree, copy.deepcopy(small_run.config))
     keys = {"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "none", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "none"}

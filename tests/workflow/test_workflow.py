@@ -149,6 +149,8 @@ def test_report_shows_this_dataset(finished):
     assert page.count("data:image/svg+xml") == 2 + sum(len(FIGURES[kind]) for kind in MODELS.values())
 
 
+# `make test` has test_quote_python in test_snakemake_port.py.
+@pytest.mark.slow
 def test_a_python_in_a_folder_with_a_space(project, tmp_path):
     """As where the checkout has one, with its packages in it."""
     folder = tmp_path / "my folder"
