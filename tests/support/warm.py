@@ -103,6 +103,11 @@ def folders_of(environment: Mapping[str, str]) -> list[str]:
     return [folder for folder in environment.get(FOLDERS, "").split(os.pathsep) if folder]
 
 
+def holds_no_module(folder: str) -> bool:
+    """Tells whether there is nothing in a folder but what tells of an installation."""
+    return Path(folder).is_dir() and all(path.suffix == ".dist-info" for path in Path(folder).iterdir())
+
+
 class Folder:
     """A folder for the processes, which end when it is closed, or when who made it ends."""
 
@@ -149,8 +154,8 @@ class Warm:
     def can(self, environment: dict[str, str]) -> bool:
         """Tells whether a run with this environment may be warm."""
         names = {name for name, _ in self.environment.items() ^ environment.items()}
-        more = set(folders_of(environment)) - set(folders_of(self.environment))
-        if all(path.suffix == ".dist-info" for folder in more for path in Path(folder).iterdir()):
+        before, after = set(folders_of(self.environment)), set(folders_of(environment))
+        if before <= after and all(map(holds_no_module, after - before)):
             names -= {FOLDERS}
         return sys.platform == "linux" and names <= OWN
 

@@ -102,8 +102,13 @@ def test_a_pair_whose_job_is_killed_ends_and_goes_on_with_the_same_bytes(tmp_pat
             fit(tmp_path, digits, settings, 2, seconds=0)
         finally:
             os._exit(1)
+
+    def checkpoints():
+        assert psutil.Process(job).status() != psutil.STATUS_ZOMBIE, "the job has ended"
+        return list((tmp_path / FOLDER).rglob("*.ckpt"))
+
     try:
-        wait_for(lambda: list((tmp_path / FOLDER).rglob("*.ckpt")), "there is no checkpoint")
+        wait_for(checkpoints, "there is no checkpoint")
         helpers = psutil.Process(job).children(recursive=True)
     finally:
         os.kill(job, signal.SIGKILL)
