@@ -115,6 +115,7 @@ def test_a_pair_whose_job_is_killed_ends_and_goes_on_with_the_same_bytes(tmp_pat
         assert os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]) == -signal.SIGKILL
     assert len(helpers) == 2
     assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == []
+    assert not list(tmp_path.rglob("trained_*.npz")), "they have trained to the end"
     resumed = fit(tmp_path, digits, settings, 2, seconds=0)
     assert (tmp_path / "log").read_text(encoding="utf-8").count("goes on from epoch") == 2
     for key in NETWORK_FILES:
