@@ -1,7 +1,7 @@
 """What runs again in a project on a table of classes."""
 
 import pytest
-from support.changes import Change, append, check, each, edit, model, setting
+from support.changes import Change, append, check, each_together, edit, model, setting
 from support.jobs import DRAWN_CLASSES, PREPARED_CLASSES, SPLIT_CLASSES, of_classes
 
 
@@ -92,6 +92,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

@@ -111,6 +111,7 @@ CHANGES = [
         FIGURES,
         "lineup/figures/style.py has changed",
         planned=True,
+        alone=True,
     ),
     Change(
         "two inputs trade names",

@@ -185,6 +185,7 @@ CHANGES = [
         data("max_megabytes", to=1.0),
         ["report"],
         "max_megabytes was 1, is 1.0",
+        alone=True,
     ),
     Change(
         "title",
@@ -475,6 +476,7 @@ CHANGES = [
         of("net"),
         "patience was none, is 1",
         planned=True,
+        alone=True,
     ),
     Change(
         "network: threads: only the report shows it",

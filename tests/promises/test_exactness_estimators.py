@@ -1,7 +1,7 @@
 """What runs again in a project with estimators of scikit-learn and of a module of one's own."""
 
 import pytest
-from support.changes import Change, append, check, each, edit, model, several
+from support.changes import Change, append, check, each_together, edit, model, several
 from support.jobs import ESTIMATORS, NOTHING, of_estimators
 
 
@@ -68,14 +68,16 @@ CHANGES = [
         TREE,
         "packages: sklearn is used now",
     ),
-    of_estimated("threads: only the report shows it", model("tree", "threads", to=2), ["report"]),
+    of_estimated(
+        "threads: only the report shows it", model("tree", "threads", to=2), ["report"], "threads was 1, is 2"
+    ),
     of_estimated(
         "fewer splits",
         first_splits(1),
         ["split.estimated.1_first_1", *of_estimators("tree", block="1_first_1")],
         planned=False,
     ),
-    of_estimated("more splits than there are", first_splits(9), ["report"]),
+    of_estimated("more splits than there are", first_splits(9), ["report"], "splits was not set, is 9"),
     of_estimated(
         "a constant of a module of one's own",
         edit("my_trees.py", ("LEAF = 2", "LEAF = 5")),
@@ -108,6 +110,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

@@ -6,7 +6,7 @@ from support.changes import (
     append,
     check,
     delete,
-    each,
+    each_together,
     edit,
     model,
     newer,
@@ -107,7 +107,12 @@ CHANGES = [
         of_images("deep_net"),
         "threads_per_network was 1, is 2",
     ),
-    of_rows("network: threads: only the report shows it", model("deep_net", "threads", to=2), ["report"]),
+    of_rows(
+        "network: threads: only the report shows it",
+        model("deep_net", "threads", to=2),
+        ["report"],
+        "deep_net.threads was 1, is 2",
+    ),
     of_rows(
         "logistic: penalties.number",
         model("sparse", "penalties", "number", to=4),
@@ -134,7 +139,12 @@ CHANGES = [
         of_images("sparse"),
         "max_iterations was 20, is 30",
     ),
-    of_rows("logistic: threads: only the report shows it", model("sparse", "threads", to=2), ["report"]),
+    of_rows(
+        "logistic: threads: only the report shows it",
+        model("sparse", "threads", to=2),
+        ["report"],
+        "sparse.threads was 1, is 2",
+    ),
     of_rows(
         "the code that gets the files is edited: their digests decide",
         append("lineup/data/image_sources.py", "\nimport math\n\nmath.tau = 6.0\n"),
@@ -196,6 +206,6 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from support.changes import Change, check, each, model, several
+from support.changes import Change, check, each_together, model, several
 from support.data import small_images, small_images_dataset, small_models_of_classes
 from support.jobs import ALL_OF_IMAGES, DRAWN, TOGETHER, fits, plots
 
@@ -153,7 +153,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("change", each(CHANGES))
+@pytest.mark.parametrize("change", each_together(CHANGES))
 def test_runs_exactly_what_is_stale(change, finished, tmp_path):
     check(change, finished, tmp_path)
 

@@ -78,6 +78,8 @@ class Change:
         dataset: The project that it is made to: ``trial``, a table, ``rows``, a set of images, or ``many``, two tables.
         spared: Of what must run, what does not since all that it is made of comes out as it was; no matter where a
             dry run is enough.
+        alone: Whether it cannot be made at once with others after which the same jobs run.
+        parts: The changes that this one makes at once.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Change:
     plain: bool = True
     dataset: str = "trial"
     spared: Sequence[str] = ()
+    alone: bool = False
+    parts: Sequence["Change"] = ()
 
 
 def each(changes):
@@ -95,26 +99,42 @@ def each(changes):
     return [pytest.param(change, id=_id_of(change)) for change in changes]
 
 
-def each_planned(changes):
-    """Gives these, too, but of changes after which the same jobs run only the first is run; ``make test-all`` runs the others as well."""
-    found, seen = [], set()
+def each_together(changes):
+    """Gives these, too, but changes after which the same jobs run as one; ``make test-all`` makes them one by one as well.
+
+    The first of them that is to be run is run by itself, the others are planned: together if the cause of each is told.
+    """
+    found, planned, seen = [], {}, set()
     for change in changes:
         same = change.dataset, tuple(sorted(change.jobs))
-        if change.jobs and not change.planned and same in seen:
+        runs = change.jobs and not change.planned
+        if change.alone or (runs and same not in seen):
+            found.append(pytest.param(change, id=_id_of(change)))
+            seen.add(same)
+            continue
+        if runs:
             found.append(pytest.param(change, id=f"{_id_of(change)}-run", marks=pytest.mark.slow))
             change = replace(change, planned=True)
-        elif not change.planned:
-            seen.add(same)
-        found.append(pytest.param(change, id=_id_of(change)))
+        others = [one.says for one in planned.get(same, [])]
+        is_told = change.says and not any(change.says in says or says in change.says for says in others)
+        planned.setdefault(same if is_told or not change.jobs else change.name, []).append(change)
+    for parts in planned.values():
+        if len(parts) > 1:
+            found += [pytest.param(one, id=_id_of(one), marks=pytest.mark.slow) for one in parts]
+        more = f"-and-{len(parts) - 1}-more" if len(parts) > 1 else ""
+        found.append(pytest.param(_at_once(parts), id=f"{_id_of(parts[0])}{more}"))
     return found
 
 
-def each_together(changes):
-    """Gives these, too, but those after which nothing runs as one change; ``make test-all`` makes them one by one as well."""
-    nothing = [change for change in changes if not change.jobs]
-    at_once = Change("all after which nothing runs", several(*(change.make for change in nothing)), [])
-    one_by_one = [pytest.param(change, id=_id_of(change), marks=pytest.mark.slow) for change in nothing]
-    return [*each_planned([change for change in changes if change.jobs]), *each([at_once]), *one_by_one]
+def _at_once(changes):
+    """Makes one change of some that are planned, after which the same jobs run."""
+    first, *others = changes
+    if not others:
+        return first
+    make = several(*(change.make for change in changes))
+    return replace(
+        first, name="; ".join(change.name for change in changes), make=make, says="", parts=changes
+    )
 
 
 def _id_of(change):
@@ -124,7 +144,8 @@ def _id_of(change):
 def names(change, file):
     """Tells whether a change names a file of the project, in its words or in what makes it."""
     name = Path(file).name
-    return any(name in text for text in (change.name, change.says, *_texts_of(change.make)))
+    says = [part.says for part in change.parts or [change]]
+    return any(name in text for text in (change.name, *says, *_texts_of(change.make)))
 
 
 def _texts_of(make):
@@ -173,7 +194,8 @@ def check(change, finished, folder):
     """Makes a change to a copy of the finished project that it is for, and checks that what must run runs, and once."""
     outcome = measure(change, finished(change.dataset), folder)
     assert outcome.planned == sorted(change.jobs), outcome.text
-    assert change.says in outcome.text, outcome.text
+    for part in change.parts or [change]:
+        assert part.says in outcome.text, f"{part.name}: {outcome.text}"
     ran = change.jobs if change.planned else set(change.jobs) - set(change.spared)
     assert outcome.jobs == sorted(ran), outcome.text
     assert outcome.again == [], f"After that there still was to do: {outcome.again}"
