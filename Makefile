@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 GROUPS := cluster estimators onnx
+# pip works on one core: the groups of packages are installed beside the base.
+MAKEFLAGS += --jobs=2
 
 .PHONY: run packages test quick test-all lint docs exactness estimators bench calibration lock clean help
 .DEFAULT_GOAL := help
@@ -41,21 +43,23 @@ bench: $(VENV)/installed  ## time the pipeline beside one plain script of the sa
 calibration: $(VENV)/installed  ## measure how often the intervals and verdicts are right (an hour), and write docs/calibration.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.calibration
 
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
 # The packages go into the checkout and nowhere else. The mark is written when all of them are there. They are compiled
 # on all cores, which pip does not, but for their own tests; a file for another version of Python stays as it is.
-$(VENV)/installed: requirements.txt
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --requirement requirements.txt
 	$(VENV)/bin/python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true
 	touch $@
 
-# For models of packages beside scikit-learn, and to write models as ONNX.
-$(VENV)/estimators $(VENV)/onnx: $(VENV)/%: requirements-%.txt $(VENV)/installed
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
+# For models of packages beside scikit-learn, and to write models as ONNX: what the base does not have, with all that it needs.
+$(VENV)/estimators $(VENV)/onnx: $(VENV)/%: requirements-%.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --requirement $<
 	touch $@
 
 # For the tests that submit jobs. They stand apart, because Snakemake loads each plugin that it finds at every start.
-$(VENV)/cluster/installed: requirements-cluster.txt $(VENV)/installed
+$(VENV)/cluster/installed: requirements-cluster.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade \
 	  --target $(VENV)/cluster --requirement requirements-cluster.txt
 	touch $@
