@@ -162,8 +162,8 @@ class Project:
 
     @property
     def left_behind(self):
-        """The temporary files that are left, but for one of Snakemake's solver, which cannot do with a space in its path."""
-        return [name for name in contents(self.temporary) if not name.endswith("-pulp.mps")]
+        """The temporary files that are left."""
+        return list(contents(self.temporary))
 
     def command(self, *options):
         """Writes the config and gives the options of a run with it."""
