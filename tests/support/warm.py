@@ -89,6 +89,7 @@ IMPORTED[TORCH_JOB] = [
 
 # Of these a run may have its own. Whatever else its environment has of its own, a library may look at while it is imported.
 OWN = {"TMPDIR", "PYTEST_CURRENT_TEST", "SNAKEMAKE_OUTPUT_CACHE"}
+OWN |= {"PYTHONDONTWRITEBYTECODE"}  # at any time the same, see become()
 OWN |= {proxy for name in ("http_proxy", "https_proxy", "all_proxy") for proxy in (name, name.upper())}
 # And this one, if nothing can be imported from there.
 FOLDERS = "PYTHONPATH"
@@ -256,6 +257,7 @@ def become(request: dict) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     tempfile.tempdir = None
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)

@@ -82,7 +82,7 @@ def test_torchvision_works_behind_the_door():
     after = (
         f"import torchvision, torchvision.transforms\nassert torch_setup.torchvision_is_broken() == {broken}"
     )
-    declared = declared_by("", after)
+    declared = declared_by(STUBS, after)
     assert declared == (["torchvision::nms", "torchvision::qnms"] if broken else [])
 
 
