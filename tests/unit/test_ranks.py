@@ -64,13 +64,40 @@ def alone(tmp_path_factory, digits, settings):
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, digits, settings):
-    return fit(tmp_path_factory.mktemp("pair"), digits, settings, 2)
+    """A pair whose job is killed after a checkpoint, and that goes on in the next job."""
+    folder = tmp_path_factory.mktemp("pair")
+    job = os.fork()
+    if job == 0:
+        try:
+            fit(folder, digits, settings, 2, seconds=0)
+        finally:
+            os._exit(1)
+
+    def checkpoints():
+        assert psutil.Process(job).status() != psutil.STATUS_ZOMBIE, "the job has ended"
+        return list((folder / FOLDER).rglob("*.ckpt"))
+
+    try:
+        wait_for(checkpoints, "there is no checkpoint")
+        helpers = psutil.Process(job).children(recursive=True)
+    finally:
+        os.kill(job, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]) == -signal.SIGKILL
+    assert len(helpers) == 2
+    assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == [], "one outlives its job"
+    assert not list(folder.rglob("trained_*.npz")), "they have trained to the end"
+    return fit(folder, digits, settings, 2, seconds=0)
+
+
+def log_of(paths):
+    return Path(paths["weights"]).with_name("log").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("quiet_logging")
 @pytest.mark.long
 def test_two_processes_train_the_network_that_one_does(alone, pair):
     """The rows of a batch are summed in two parts, so the last digits differ, and grow apart from step to step."""
+    assert log_of(pair).count("goes on from epoch") == 2
     one, two = (read_table(paths["learning_curves"]) for paths in (alone, pair))
     assert list(one) == list(two)
     for name in ("train_loss", "valid_loss"):
@@ -87,39 +114,18 @@ def test_two_processes_train_the_network_that_one_does(alone, pair):
 
 @pytest.mark.usefixtures("quiet_logging")
 def test_each_process_says_which_it_is(pair):
-    log = Path(pair["weights"]).with_name("log").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"Rank (\d) of a world of (\d)", log)) == [("0", "2"), ("1", "2")]
-    assert "1 networks trained" in log
+    assert sorted(re.findall(r"Rank (\d) of a world of (\d)", log_of(pair))) == [("0", "2"), ("1", "2")]
+    assert "1 networks trained" in log_of(pair)
 
 
 @pytest.mark.usefixtures("quiet_logging")
-@pytest.mark.long
-def test_a_pair_whose_job_is_killed_ends_and_goes_on_with_the_same_bytes(tmp_path, pair, digits, settings):
-    """The job is killed after a checkpoint; none of its processes outlives it."""
-    job = os.fork()
-    if job == 0:
-        try:
-            fit(tmp_path, digits, settings, 2, seconds=0)
-        finally:
-            os._exit(1)
-
-    def checkpoints():
-        assert psutil.Process(job).status() != psutil.STATUS_ZOMBIE, "the job has ended"
-        return list((tmp_path / FOLDER).rglob("*.ckpt"))
-
-    try:
-        wait_for(checkpoints, "there is no checkpoint")
-        helpers = psutil.Process(job).children(recursive=True)
-    finally:
-        os.kill(job, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]) == -signal.SIGKILL
-    assert len(helpers) == 2
-    assert psutil.wait_procs(helpers, timeout=PATIENCE)[1] == []
-    assert not list(tmp_path.rglob("trained_*.npz")), "they have trained to the end"
-    resumed = fit(tmp_path, digits, settings, 2, seconds=0)
-    assert (tmp_path / "log").read_text(encoding="utf-8").count("goes on from epoch") == 2
+@pytest.mark.slow
+def test_a_pair_whose_job_was_killed_gives_the_bytes_of_one_that_nothing_happened_to(
+    tmp_path, pair, digits, settings
+):
+    undisturbed = fit(tmp_path, digits, settings, 2)
     for key in NETWORK_FILES:
-        assert Path(resumed[key]).read_bytes() == Path(pair[key]).read_bytes(), key
+        assert Path(pair[key]).read_bytes() == Path(undisturbed[key]).read_bytes(), key
 
 
 @pytest.mark.usefixtures("quiet_logging")
