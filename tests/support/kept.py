@@ -4,6 +4,7 @@ Where anything is not as it was, or fails, snakemake works it out itself.
 """
 
 import hashlib
+import marshal
 import os
 import pickle
 import pkgutil
@@ -101,6 +102,27 @@ def keep_configs(folder: str) -> None:
         return found
 
     yte.process_yaml = kept
+
+
+def keep_templates(folder: str) -> None:
+    """Keeps what jinja2 compiles each template to: half of what a report costs."""
+    from jinja2 import Environment
+
+    compiled = Environment.compile
+
+    def kept(environment: Environment, source: object, *arguments: object, **more: object) -> object:
+        plain = {name: value for name, value in vars(environment).items() if isinstance(value, str | int)}
+        if arguments or more or not isinstance(source, str) or "autoescape" not in plain:
+            return compiled(environment, source, *arguments, **more)
+        known = [sorted(part) for part in (environment.filters, environment.tests, environment.extensions)]
+        file = _file(folder, f"template {plain} {known} {source}")
+        if file.exists():
+            return marshal.loads(file.read_bytes())
+        code = compiled(environment, source)
+        _keep(file, marshal.dumps(code))
+        return code
+
+    Environment.compile = kept
 
 
 # What is remembered of each file of the code, and of the packages that are installed.

@@ -29,7 +29,14 @@ ROOT = HERE.parents[2]
 if __name__ == "__main__":
     sys.path[:1] = [str(ROOT), str(ROOT / "tests")]
 
-from support.kept import compile_patterns, keep_configs, keep_parsed, keep_patterns, keep_plugins  # noqa: E402
+from support.kept import (  # noqa: E402
+    compile_patterns,
+    keep_configs,
+    keep_parsed,
+    keep_patterns,
+    keep_plugins,
+    keep_templates,
+)
 from support.stand_in import STANDARD, ask  # noqa: E402
 
 # What snakemake imports on the way to its jobs, what these import, and what those that need torch import. The modules of
@@ -204,6 +211,8 @@ def serve(kind: str, path: str) -> dict:
         importlib.import_module(name)
     if kind == SNAKEMAKE:
         keep_plugins()
+    else:
+        keep_templates(str(Path(path).parent))
     for name in [name for name in sys.modules if name.partition(".")[0] in ("lineup", "scripts")]:
         del sys.modules[name]
     gc.collect()

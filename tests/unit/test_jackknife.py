@@ -90,6 +90,17 @@ def test_a_margin_that_is_large_asks_for_more_splits():
     assert few.splits_needed > 1 > row_jackknife(losses, tested).splits_needed
 
 
+def test_the_variance_is_never_below_what_leaving_rows_out_gives():
+    """Not even where the means of all splits are the same, since the test rows of each balance one another."""
+    chance = np.random.default_rng(5)
+    drawn = np.stack([chance.permutation(30)[:10] for _ in range(400)])
+    losses = chance.normal(size=30)[drawn]
+    losses -= losses.mean(axis=1, keepdims=True)
+    found = row_jackknife(losses.ravel(), Tested(drawn.ravel(), 400, 30))
+    assert found.noise == pytest.approx(0, abs=1e-30) and found.plain > 0.001
+    assert found.variance == found.plain
+
+
 @pytest.mark.parametrize(
     ("rows", "enough"),
     [
