@@ -125,8 +125,8 @@ def keep_templates(folder: str) -> None:
     Environment.compile = kept
 
 
-# What is remembered of each file of the code, and of the packages that are installed.
-REMEMBERED = ("outline-*.json", "installed-*.json")
+# What is remembered of each file of the code, of the packages that are installed, and of estimators.
+REMEMBERED = ("outline-*.json", "installed-*.json", "estimators-*.json")
 
 
 def lend_remembered(project: Path, folder: str) -> bool:
