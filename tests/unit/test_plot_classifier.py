@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_confusion
-from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+from sklearn.metrics import precision_recall_curve, recall_score, roc_auc_score, roc_curve
 
 from lineup.comparison.scores import write_evaluation
 from lineup.data.design import read_design
@@ -166,6 +166,8 @@ def test_what_is_drawn_is_what_is_computed(draw, drawn, digits):
         for column in range(10)
         if counts[row, column] or row == column
     ]
+    shares = recall_score(read.actual, read.predicted, average=None)
+    assert [text for text in texts if text.endswith("%")] == [f"{share:.1%}" for share in shares]
     assert f"{np.trace(counts) / 397:.4f}" in title.get_suptitle()
     mistakes = np.asarray(confusion.get_images()[0].get_array())
     assert (mistakes == counts - np.diag(np.diag(counts))).all()

@@ -32,8 +32,15 @@ def settings():
     """A network for images of 64 pixels, with a last batch of one row: the second process has none of it."""
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["digits_network"]
     return shipped | {
-        **{"hidden": [24], "dropout": [0.2], "batch_size": 373, "validation": 0.2, "epochs": 30},
-        **{"learning_rate": 0.005, "accelerator": "cpu", "weights": "best"},
+        "optimizer": "sgd",
+        "learning_rate": 0.3,
+        "hidden": [24],
+        "dropout": [0.2],
+        "batch_size": 373,
+        "validation": 0.2,
+        "epochs": 30,
+        "accelerator": "cpu",
+        "weights": "best",
     }
 
 
@@ -96,18 +103,18 @@ def log_of(paths):
 @pytest.mark.usefixtures("quiet_logging")
 @pytest.mark.long
 def test_two_processes_train_the_network_that_one_does(alone, pair):
-    """The rows of a batch are summed in two parts, so the last digits differ, and grow apart from step to step."""
+    """The rows of a batch are summed in two parts, so the last digits differ. A step is as long as the gradient, so it counts, too."""
     assert log_of(pair).count("goes on from epoch") == 2
     one, two = (read_table(paths["learning_curves"]) for paths in (alone, pair))
     assert list(one) == list(two)
     for name in ("train_loss", "valid_loss"):
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-3)
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
         assert two[name][-1] < 0.5 * two[name][0], "the loss does not fall"
     for name in ("train_accuracy", "valid_accuracy"):
         np.testing.assert_allclose(two[name], one[name], atol=0.01)
     accuracies = [read_table(paths["scores"])["accuracy"][0] for paths in (alone, pair)]
     assert accuracies[1] == pytest.approx(accuracies[0], abs=0.01)
-    assert min(accuracies) > 0.8
+    assert min(accuracies) > 0.7
     # They are two computations, not one that was done twice.
     assert Path(alone["weights"]).read_bytes() != Path(pair["weights"]).read_bytes()
 
