@@ -1,5 +1,6 @@
 """One run at a time in a folder: processes that begin a run, follow one, and are killed."""
 
+import fcntl
 import json
 import os
 import re
@@ -177,6 +178,15 @@ def test_a_new_run_waits_for_the_jobs_of_one_that_was_killed(folder):
         assert (STATE / "runs" / "123").exists()
     assert said(BEGIN) == (0, "begun\n")
     assert not (folder / "results" / ".a.part1.csv").exists()
+
+
+def test_a_job_holds_what_the_next_run_waits_for():
+    with run_with_a_job() as (_, job, _), (STATE / "jobs.lock").open("a") as jobs:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.kill(job, signal.SIGKILL)
+        assert gone(job)
+        fcntl.flock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_lock_of_another_process_is_no_lock_of_this_one(folder):
