@@ -912,6 +912,13 @@ def test_a_library_counts_where_it_is_used_or_imported_for_its_effect(project, l
     assert code.packages_of("scripts/run.py") == packages
 
 
+def test_a_package_that_settings_name_counts():
+    """Whether it is installed or not: in a specification it then has a version, or none."""
+    script = "scripts/fit_sklearn.py"
+    named, alone = code.packages_of(script, ("some_package.trees.Forest",)), code.packages_of(script)
+    assert {*named} - {*alone} == {"some_package"}
+
+
 @pytest.mark.parametrize("file", sorted(ROOT.glob("lineup/**/*.py")), ids=lambda path: path.stem)
 def test_names_are_looked_up_as_python_does(file):
     """Compared with the tables of Python's own compiler, definition by definition."""
