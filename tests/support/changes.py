@@ -110,7 +110,7 @@ def each_together(changes):
         runs = change.jobs and not change.planned
         if change.alone or (runs and same not in seen):
             found.append(pytest.param(change, id=_id_of(change)))
-            seen.add(same)
+            seen |= {same} if runs else set()
             continue
         if runs:
             found.append(pytest.param(change, id=f"{_id_of(change)}-run", marks=pytest.mark.slow))
