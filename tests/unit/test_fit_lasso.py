@@ -17,7 +17,7 @@ from lineup.errors import InputError
 from lineup.models import homotopy
 from lineup.models import lasso as fit_lasso_module
 from lineup.models.coordinate_descent import fit_path, penalty_grid
-from lineup.models.grid_search import Folds, Training, fold_rows
+from lineup.models.grid_search import Folds, Training, ends_of, fold_rows
 from lineup.models.lasso import Search, Settings, fit_lasso
 from lineup.models.lasso import search as search_training
 from lineup.models.moments import standardization
@@ -607,3 +607,9 @@ def test_the_same_bytes_are_written_twice(hitters_table, hitters_splits, fitted)
     )
     for key, path in first.items():
         assert Path(path).read_bytes() == Path(second[key]).read_bytes()
+
+
+def test_choices_at_an_end_of_the_grid_are_counted():
+    """The last one counts where the error still falls there, and not where it is flat."""
+    means = np.array([[1, 2, 3, 4], [2, 1, 3, 4], [4, 3, 2, 1], [4, 3, 1, 0.9999], [3, 2, 1, 2.0]])
+    assert ends_of(means, means.argmin(axis=1)) == (1, 1)
