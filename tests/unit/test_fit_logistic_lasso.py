@@ -141,7 +141,12 @@ def test_the_largest_penalty_leaves_nothing_and_a_smaller_one_something(classes)
     largest = largest_penalty(X, design.y, classes)
     for factor, some in ((1.001, False), (0.99, True)):
         model = LogisticRegression(
-            l1_ratio=1, C=1 / (factor * largest * len(X)), solver="saga", tol=1e-7, max_iter=20_000
+            l1_ratio=1,
+            C=1 / (factor * largest * len(X)),
+            solver="saga",
+            tol=1e-7,
+            max_iter=20_000,
+            random_state=1,
         )
         assert model.fit(X, design.y).coef_.any() == some
 
@@ -305,7 +310,7 @@ def test_every_fold_is_that_of_scikit_learn(classes, standardize, weighted):
         shift = design.X[rows].mean(axis=0) if not standardize else centre
         own = weights[rows] / weights[rows].mean()
         model = LogisticRegression(
-            l1_ratio=1, C=1 / (penalty * len(rows)), solver="saga", tol=1e-9, max_iter=100_000
+            l1_ratio=1, C=1 / (penalty * len(rows)), solver="saga", tol=1e-9, max_iter=100_000, random_state=1
         ).fit((design.X[rows] - shift) / spread, design.y[rows], own)
         return lambda some: model.predict_proba((design.X[some] - shift) / spread)
 

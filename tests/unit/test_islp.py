@@ -211,6 +211,7 @@ def test_scores_of_classes_are_those_of_a_pipeline(name, islp, tmp_path, logger)
         l1_ratio=1,
         C=1 / (penalty * len(train)),
         solver="saga",
+        random_state=1,
         tol=1e-5,
         max_iter=200 if name in ("Khan", "NCI60") else 3000,
     ).fit(Z, design.y[train])
