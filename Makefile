@@ -4,8 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 CORES ?= 4
 GROUPS := cluster estimators onnx
-# pip works on one core: the groups of packages are installed beside the base.
-MAKEFLAGS += --jobs=2
 
 .PHONY: run packages test quick test-all lint docs exactness estimators bench calibration lock clean help
 .DEFAULT_GOAL := help
