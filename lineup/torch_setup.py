@@ -1,22 +1,30 @@
 """The one door to PyTorch, Lightning and torchmetrics: import them from here.
 
 A CPU build of torch may stand beside a CUDA build of torchvision, as the package index gives on
-Linux. torchvision then cannot load its compiled operators, and importing it fails, and with it
-Lightning and torchmetrics, which import it where it is installed. Declaring the two operators
-that it describes at import mends that. Where torchvision can load its operators, nothing is done.
+Linux. torchvision then cannot load its compiled operators, and importing it fails.
+Declaring the two operators that it describes at import mends that. Where torchvision can load
+its operators, nothing is done.
+
+Lightning and torchmetrics import what is installed of the packages `UNUSED`, for metrics and figures
+that nothing here asks for: 900 modules, and a second and a half of each start. They do without.
 """
 
+import importlib.metadata
 import importlib.util
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
 # Left to itself, MKL rounds by where in memory a matrix begins. It reads this at its first product.
 os.environ["MKL_CBWR"] = "AUTO,STRICT"
 
+import lightning_utilities.core.imports as installed
 import torch
 
+UNUSED = ("matplotlib", "scipy", "torchvision")
 OPERATORS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -45,6 +53,27 @@ def declare_operators() -> None:
         torch.library.define(f"torchvision::{name}", signature)
 
 
+@contextmanager
+def without(packages: tuple[str, ...]) -> Iterator[None]:
+    """Tells Lightning and torchmetrics, as they are imported, that packages are not installed; any other import finds them."""
+
+    def version(name: str) -> str:
+        if name in packages:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return importlib.metadata.version(name)
+
+    def package_available(name: str) -> bool:
+        return name not in packages and importlib.util.find_spec(name) is not None
+
+    asked = {"_version": version, "package_available": package_available}
+    before = {name: getattr(installed, name) for name in asked if hasattr(installed, name)}
+    vars(installed).update({name: asked[name] for name in before})
+    try:
+        yield
+    finally:
+        vars(installed).update(before)
+
+
 def set_threads(threads: int) -> None:
     """Sets torch's threads. They change the last digits of weights, so they come from the config, not from the machine."""
     torch.set_num_threads(threads)
@@ -63,13 +92,10 @@ for useless in (
 if "torchvision" not in sys.modules and torchvision_is_broken():
     declare_operators()
 
-import pytorch_lightning  # noqa: E402
-import torchmetrics as torchmetrics  # noqa: E402
-from pytorch_lightning.plugins.environments import (  # noqa: E402
-    LightningEnvironment as LightningEnvironment,
-)
-from pytorch_lightning.plugins.environments import (  # noqa: E402
-    TorchElasticEnvironment as TorchElasticEnvironment,
-)
+with without(UNUSED):
+    import pytorch_lightning
+    import torchmetrics as torchmetrics
+    from pytorch_lightning.plugins.environments import LightningEnvironment as LightningEnvironment
+    from pytorch_lightning.plugins.environments import TorchElasticEnvironment as TorchElasticEnvironment
 
 lightning = pytorch_lightning

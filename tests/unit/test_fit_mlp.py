@@ -46,7 +46,7 @@ from lineup.networks.network import MLP, load_network, predict
 from lineup.networks.settings import Settings
 from lineup.networks.training import members_at_once, number_of_weights, standardize
 from lineup.settings import typed
-from lineup.torch_setup import lightning, torch
+from lineup.torch_setup import UNUSED, lightning, torch
 
 # The network of the book. On a GPU the bits would be others.
 BOOK = {
@@ -313,12 +313,13 @@ def test_a_plain_loop_gives_the_same_network(
 
 @pytest.mark.long
 def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table, hitters_splits):
-    """Also where the environment gives it more threads and another order of hashes."""
+    """Also where the environment gives it more threads and another order of hashes. It imports nothing that it does not use."""
     paths = {key: str(tmp_path / name) for key, name in NETWORK_FILES.items()}
     code = "import json, logging, sys; from lineup.models.mlp import Settings, fit_mlp\n"
     code += "given = json.loads(sys.argv[1])\n"
     code += "given['settings'] = Settings(**given['settings'])\n"
-    code += "fit_mlp(**given, logger=logging.getLogger())"
+    code += "fit_mlp(**given, logger=logging.getLogger())\n"
+    code += f"print([name for name in {UNUSED} if name in sys.modules])"
     arguments = json.dumps(
         {
             "table": hitters_table,
@@ -334,6 +335,7 @@ def test_another_process_writes_the_same_bytes(tmp_path, book_fit, hitters_table
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NETWORK_FILES.values())
     for key, path in paths.items():
         assert Path(path).read_bytes() == Path(book_fit[key]).read_bytes(), key

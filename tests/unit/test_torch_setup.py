@@ -8,12 +8,14 @@ import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import lightning_utilities.core.imports as installed
 import numpy.random._pcg64 as some_extension
 import pytest
+from lightning_utilities.core.imports import RequirementCache
 from support.tree import ROOT
 from support.waiting import PATIENCE
 
-from lineup.torch_setup import OPERATORS, set_threads, torch, torchvision_is_broken
+from lineup.torch_setup import OPERATORS, UNUSED, set_threads, torch, torchvision_is_broken, without
 
 # Goes through the door and tells which operators of torchvision were declared on the way.
 PASS = """
@@ -72,6 +74,26 @@ def package(tmp_path, monkeypatch):
 
 LOADS = Path(some_extension.__file__).read_bytes()
 DOES_NOT_LOAD = b"a build for another machine"
+
+
+def is_installed(package):
+    """Tells what Lightning and torchmetrics take to be installed, by each of their two ways."""
+    return bool(RequirementCache(package)), installed.package_available(package)
+
+
+@pytest.mark.parametrize("package", UNUSED)
+def test_a_package_that_is_done_without_can_be_imported(package):
+    with without((package,)):
+        assert is_installed(package) == (False, False)
+        assert is_installed("numpy") == (True, True)
+        assert importlib.import_module(package)
+    assert is_installed(package) == (True, True)
+
+
+def test_an_error_leaves_no_package_hidden():
+    with pytest.raises(ImportError), without(("numpy",)):
+        importlib.import_module("no_such_package")
+    assert is_installed("numpy") == (True, True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")
