@@ -14,8 +14,6 @@ import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
 
 # Left to itself, MKL rounds by where in memory a matrix begins. It reads this at its first product.
@@ -53,9 +51,8 @@ def declare_operators() -> None:
         torch.library.define(f"torchvision::{name}", signature)
 
 
-@contextmanager
-def without(packages: tuple[str, ...]) -> Iterator[None]:
-    """Tells Lightning and torchmetrics, as they are imported, that packages are not installed; any other import finds them."""
+def do_without(packages: tuple[str, ...]) -> None:
+    """Tells Lightning and torchmetrics that packages are not installed, and no others; any import finds them all the same."""
 
     def version(name: str) -> str:
         if name in packages:
@@ -65,13 +62,7 @@ def without(packages: tuple[str, ...]) -> Iterator[None]:
     def package_available(name: str) -> bool:
         return name not in packages and importlib.util.find_spec(name) is not None
 
-    asked = {"_version": version, "package_available": package_available}
-    before = {name: getattr(installed, name) for name in asked if hasattr(installed, name)}
-    vars(installed).update({name: asked[name] for name in before})
-    try:
-        yield
-    finally:
-        vars(installed).update(before)
+    installed._version, installed.package_available = version, package_available
 
 
 def set_threads(threads: int) -> None:
@@ -92,10 +83,16 @@ for useless in (
 if "torchvision" not in sys.modules and torchvision_is_broken():
     declare_operators()
 
-with without(UNUSED):
-    import pytorch_lightning
-    import torchmetrics as torchmetrics
-    from pytorch_lightning.plugins.environments import LightningEnvironment as LightningEnvironment
-    from pytorch_lightning.plugins.environments import TorchElasticEnvironment as TorchElasticEnvironment
+do_without(UNUSED)
 
+import pytorch_lightning  # noqa: E402
+import torchmetrics as torchmetrics  # noqa: E402
+from pytorch_lightning.plugins.environments import (  # noqa: E402
+    LightningEnvironment as LightningEnvironment,
+)
+from pytorch_lightning.plugins.environments import (  # noqa: E402
+    TorchElasticEnvironment as TorchElasticEnvironment,
+)
+
+do_without(())
 lightning = pytorch_lightning

@@ -21,6 +21,9 @@ from lineup.ledger.libraries import VARIABLES
 
 # The plugins for clusters stand apart, because Snakemake loads each one that it finds at every start.
 PLUGINS = ROOT / ".venv" / "cluster"
+# Those that submit jobs here. Each of the others imports a library of a cloud, at every start of every job.
+SUBMITTING = ("cluster_generic", "slurm", "slurm_jobstep")
+_submitting = tempfile.TemporaryDirectory(prefix="plugins-")
 
 
 def reproducible(project):
@@ -111,13 +114,22 @@ def snakemake(*options, cwd, timeout=PATIENCE, cold=False, **more):
 _warm: list[Warm] = []
 
 
-def with_plugins():
-    """Gives the environment in which snakemake finds the plugins for clusters; skips the test if they are missing."""
+def with_plugins(all_of_them=False):
+    """Gives the environment in which snakemake finds the plugins that submit jobs here, or all plugins for clusters.
+
+    The test is skipped if they are missing.
+    """
     if find_spec("snakemake_executor_plugin_slurm"):
         return {}
     if not (PLUGINS / "snakemake_executor_plugin_slurm").is_dir():
         pytest.skip("the plugins of requirements-cluster.txt are not here: `make test` gets them")
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))}
+    folder = PLUGINS if all_of_them else Path(_submitting.name)
+    if not any(folder.iterdir()):
+        for name in SUBMITTING:
+            (folder / f"snakemake_executor_plugin_{name}").symlink_to(
+                PLUGINS / f"snakemake_executor_plugin_{name}"
+            )
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}
 
 
 def heavy_imports(*options, cwd):
@@ -185,5 +197,5 @@ class Project:
         """Runs the workflow with a profile of the tree and the plugins for clusters."""
         profile = self.tree / "profiles" / profile
         command = self.command("--workflow-profile", profile, *options)
-        more = {"TMPDIR": str(self.temporary)} | with_plugins() | more
+        more = {"TMPDIR": str(self.temporary)} | with_plugins(all_of_them=profile.name == "kubernetes") | more
         return snakemake(*command, cwd=self.folder.parent, **more)

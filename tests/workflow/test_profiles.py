@@ -22,7 +22,7 @@ CLUSTERS = {"slurm", "slurm-gpu", "slurm-ddp", "cluster-generic", "kubernetes"}
 
 def checked(tree, profiles, folder):
     """Runs the checker and gives what it says of each profile, by the name of the folder."""
-    plugins = with_plugins().get("PYTHONPATH", "")
+    plugins = with_plugins(all_of_them=True).get("PYTHONPATH", "")
     done = subprocess.run(
         [
             sys.executable,
@@ -244,7 +244,7 @@ def test_jobs_that_share_no_folder_give_the_same_bytes(small_run, tmp_path, tell
     (work / "config.yaml").write_text(yaml.safe_dump(small_run.config), encoding="utf-8")
     for command in (["init", "--quiet"], ["add", "."]):  # what git does not know is not shipped
         subprocess.run(["git", *command], cwd=work, check=True)
-    variables = with_plugins()
+    variables = with_plugins(all_of_them=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     run = snakemake(
         *("--jobs", "2", "--cores", "2", "--executor", "cluster-generic", "--shared-fs-usage", "none"),
