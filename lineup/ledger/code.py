@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.util import cache_from_source
@@ -33,8 +34,7 @@ def code_of(script: str, modules: tuple[str, ...] = ()) -> dict[str, str]:
 
 def parts_of(script: str, modules: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     """Gives the digest of each name that a script reaches, for each file, cut to what tells them apart."""
-    found = _reach(script, modules).reached.items() if script.endswith(".py") else []
-    return {file: {name: sha256(text)[:12] for name, text in parts.items()} for file, parts in found if parts}
+    return _remembered("parts", script, modules, _cut) if script.endswith(".py") else {}
 
 
 def packages_of(script: str, modules: tuple[str, ...] = ()) -> list[str]:
@@ -49,19 +49,35 @@ def files_loaded(script: str, modules: tuple[str, ...] = ()) -> list[str]:
 
 @cache
 def _summary(script: str, modules: tuple[str, ...]) -> dict:
-    """Sums up what a script reaches, as it was remembered if all code is what it was; one that is not Python reaches itself."""
+    """Sums up what a script reaches; one that is not Python reaches itself."""
     if not script.endswith(".py"):
         return {"code": {script: sha256((ROOT / script).read_bytes())}, "packages": [], "loaded": [script]}
 
-    def is_fixed(summary: dict) -> bool:
+    def sum_up(reach: "_Reach") -> dict:
+        parts_of(script, modules)  # so that no job follows the code again
+        return _summed_up(reach)
+
+    return _remembered("reach", script, modules, sum_up)
+
+
+def _remembered(kind: str, script: str, modules: tuple[str, ...], make: Callable[["_Reach"], dict]) -> dict:
+    """Gives what is made of what a script reaches, as it was remembered if all code is what it was."""
+
+    def is_fixed(_: dict) -> bool:
         # What is imported from elsewhere in the project may have to give way to a library that is installed.
         own = {script, "scripts/__init__.py"}
-        return all(file in own or file.startswith(f"{PACKAGE}/") for file in summary["loaded"])
+        loaded = _reach(script, modules).loaded
+        return all(file in own or file.startswith(f"{PACKAGE}/") for file in loaded)
 
     look_beside(script)
     with unnoted():
         key = [script, modules, sha256((ROOT / script).read_bytes()), _all_code()]
-        return remembered("reach", key, lambda: _summed_up(_reach(script, modules)), keep_if=is_fixed)
+        return remembered(kind, key, lambda: make(_reach(script, modules)), keep_if=is_fixed)
+
+
+def _cut(reach: "_Reach") -> dict[str, dict[str, str]]:
+    found = reach.reached.items()
+    return {file: {name: sha256(text)[:12] for name, text in parts.items()} for file, parts in found if parts}
 
 
 def _summed_up(reach: "_Reach") -> dict:

@@ -131,6 +131,8 @@ def _of_project(paths: Iterable[str]) -> Iterator[Path]:
     roots = {f"{ROOT}{os.sep}", f"{ROOT.resolve()}{os.sep}"}
     made = (f"{here}results{os.sep}", f"{here}.snakemake{os.sep}")
     for path in paths:
+        if path.startswith(python) and ".." not in path:  # most are
+            continue
         whole = os.path.normpath(path if path.startswith(os.sep) else f"{here}{path}")
         root = next((root for root in roots if f"{whole}{os.sep}".startswith(root)), None)
         if root is None or f"{whole}{os.sep}".startswith((python, *made)):

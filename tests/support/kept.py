@@ -9,8 +9,8 @@ import os
 import pickle
 import pkgutil
 import re
-import shutil
 import sys
+import types
 from collections.abc import Iterator
 from importlib.machinery import FileFinder
 from pathlib import Path
@@ -84,6 +84,46 @@ def keep_parsed(folder: str) -> None:
     snakemake.workflow.parse = kept
 
 
+def keep_compiled(folder: str) -> None:
+    """Keeps what each text of rules is compiled to, with a word in place of its path."""
+    import snakemake.workflow
+
+    word = "the path of the file"
+
+    def at(path: str, code: types.CodeType) -> types.CodeType:
+        inner = (
+            at(path, one) if isinstance(one, types.CodeType) else path if one == word else one
+            for one in code.co_consts
+        )
+        return code.replace(co_filename=path, co_consts=tuple(inner))
+
+    def kept(source: str, path: str, mode: str) -> types.CodeType:
+        source = source.replace(f"snakefile={path!r}", f"snakefile={word!r}")
+        file = _file(folder, f"code {source}")
+        if not file.exists():
+            _keep(file, marshal.dumps(compile(source, word, mode)))
+        return at(path, marshal.loads(file.read_bytes()))
+
+    snakemake.workflow.compile = kept
+
+
+def keep_yaml(folder: str) -> None:
+    """Keeps what texts in YAML say, as those of the schemas."""
+    import yaml
+
+    load = yaml.load
+
+    def kept(stream: object, Loader: type) -> object:
+        if not isinstance(stream, str) or Loader is not yaml.CSafeLoader:
+            return load(stream, Loader)
+        file = _file(folder, f"yaml {stream}")
+        if not file.exists():
+            _keep(file, load(stream, Loader))
+        return pickle.loads(file.read_bytes())
+
+    yaml.load = kept
+
+
 def keep_configs(folder: str) -> None:
     """Keeps what configs in YAML say."""
     import yte
@@ -125,8 +165,8 @@ def keep_templates(folder: str) -> None:
     Environment.compile = kept
 
 
-# What is remembered of each file of the code, of the packages that are installed, and of estimators.
-REMEMBERED = ("outline-*.json", "installed-*.json", "estimators-*.json")
+# What is remembered of each file of the code, of what scripts reach, of the packages that are installed, and of estimators.
+REMEMBERED = tuple(f"{kind}-*.json" for kind in ("outline", "reach", "parts", "installed", "estimators"))
 
 
 def lend_remembered(project: Path, folder: str) -> bool:
@@ -137,7 +177,7 @@ def lend_remembered(project: Path, folder: str) -> bool:
         return False
     state.mkdir(parents=True)
     for file in _remembered(Path(folder)):
-        shutil.copyfile(file, state / file.name)
+        os.link(file, state / file.name)
     return True
 
 

@@ -31,11 +31,13 @@ if __name__ == "__main__":
 
 from support.kept import (  # noqa: E402
     compile_patterns,
+    keep_compiled,
     keep_configs,
     keep_parsed,
     keep_patterns,
     keep_plugins,
     keep_templates,
+    keep_yaml,
 )
 from support.stand_in import STANDARD, ask  # noqa: E402
 
@@ -282,8 +284,8 @@ def become(request: dict) -> None:
     else:
         import snakemake.cli
 
-        keep_parsed(str(Path(stand_in).parent))
-        keep_configs(str(Path(stand_in).parent))
+        for keep in (keep_parsed, keep_compiled, keep_configs, keep_yaml):
+            keep(str(Path(stand_in).parent))
         sys.executable = stand_in
         sys.argv = [importlib.util.find_spec("snakemake.__main__").origin, *arguments]
         sys.path.insert(0, request["cwd"])

@@ -14,15 +14,16 @@ from pathlib import Path
 import pytest
 import yaml
 from support.runs import Project, environment, reproducible, snakemake, with_plugins
+from support.shared import made_once
 from support.tree import ROOT, contents, copy_of_tree
 from support.waiting import PATIENCE
 
 CLUSTERS = {"slurm", "slurm-gpu", "slurm-ddp", "cluster-generic", "kubernetes"}
 
 
-def checked(tree, profiles, folder):
+def checked(tree, profiles, folder, all_plugins=False):
     """Runs the checker and gives what it says of each profile, by the name of the folder."""
-    plugins = with_plugins(all_of_them=True).get("PYTHONPATH", "")
+    plugins = with_plugins(all_plugins).get("PYTHONPATH", "")
     done = subprocess.run(
         [
             sys.executable,
@@ -40,11 +41,22 @@ def checked(tree, profiles, folder):
     return {Path(profile).name: said for profile, said in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """What the checker says of the profiles."""
-    profiles = [ROOT / "profiles" / name for name in sorted(CLUSTERS | {"default"})]
-    return checked(ROOT, profiles, tmp_path_factory.mktemp("shipped"))
+@pytest.fixture(scope="session")
+def said(tmp_path_factory):
+    """What the checker says of the profiles, and of that for Slurm after each change."""
+    text = (ROOT / "profiles" / "slurm" / "profile.yaml").read_text(encoding="utf-8")
+
+    def make(folder):
+        for name, (old, new, _) in CHANGES.items():
+            assert old in text, name
+            (folder / name).mkdir()
+            (folder / name / "profile.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+        (folder / "empty").mkdir()
+        profiles = [ROOT / "profiles" / name for name in sorted(CLUSTERS | {"default"})]
+        profiles += [folder / name for name in (*CHANGES, "empty", "not_there")]
+        return checked(ROOT, profiles, folder, all_plugins=True)
+
+    return made_once(tmp_path_factory, "profiles", make)
 
 
 def test_these_profiles_are_there():
@@ -53,12 +65,12 @@ def test_these_profiles_are_there():
 
 
 @pytest.mark.parametrize("name", sorted(CLUSTERS | {"default"}))
-def test_profile_has_no_problem(shipped, name):
-    assert shipped[name]["problems"] == []
+def test_profile_has_no_problem(said, name):
+    assert said[name]["problems"] == []
 
 
-def test_profiles_train_networks_as_their_names_say(shipped):
-    asked = {name: said["fit_mlp"] for name, said in shipped.items()}
+def test_profiles_train_networks_as_their_names_say(said):
+    asked = {name: said[name]["fit_mlp"] for name in CLUSTERS | {"default"}}
     gpus = {name: resources["gpu"] for name, resources in asked.items()}
     without = dict.fromkeys(["slurm", "slurm-ddp", "cluster-generic", "kubernetes"], 0)
     assert gpus == without | {"default": 1, "slurm-gpu": 1}
@@ -151,27 +163,14 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def changed(tmp_path_factory):
-    """What the checker says of the profile for Slurm after each change."""
-    text = (ROOT / "profiles" / "slurm" / "profile.yaml").read_text(encoding="utf-8")
-    folder = tmp_path_factory.mktemp("changed")
-    for name, (old, new, _) in CHANGES.items():
-        assert old in text, name
-        (folder / name).mkdir()
-        (folder / name / "profile.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-    (folder / "empty").mkdir()
-    return checked(ROOT, [folder / name for name in (*CHANGES, "empty", "not_there")], folder)
-
-
 @pytest.mark.parametrize("name", CHANGES)
-def test_checker_finds(changed, name):
-    assert any(CHANGES[name][2] in problem for problem in changed[name]["problems"]), changed[name]
+def test_checker_finds(said, name):
+    assert any(CHANGES[name][2] in problem for problem in said[name]["problems"]), said[name]
 
 
-def test_checker_finds_a_profile_that_is_not_there(changed):
+def test_checker_finds_a_profile_that_is_not_there(said):
     for name in ("not_there", "empty"):
-        (problem,) = changed[name]["problems"]
+        (problem,) = said[name]["problems"]
         assert problem.endswith(f"{name}/profile.yaml is not there")
 
 

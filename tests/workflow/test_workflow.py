@@ -226,6 +226,7 @@ def test_the_cut_of_the_splits_changes_no_result(tree, config, tmp_path):
     for size in (5, 2):
         changed = copy.deepcopy(config)
         changed["datasets"]["trial"]["splits"] |= {"seeds": {"first": 3, "last": 7}, "block_size": size}
+        changed["datasets"]["trial"]["models"].remove("lasso_two")
         projects.append(Project(tmp_path / f"cut{size}", tree, changed))
         run = projects[-1].run()
         assert run.status == 0, run.text
@@ -380,6 +381,8 @@ def start(project, log):
     return process
 
 
+# `make test` kills runs, and refuses second ones, in test_failures.
+@pytest.mark.slow
 def test_a_second_run_is_refused_and_a_killed_one_goes_on(finished, project, tmp_path):
     models = ["plain", "lasso_one"]
     project.config["datasets"]["trial"]["models"] = models
