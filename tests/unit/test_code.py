@@ -812,6 +812,32 @@ def test_the_digest_changes_with_what_is_printed(case, project, tmp_path):
     assert (after == before) == bool(case.spared)
 
 
+def test_a_job_has_the_names_without_following_the_code_again(project, monkeypatch):
+    draw = "SIZE = 1\n\ndef draw():\n    return SIZE\n"
+    files = {
+        "lineup/__init__.py": "",
+        "scripts/__init__.py": "",
+        "scripts/run.py": SCRIPT,
+        "lineup/draw.py": draw,
+    }
+    parts = []
+    for size in (1, 2):
+        planned = project(files | {"lineup/draw.py": draw.replace("1", str(size))})
+        forget()
+        with monkeypatch.context() as job:
+            job.setattr(code, "_reach", None)
+            parts.append(code.parts_of("scripts/run.py"))
+            assert code.code_of("scripts/run.py") == planned
+    before, after = parts
+    assert {file: [*names] for file, names in before.items()} == {
+        file: [*names] for file, names in after.items()
+    }
+    changed = {
+        (file, name) for file, names in before.items() for name in names if names[name] != after[file][name]
+    }
+    assert changed == {("lineup/draw.py", "SIZE")}
+
+
 REFUSED = {
     "a module imported by a name that is made": (
         "from importlib import import_module\n\ndef draw():\n    return import_module('lineup.' + 'style')\n",

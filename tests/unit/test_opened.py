@@ -43,6 +43,15 @@ def test_a_path_may_be_relative(root, path):
     assert list(unnamed_files([])) == ["lineup/colours.json"]
 
 
+def test_of_a_python_inside_the_project_only_what_lies_in_it_is_passed_over(root, monkeypatch):
+    (root / "python").mkdir()
+    (root / "python" / "table.json").touch()
+    monkeypatch.setattr(sys, "prefix", str(root / "python"))
+    for name in ("python/table.json", "python/../lineup/colours.json"):
+        (root / name).read_bytes()
+    assert list(unnamed_files([])) == ["lineup/colours.json"]
+
+
 @pytest.mark.parametrize(
     "start",
     [
