@@ -83,6 +83,7 @@ def is_installed(package):
 
 @pytest.mark.parametrize("package", UNUSED)
 def test_a_package_that_is_done_without_can_be_imported(package):
+    assert is_installed(package) == (True, True)
     do_without((package,))
     try:
         assert is_installed(package) == (False, False)
