@@ -49,9 +49,9 @@ def said(tmp_path_factory):
     def make(folder):
         for name, (old, new, _) in CHANGES.items():
             assert old in text, name
-            (folder / name).mkdir()
+            (folder / name).mkdir(exist_ok=True)
             (folder / name / "profile.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-        (folder / "empty").mkdir()
+        (folder / "empty").mkdir(exist_ok=True)
         profiles = [ROOT / "profiles" / name for name in sorted(CLUSTERS | {"default"})]
         profiles += [folder / name for name in (*CHANGES, "empty", "not_there")]
         return checked(ROOT, profiles, folder, all_plugins=True)
